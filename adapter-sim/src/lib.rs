@@ -1,0 +1,1 @@
+//! A deterministic network for Consonance: seeded faults, virtual clock, scenarios and checkers.

@@ -1,0 +1,1 @@
+//! PCM to frames and back: Opus, mixing, resampling. Sans-IO.
