@@ -1,1 +1,63 @@
-//! PCM to frames and back: Opus, mixing, resampling. Sans-IO.
+//! The sound side of voice chat: PCM to Opus frames and back, WAV, resampling, mixing and voice activity.
+//!
+//! Everything works on **mono 16-bit PCM at 48 kHz** in slices that the caller owns. The crate opens no file and no device, knows no
+//! clock and no network: bytes and samples in, bytes and samples out. It knows nothing of the protocol either: to `voice-core` a
+//! frame is opaque bytes.
+//!
+//! Start with [`OpusEncoder`] and [`OpusDecoder`]; [`Mixer`] adds up what several decoders gave, once per listener.
+//!
+//! 1. [`read_wav`] (or a microphone) gives samples; cut them into frames of [`FrameLength::samples`].
+//! 2. [`ActivityDetector::update`] tells speech from silence, so that silent frames need not be sent.
+//! 3. [`OpusEncoder::encode`] gives the payload of one voice packet.
+//! 4. For each frame due, the listener calls [`OpusDecoder::decode`], [`OpusDecoder::decode_fec`] or [`OpusDecoder::conceal`].
+//! 5. [`Mixer::add`] takes each speaker's frame, [`Mixer::finish`] gives what is heard.
+//!
+//! ```
+//! use voice_audio::{EncoderConfig, Gain, Mixer, OpusDecoder, OpusEncoder, MAX_FRAME_BYTES};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = EncoderConfig::default();
+//! let mut encoder = OpusEncoder::new(config)?;
+//! let mut decoder = OpusDecoder::new()?;
+//!
+//! let spoken = vec![0i16; config.frame_length.samples()];
+//! let mut payload = [0u8; MAX_FRAME_BYTES];
+//! let bytes = encoder.encode(&spoken, &mut payload)?;
+//!
+//! let mut heard = vec![0i16; config.frame_length.samples()];
+//! let samples = decoder.decode(&payload[..bytes], &mut heard)?;
+//! assert_eq!(samples, heard.len());
+//!
+//! let mut mixer = Mixer::new();
+//! mixer.add(&heard, Gain::from_percent(100).combined(Gain::from_percent(80)));
+//! mixer.finish(&mut heard);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Determinism
+//!
+//! Mixing and activity are integer arithmetic and give the same samples everywhere. Resampling runs in double precision and rounds
+//! once at the end. The codec is the bundled libopus in floating point: one build gives the same bytes in every run, but builds for
+//! different processor architectures may differ in the last bit.
+
+#![deny(unsafe_code)]
+
+mod activity;
+mod ffi;
+mod mixer;
+mod opus;
+mod resample;
+mod wav;
+
+pub use activity::{Activity, ActivityConfig, ActivityDetector, rms, talkspurts};
+pub use mixer::{Gain, Mixer};
+pub use opus::{
+    DecodeError, EncodeError, EncoderConfig, FrameLength, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES,
+    OpusDecoder, OpusEncoder, SetupError, is_dtx, packet_samples,
+};
+pub use resample::{RATES, ResampleError, resample};
+pub use wav::{MAX_WAV_SECONDS, WavReadError, WavWriteError, read_wav, write_wav};
+
+/// The sample rate of all PCM in this crate, in hertz.
+pub const SAMPLE_RATE: u32 = 48_000;
