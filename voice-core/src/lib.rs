@@ -1,1 +1,13 @@
 //! The Consonance voice protocol as a pure state machine: no I/O, no clock, no allocation.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod client;
+mod node;
+mod rng;
+mod server;
+mod storage;
+mod types;
+mod wire;
+
+pub use types::*;
