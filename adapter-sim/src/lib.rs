@@ -1,1 +1,5 @@
 //! A deterministic network for Consonance: seeded faults, virtual clock, scenarios and checkers.
+
+pub mod check;
+pub mod stamp;
+pub mod truth;

@@ -1,0 +1,121 @@
+//! Payloads that tell their own story: who spoke them, when, and to whom. Checkers read them where they come out, so that
+//! they need nothing from the core to judge it.
+
+/// Whom a person in the simulation speaks to: numbers of the scenario, not ids of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Audience {
+    /// All in the scenario's room of this number.
+    Room(u16),
+    /// The scenario's person of this number.
+    Person(u16),
+}
+
+/// The story of one frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// The scenario's number of the speaker.
+    pub speaker: u16,
+    /// +1 for every frame that this person spoke in the whole scenario.
+    pub serial: u32,
+    /// True time of speaking, µs.
+    pub spoken_at: u64,
+    /// Whom it was meant for, at most 8.
+    pub audience: Vec<Audience>,
+}
+
+const MAGIC: [u8; 4] = *b"FRAM";
+const FIXED: usize = 4 + 2 + 4 + 8 + 1;
+const CHECK: usize = 4;
+
+impl Stamp {
+    /// The stamp as a payload of at least `len` bytes; the rest is filled with bytes that depend on the stamp.
+    pub fn to_payload(&self, len: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(len.max(FIXED + 3 * self.audience.len() + CHECK));
+        bytes.extend(MAGIC);
+        bytes.extend(self.speaker.to_be_bytes());
+        bytes.extend(self.serial.to_be_bytes());
+        bytes.extend(self.spoken_at.to_be_bytes());
+        bytes.push(u8::try_from(self.audience.len()).expect("at most 8 channels"));
+        for audience in &self.audience {
+            let (kind, number) = match audience {
+                Audience::Room(number) => (0, number),
+                Audience::Person(number) => (1, number),
+            };
+            bytes.push(kind);
+            bytes.extend(number.to_be_bytes());
+        }
+        let filler = self.serial.to_be_bytes();
+        while bytes.len() + CHECK < len {
+            bytes.push(filler[bytes.len() % 4] ^ 0x5A);
+        }
+        bytes.extend(checksum(&bytes).to_be_bytes());
+        bytes
+    }
+
+    /// Reads a stamp; `None` if the bytes aren't one or were changed on their way.
+    pub fn from_payload(payload: &[u8]) -> Option<Self> {
+        let (body, check) = payload.split_at_checked(payload.len().checked_sub(CHECK)?)?;
+        if checksum(body).to_be_bytes() != check || body.len() < FIXED || body[..4] != MAGIC {
+            return None;
+        }
+        let count = usize::from(body[FIXED - 1]);
+        let audience = body
+            .get(FIXED..FIXED + 3 * count)?
+            .chunks_exact(3)
+            .map(|entry| {
+                let number = u16::from_be_bytes([entry[1], entry[2]]);
+                if entry[0] == 0 {
+                    Audience::Room(number)
+                } else {
+                    Audience::Person(number)
+                }
+            });
+        Some(Self {
+            speaker: u16::from_be_bytes([body[4], body[5]]),
+            serial: u32::from_be_bytes(body[6..10].try_into().ok()?),
+            spoken_at: u64::from_be_bytes(body[10..18].try_into().ok()?),
+            audience: audience.collect(),
+        })
+    }
+
+    /// Finds a stamp at the end of a voice packet of whatever header: a stamp's payload runs to the packet's last byte.
+    pub fn find(packet: &[u8]) -> Option<Self> {
+        let start = packet
+            .windows(MAGIC.len())
+            .position(|window| window == MAGIC)?;
+        Self::from_payload(&packet[start..])
+    }
+}
+
+/// FNV-1a, 32 bit.
+fn checksum(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811C_9DC5, |sum, byte| {
+        (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_survives_and_a_changed_one_is_noticed() {
+        let stamp = Stamp {
+            speaker: 7,
+            serial: 123_456,
+            spoken_at: 9_876_543_210,
+            audience: vec![Audience::Room(3), Audience::Person(9)],
+        };
+        let payload = stamp.to_payload(60);
+        assert_eq!(payload.len(), 60);
+        assert_eq!(Stamp::from_payload(&payload), Some(stamp.clone()));
+        let mut packet = vec![0x80, 1, 2, 3];
+        packet.extend(&payload);
+        assert_eq!(Stamp::find(&packet), Some(stamp));
+        for at in 0..payload.len() {
+            let mut changed = payload.clone();
+            changed[at] ^= 1;
+            assert_eq!(Stamp::from_payload(&changed), None);
+        }
+    }
+}
