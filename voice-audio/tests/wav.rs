@@ -145,9 +145,9 @@ fn what_is_not_speech_is_refused_with_its_reason() {
         read_wav(&file(PCM, 1, 192_000, 16, &sound)),
         Err(WavReadError::SampleRate(192_000))
     );
-    let hour = vec![128; 8_000 * 601];
+    let long = vec![128; 8_000 * 301];
     assert_eq!(
-        read_wav(&file(PCM, 1, 8_000, 8, &hour)),
+        read_wav(&file(PCM, 1, 8_000, 8, &long)),
         Err(WavReadError::TooLong)
     );
 }
