@@ -1,0 +1,84 @@
+//! The arguments, and what is done with them.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::fail::Fail;
+
+/// Voice chat for games, shown and tried on a simulated network.
+///
+/// Without a command it runs the demonstration: people talking through a server on a bad network, written to a folder as sound,
+/// a report and numbers.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Let people talk through a server on a bad network, then hear and see the result
+    Demo(DemoArgs),
+    /// Run scenarios of the simulator, or many random ones
+    Sim(SimArgs),
+}
+
+/// What the demonstration uses.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// WAV files to use as speech, one for each speaker in turn; any usual rate, mono or stereo
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) speech: Vec<PathBuf>,
+    /// Network preset of everybody's access link: lan, home-wifi, busy-wifi, lte, satellite, lossy
+    #[arg(long, value_name = "PRESET", default_value = "busy-wifi")]
+    pub(crate) network: String,
+    /// Everything random comes from this number: the same seed gives the same files, to the byte
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Folder for the WAV files, report.html and summary.json; an earlier result in it is replaced
+    #[arg(long, value_name = "DIR", default_value = "consonance-demo")]
+    pub(crate) out: PathBuf,
+}
+
+impl Default for DemoArgs {
+    fn default() -> Self {
+        Self { speech: Vec::new(), network: "busy-wifi".into(), seed: 1, out: "consonance-demo".into() }
+    }
+}
+
+/// What the simulator runs.
+#[derive(Debug, Args)]
+pub(crate) struct SimArgs {
+    /// Show the scenarios
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Run this scenario
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["list", "soak"])]
+    pub(crate) scenario: Option<String>,
+    /// Everything random comes from this number
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Virtual seconds
+    #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) seconds: u64,
+    /// Clients, where the scenario lets one choose
+    #[arg(long, value_name = "C", value_parser = clap::value_parser!(u16).range(1..=4_096))]
+    pub(crate) clients: Option<u16>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Run the swarm with N seeds, from --seed on, and stop at the first that breaks a rule
+    #[arg(long, value_name = "N", conflicts_with = "list")]
+    pub(crate) soak: Option<u64>,
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> Result<ExitCode, Fail> {
+        match self.command.unwrap_or_else(|| Command::Demo(DemoArgs::default())) {
+            Command::Demo(args) => crate::demo::run(&args),
+            Command::Sim(args) => crate::sim::run(&args),
+        }
+    }
+}
