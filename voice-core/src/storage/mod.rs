@@ -1,1 +1,3 @@
-//! Being written.
+//! Bounded containers on the caller's slices.
+
+pub(crate) mod packet_ring;
