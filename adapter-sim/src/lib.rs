@@ -1,5 +1,6 @@
 //! A deterministic network for Consonance: seeded faults, virtual clock, scenarios and checkers.
 
 pub mod check;
+pub mod net;
 pub mod stamp;
 pub mod truth;
