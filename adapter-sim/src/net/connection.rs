@@ -240,9 +240,10 @@ impl Network {
             ..
         } = self;
         let end = connections[id.index()].end(at);
-        if end.state != State::Open {
-            self.transfer(id, at.other(), Load::Reset);
-            return;
+        match end.state {
+            State::Open => {}
+            State::Closed => return self.transfer(id, at.other(), Load::Reset),
+            State::Idle | State::Opening { .. } => return,
         }
         end.into.take(number, bytes, |bytes| {
             events.push_back(NetEvent::Packet {
