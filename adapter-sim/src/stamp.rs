@@ -59,17 +59,10 @@ impl Stamp {
             return None;
         }
         let count = usize::from(body[FIXED - 1]);
-        let audience = body
-            .get(FIXED..FIXED + 3 * count)?
-            .chunks_exact(3)
-            .map(|entry| {
-                let number = u16::from_be_bytes([entry[1], entry[2]]);
-                if entry[0] == 0 {
-                    Audience::Room(number)
-                } else {
-                    Audience::Person(number)
-                }
-            });
+        let audience = body.get(FIXED..FIXED + 3 * count)?.chunks_exact(3).map(|entry| {
+            let number = u16::from_be_bytes([entry[1], entry[2]]);
+            if entry[0] == 0 { Audience::Room(number) } else { Audience::Person(number) }
+        });
         Some(Self {
             speaker: u16::from_be_bytes([body[4], body[5]]),
             serial: u32::from_be_bytes(body[6..10].try_into().ok()?),
@@ -80,18 +73,14 @@ impl Stamp {
 
     /// Finds a stamp at the end of a voice packet of whatever header: a stamp's payload runs to the packet's last byte.
     pub fn find(packet: &[u8]) -> Option<Self> {
-        let start = packet
-            .windows(MAGIC.len())
-            .position(|window| window == MAGIC)?;
+        let start = packet.windows(MAGIC.len()).position(|window| window == MAGIC)?;
         Self::from_payload(&packet[start..])
     }
 }
 
 /// FNV-1a, 32 bit.
 fn checksum(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811C_9DC5, |sum, byte| {
-        (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    })
+    bytes.iter().fold(0x811C_9DC5, |sum, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]

@@ -19,28 +19,18 @@ impl Spans {
     fn set(&mut self, now: u64, on: bool) {
         let open = self.0.last().is_some_and(|span| span.until == u64::MAX);
         match (on, open) {
-            (true, false) => self.0.push(Span {
-                from: now,
-                until: u64::MAX,
-            }),
+            (true, false) => self.0.push(Span { from: now, until: u64::MAX }),
             (false, true) => self.0.last_mut().expect("open span").until = now,
             _ => {}
         }
     }
 
     fn held_within(&self, from: u64, until: u64) -> bool {
-        self.0
-            .iter()
-            .rev()
-            .take_while(|span| span.until >= from)
-            .any(|span| span.from <= until)
+        self.0.iter().rev().take_while(|span| span.until >= from).any(|span| span.from <= until)
     }
 
     fn holds_throughout(&self, from: u64, until: u64) -> bool {
-        self.0
-            .iter()
-            .rev()
-            .any(|span| span.from <= from && span.until >= until)
+        self.0.iter().rev().any(|span| span.from <= from && span.until >= until)
     }
 }
 
@@ -66,10 +56,7 @@ impl Truth {
 
     /// From `now` on the listener doesn't want to hear the speaker, or does again.
     pub fn set_blocks(&mut self, now: u64, listener: u16, speaker: u16, on: bool) {
-        self.blocks
-            .entry((listener, speaker))
-            .or_default()
-            .set(now, on);
+        self.blocks.entry((listener, speaker)).or_default().set(now, on);
     }
 
     /// From `now` on the person is muted, by itself or the server, or no longer.
@@ -81,32 +68,24 @@ impl Truth {
     pub fn is_meant(&self, person: u16, audience: Audience, from: u64, until: u64) -> bool {
         match audience {
             Audience::Person(number) => number == person,
-            Audience::Room(room) => self
-                .listens
-                .get(&(person, room))
-                .is_some_and(|s| s.held_within(from, until)),
+            Audience::Room(room) => self.listens.get(&(person, room)).is_some_and(|s| s.held_within(from, until)),
         }
     }
 
     /// Whether the person listened to the room all the time between `from` and `until`.
     pub fn listened_throughout(&self, person: u16, room: u16, from: u64, until: u64) -> bool {
-        self.listens
-            .get(&(person, room))
-            .is_some_and(|spans| spans.holds_throughout(from, until))
+        self.listens.get(&(person, room)).is_some_and(|spans| spans.holds_throughout(from, until))
     }
 
     /// Whether the listener wanted silence all the time between `from` and `until`: from this speaker, or from everybody.
     pub fn wanted_silence(&self, listener: u16, speaker: u16, from: u64, until: u64) -> bool {
-        let holds =
-            |spans: Option<&Spans>| spans.is_some_and(|spans| spans.holds_throughout(from, until));
+        let holds = |spans: Option<&Spans>| spans.is_some_and(|spans| spans.holds_throughout(from, until));
         holds(self.deaf.get(&listener)) || holds(self.blocks.get(&(listener, speaker)))
     }
 
     /// Whether the speaker was muted all the time between `from` and `until`.
     pub fn silenced_throughout(&self, speaker: u16, from: u64, until: u64) -> bool {
-        self.silenced
-            .get(&speaker)
-            .is_some_and(|spans| spans.holds_throughout(from, until))
+        self.silenced.get(&speaker).is_some_and(|spans| spans.holds_throughout(from, until))
     }
 }
 

@@ -25,27 +25,12 @@ impl AudienceChecker {
         truth: &Truth,
         violations: &mut Violations,
     ) {
-        let Stamp {
-            speaker,
-            serial,
-            spoken_at,
-            ..
-        } = *stamp;
+        let Stamp { speaker, serial, spoken_at, .. } = *stamp;
         if speaker == listener {
-            violations.push(
-                NAME,
-                now,
-                format!("person {listener} heard itself (frame {serial})"),
-            );
+            violations.push(NAME, now, format!("person {listener} heard itself (frame {serial})"));
         }
-        let meant = |audience: &Audience| {
-            truth.is_meant(
-                listener,
-                *audience,
-                spoken_at.saturating_sub(Self::TAIL),
-                now,
-            )
-        };
+        let meant =
+            |audience: &Audience| truth.is_meant(listener, *audience, spoken_at.saturating_sub(Self::TAIL), now);
         if !stamp.audience.iter().any(meant) {
             let whom = &stamp.audience;
             violations.push(
@@ -56,44 +41,28 @@ impl AudienceChecker {
         }
         for channel in via {
             if !stamp.audience.contains(channel) {
-                let text = format!(
-                    "person {listener} heard {speaker} by {channel:?}, which frame {serial} was not spoken to"
-                );
+                let text =
+                    format!("person {listener} heard {speaker} by {channel:?}, which frame {serial} was not spoken to");
                 violations.push(NAME, now, text);
             } else if !meant(channel) {
-                violations.push(
-                    NAME,
-                    now,
-                    format!("person {listener} learnt of {channel:?} of {speaker}"),
-                );
+                violations.push(NAME, now, format!("person {listener} learnt of {channel:?} of {speaker}"));
             }
         }
         if truth.wanted_silence(listener, speaker, now.saturating_sub(Self::TAIL), now) {
-            violations.push(
-                NAME,
-                now,
-                format!("person {listener} heard {speaker} though deafened or muting"),
-            );
+            violations.push(NAME, now, format!("person {listener} heard {speaker} though deafened or muting"));
         }
     }
 
     /// Judges a packet that a client's transport received, whoever sent it.
     pub fn arrived(&self, now: u64, at: u16, packet: &[u8], violations: &mut Violations) {
-        let Some(stamp) = (packet.first().is_some_and(|first| first & 0x80 != 0))
-            .then(|| Stamp::find(packet))
-            .flatten()
+        let Some(stamp) =
+            (packet.first().is_some_and(|first| first & 0x80 != 0)).then(|| Stamp::find(packet)).flatten()
         else {
             return;
         };
-        let only_others = stamp
-            .audience
-            .iter()
-            .all(|whom| matches!(whom, Audience::Person(person) if *person != at));
+        let only_others = stamp.audience.iter().all(|whom| matches!(whom, Audience::Person(person) if *person != at));
         if only_others {
-            let text = format!(
-                "a whisper of {} (frame {}) reached person {at}",
-                stamp.speaker, stamp.serial
-            );
+            let text = format!("a whisper of {} (frame {}) reached person {at}", stamp.speaker, stamp.serial);
             violations.push(NAME, now, text);
         }
     }

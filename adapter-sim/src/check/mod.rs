@@ -26,13 +26,7 @@ pub struct Violation {
 
 impl std::fmt::Display for Violation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} at {:.3} s: {}",
-            self.checker,
-            self.at as f64 / 1e6,
-            self.what
-        )
+        write!(f, "{} at {:.3} s: {}", self.checker, self.at as f64 / 1e6, self.what)
     }
 }
 

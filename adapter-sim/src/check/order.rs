@@ -12,33 +12,12 @@ pub struct OrderChecker {
 impl OrderChecker {
     /// Judges a frame that came out at a listener's ear.
     pub fn heard(&mut self, now: u64, listener: u16, stamp: &Stamp, violations: &mut Violations) {
-        Self::judge(
-            &mut self.frames,
-            "frame",
-            now,
-            listener,
-            (stamp.speaker, stamp.serial),
-            violations,
-        );
+        Self::judge(&mut self.frames, "frame", now, listener, (stamp.speaker, stamp.serial), violations);
     }
 
     /// Judges a text that a person read: the `serial`-th of its sender, counted over the scenario.
-    pub fn read(
-        &mut self,
-        now: u64,
-        reader: u16,
-        sender: u16,
-        serial: u32,
-        violations: &mut Violations,
-    ) {
-        Self::judge(
-            &mut self.texts,
-            "text",
-            now,
-            reader,
-            (sender, serial),
-            violations,
-        );
+    pub fn read(&mut self, now: u64, reader: u16, sender: u16, serial: u32, violations: &mut Violations) {
+        Self::judge(&mut self.texts, "text", now, reader, (sender, serial), violations);
     }
 
     fn judge(
@@ -52,16 +31,8 @@ impl OrderChecker {
         if let Some(before) = last.insert((to, from), serial)
             && before >= serial
         {
-            let how = if before == serial {
-                "twice"
-            } else {
-                "out of order"
-            };
-            violations.push(
-                "order",
-                now,
-                format!("person {to} got {what} {serial} of {from} {how} (after {before})"),
-            );
+            let how = if before == serial { "twice" } else { "out of order" };
+            violations.push("order", now, format!("person {to} got {what} {serial} of {from} {how} (after {before})"));
         }
     }
 }

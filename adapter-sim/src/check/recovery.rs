@@ -41,29 +41,17 @@ impl RecoveryChecker {
         for ((listener, speaker), spoken) in expected {
             let heard = self.heard.get(&(listener, speaker)).copied().unwrap_or(0);
             if u64::from(heard) * 100 < u64::from(spoken) * u64::from(share) {
-                let text = format!(
-                    "person {listener} heard {heard} of {spoken} frames of {speaker} after the faults stopped"
-                );
+                let text =
+                    format!("person {listener} heard {heard} of {spoken} frames of {speaker} after the faults stopped");
                 violations.push("recovery", now, text);
             }
         }
     }
 
     /// Judges that a person who wants to be connected is.
-    pub fn connected(
-        &self,
-        now: u64,
-        person: u16,
-        state: &str,
-        connected: bool,
-        violations: &mut Violations,
-    ) {
+    pub fn connected(&self, now: u64, person: u16, state: &str, connected: bool, violations: &mut Violations) {
         if !connected {
-            violations.push(
-                "recovery",
-                now,
-                format!("person {person} is still {state} after the faults stopped"),
-            );
+            violations.push("recovery", now, format!("person {person} is still {state} after the faults stopped"));
         }
     }
 }

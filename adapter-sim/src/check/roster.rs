@@ -29,11 +29,7 @@ impl RosterChecker {
     ) {
         for (id, truth) in server {
             match seen.get(id) {
-                None => violations.push(
-                    "roster",
-                    now,
-                    format!("person {person} doesn't know of client {id}"),
-                ),
+                None => violations.push("roster", now, format!("person {person} doesn't know of client {id}")),
                 Some(found) if found != truth => {
                     violations.push(
                         "roster",
@@ -45,11 +41,7 @@ impl RosterChecker {
             }
         }
         for id in seen.keys().filter(|id| !server.contains_key(id)) {
-            violations.push(
-                "roster",
-                now,
-                format!("person {person} still sees client {id}, who is gone"),
-            );
+            violations.push("roster", now, format!("person {person} still sees client {id}, who is gone"));
         }
     }
 }

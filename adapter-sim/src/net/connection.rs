@@ -88,24 +88,12 @@ impl End {
 impl Network {
     /// Opens a connection from a client's machine to a server's. [`NetEvent::Up`] or [`NetEvent::Down`] tells how it went.
     pub fn connect(&mut self, client: EndpointId, server: EndpointId) -> ConnId {
-        let id =
-            ConnId(u32::try_from(self.connections.len()).expect("fewer than 2^32 connections"));
-        let end = |endpoint, state| End {
-            endpoint,
-            state,
-            out: LaneOut::default(),
-            into: LaneIn::default(),
-            timer_at: None,
-        };
-        let ends = [
-            end(client, State::Opening { since: self.now }),
-            end(server, State::Idle),
-        ];
+        let id = ConnId(u32::try_from(self.connections.len()).expect("fewer than 2^32 connections"));
+        let end =
+            |endpoint, state| End { endpoint, state, out: LaneOut::default(), into: LaneIn::default(), timer_at: None };
+        let ends = [end(client, State::Opening { since: self.now }), end(server, State::Idle)];
         let client_address = self.endpoint(client).address;
-        self.connections.push(Connection {
-            ends,
-            client_address,
-        });
+        self.connections.push(Connection { ends, client_address });
         self.transfer(id, Side::Server, Load::Syn);
         self.schedule(self.now + SYN_EVERY, Due::Connect(id));
         id
@@ -142,9 +130,7 @@ impl Network {
 
     /// Messages of an end's lane that the other hasn't acknowledged.
     pub fn queued(&self, id: ConnId, side: Side) -> usize {
-        self.connections[id.index()].ends[side as usize]
-            .out
-            .queued()
+        self.connections[id.index()].ends[side as usize].out.queued()
     }
 
     /// The machines at the client's and the server's end.
@@ -159,13 +145,7 @@ impl Network {
         self.connections[id.index()].end(at).into.break_next(how);
     }
 
-    pub(super) fn arrive_at_connection(
-        &mut self,
-        id: ConnId,
-        at: Side,
-        from: EndpointId,
-        load: Load,
-    ) {
+    pub(super) fn arrive_at_connection(&mut self, id: ConnId, at: Side, from: EndpointId, load: Load) {
         if at == Side::Server && !self.knows_address(id, from, &load) {
             self.faults.wrong_address += 1;
             return;
@@ -178,12 +158,7 @@ impl Network {
             Load::Ack { next } => self.on_ack(id, at, next),
             Load::Datagram(bytes) => {
                 if self.is_open(id, at) {
-                    self.events.push_back(NetEvent::Packet {
-                        conn: id,
-                        at,
-                        reliable: false,
-                        bytes,
-                    });
+                    self.events.push_back(NetEvent::Packet { conn: id, at, reliable: false, bytes });
                 }
             }
         }
@@ -234,11 +209,7 @@ impl Network {
     }
 
     fn on_message(&mut self, id: ConnId, at: Side, number: u64, bytes: Bytes) {
-        let Self {
-            connections,
-            events,
-            ..
-        } = self;
+        let Self { connections, events, .. } = self;
         let end = connections[id.index()].end(at);
         match end.state {
             State::Open => {}
@@ -246,12 +217,7 @@ impl Network {
             State::Idle | State::Opening { .. } => return,
         }
         end.into.take(number, bytes, |bytes| {
-            events.push_back(NetEvent::Packet {
-                conn: id,
-                at,
-                reliable: true,
-                bytes,
-            });
+            events.push_back(NetEvent::Packet { conn: id, at, reliable: true, bytes });
         });
         let next = end.into.next();
         self.transfer(id, at.other(), Load::Ack { next });
@@ -278,9 +244,7 @@ impl Network {
         }
         if end.out.deadline.is_some_and(|deadline| deadline <= now) {
             match end.out.timed_out(now) {
-                Ok(Some((number, bytes))) => {
-                    self.transfer(id, side.other(), Load::Message { number, bytes })
-                }
+                Ok(Some((number, bytes))) => self.transfer(id, side.other(), Load::Message { number, bytes }),
                 Ok(None) => {}
                 Err(()) => return self.on_down(id, side),
             }
@@ -322,21 +286,11 @@ impl Network {
 
     fn transfer(&mut self, id: ConnId, to: Side, load: Load) {
         let connection = &mut self.connections[id.index()];
-        let (from, target) = (
-            connection.end(to.other()).endpoint,
-            connection.end(to).endpoint,
-        );
+        let (from, target) = (connection.end(to.other()).endpoint, connection.end(to).endpoint);
         let address = match to {
             Side::Client => connection.client_address,
             Side::Server => self.endpoint(target).address,
         };
-        self.launch(Travelling {
-            from,
-            to: target,
-            address,
-            conn: Some((id, to)),
-            load,
-            damaged: false,
-        });
+        self.launch(Travelling { from, to: target, address, conn: Some((id, to)), load, damaged: false });
     }
 }

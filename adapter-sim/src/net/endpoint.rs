@@ -16,16 +16,7 @@ pub(super) struct Endpoint {
 impl Endpoint {
     pub(super) fn new(up: LinkProfile, down: LinkProfile, nat: NatKind) -> Self {
         let (up, down) = (Link::new(up), Link::new(down));
-        Self {
-            up,
-            down,
-            nat,
-            address: 0,
-            alive: true,
-            dark: false,
-            clogged: [false; 2],
-            drift_ppm: 0,
-        }
+        Self { up, down, nat, address: 0, alive: true, dark: false, clogged: [false; 2], drift_ppm: 0 }
     }
 
     pub(super) fn set_preset(&mut self, preset: &Preset) {

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
-/// First and longest wait for an acknowledgement, µs; first as RFC 6298 2.1 has it before it knows the round trip, then by what was measured.
-const RTO_FIRST: u64 = 1_000_000;
+/// First and longest wait for an acknowledgement, µs; then by what was measured, as in RFC 6298.
+const RTO_FIRST: u64 = 500_000;
 const RTO_LEAST: u64 = 100_000;
-const RTO_MOST: u64 = 1_500_000;
+const RTO_MOST: u64 = 1_000_000;
 /// A lane that gets nothing acknowledged for this long is down, µs.
 pub(super) const DEAD_AFTER: u64 = 12_000_000;
 const IN_FLIGHT: usize = 64;
@@ -38,6 +38,7 @@ pub(super) struct LaneOut {
     flying: VecDeque<Flying>,
     waiting: VecDeque<Bytes>,
     rto: u64,
+    doublings: u8,
     srtt: u64,
     pub(super) deadline: Option<u64>,
     progress: u64,
@@ -63,11 +64,7 @@ impl LaneOut {
             self.progress = now;
         }
         let number = self.first + self.flying.len() as u64;
-        self.flying.push_back(Flying {
-            bytes: bytes.clone(),
-            sent: now,
-            again: false,
-        });
+        self.flying.push_back(Flying { bytes: bytes.clone(), sent: now, again: false });
         self.arm(now);
         Some((number, bytes))
     }
@@ -79,10 +76,12 @@ impl LaneOut {
                 && let Some(done) = self.flying.pop_front()
             {
                 self.first += 1;
-                if !done.again {
+                // Only the newest tells the round trip: the others may have waited for one that was lost.
+                if self.first == next && !done.again {
                     self.measure(now - done.sent);
                 }
             }
+            self.doublings = 0;
             self.progress = now;
             self.repeats = 0;
             self.deadline = None;
@@ -90,9 +89,7 @@ impl LaneOut {
             return None;
         }
         self.repeats = self.repeats.saturating_add(1);
-        (self.repeats == FAST_AFTER)
-            .then(|| self.again(now))
-            .flatten()
+        (self.repeats == FAST_AFTER).then(|| self.again(now)).flatten()
     }
 
     /// The time-out: the oldest message again with a doubled wait, or `Err` when the lane is dead.
@@ -104,7 +101,7 @@ impl LaneOut {
         if now >= self.progress + DEAD_AFTER {
             return Err(());
         }
-        self.rto = (self.current_rto() * 2).min(RTO_MOST);
+        self.doublings += 1;
         Ok(self.again(now))
     }
 
@@ -123,15 +120,12 @@ impl LaneOut {
     }
 
     fn current_rto(&self) -> u64 {
-        if self.rto == 0 { RTO_FIRST } else { self.rto }
+        let rto = if self.rto == 0 { RTO_FIRST } else { self.rto };
+        (rto << self.doublings.min(8)).min(RTO_MOST)
     }
 
     fn measure(&mut self, rtt: u64) {
-        self.srtt = if self.srtt == 0 {
-            rtt
-        } else {
-            (7 * self.srtt + rtt) / 8
-        };
+        self.srtt = if self.srtt == 0 { rtt } else { (7 * self.srtt + rtt) / 8 };
         self.rto = (2 * self.srtt + 20_000).clamp(RTO_LEAST, RTO_MOST);
     }
 }

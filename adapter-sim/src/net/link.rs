@@ -23,12 +23,7 @@ pub(super) struct Passage {
 
 impl Link {
     pub(super) const fn new(profile: LinkProfile) -> Self {
-        Self {
-            profile,
-            in_burst: false,
-            busy_until: 0,
-            last_arrival: 0,
-        }
+        Self { profile, in_burst: false, busy_until: 0, last_arrival: 0 }
     }
 
     /// Lets a packet of `bytes` (with those of IP and UDP) through at `now`; `None` if it is lost.
@@ -59,12 +54,7 @@ impl Link {
         });
         let corrupted = rng.chance(self.profile.corrupt_ppm);
         faults.corrupted += u64::from(corrupted);
-        Some(Passage {
-            arrives,
-            again,
-            overtaken: overtaken || reordered,
-            corrupted,
-        })
+        Some(Passage { arrives, again, overtaken: overtaken || reordered, corrupted })
     }
 
     fn queue(&mut self, now: u64, bytes: u64, faults: &mut FaultCounts) -> Option<u64> {
@@ -84,11 +74,7 @@ impl Link {
 
     fn survives(&mut self, rng: &mut Rng, faults: &mut FaultCounts) -> bool {
         let profile = &self.profile;
-        let turn = if self.in_burst {
-            profile.burst_end_ppm
-        } else {
-            profile.burst_begin_ppm
-        };
+        let turn = if self.in_burst { profile.burst_end_ppm } else { profile.burst_begin_ppm };
         if rng.chance(turn) {
             self.in_burst = !self.in_burst;
         }
@@ -105,9 +91,5 @@ impl Link {
 }
 
 fn small(rng: &mut Rng, most: u64) -> u64 {
-    if most == 0 {
-        0
-    } else {
-        rng.below(most + 1).min(rng.below(most + 1))
-    }
+    if most == 0 { 0 } else { rng.below(most + 1).min(rng.below(most + 1)) }
 }

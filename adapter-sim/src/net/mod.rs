@@ -227,8 +227,7 @@ impl Network {
 
     /// Adds a machine.
     pub fn add(&mut self, preset: &Preset, nat: NatKind) -> EndpointId {
-        self.endpoints
-            .push(Endpoint::new(preset.up, preset.down, nat));
+        self.endpoints.push(Endpoint::new(preset.up, preset.down, nat));
         EndpointId(u16::try_from(self.endpoints.len() - 1).expect("at most 65,536 machines"))
     }
 
@@ -239,11 +238,7 @@ impl Network {
 
     /// When something happens next, µs.
     pub fn next_at(&self) -> Option<u64> {
-        if self.events.is_empty() {
-            self.due.peek().map(|Reverse((at, ..))| *at)
-        } else {
-            Some(self.now)
-        }
+        if self.events.is_empty() { self.due.peek().map(|Reverse((at, ..))| *at) } else { Some(self.now) }
     }
 
     /// Lets time pass up to `until`, or to the first thing that reaches a machine, whichever is earlier.
@@ -342,9 +337,7 @@ impl Network {
     pub fn set_alive(&mut self, endpoint: EndpointId, alive: bool) {
         self.endpoint_mut(endpoint).alive = alive;
         if !alive {
-            self.connections
-                .iter_mut()
-                .for_each(|connection| connection.forget(endpoint));
+            self.connections.iter_mut().for_each(|connection| connection.forget(endpoint));
         }
     }
 
@@ -366,20 +359,12 @@ impl Network {
 
     /// A machine's own clock at true time `at`, µs.
     pub fn local(&self, endpoint: EndpointId, at: u64) -> u64 {
-        scale(
-            at,
-            1_000_000 + i64::from(self.endpoint(endpoint).drift_ppm),
-            1_000_000,
-        )
+        scale(at, 1_000_000 + i64::from(self.endpoint(endpoint).drift_ppm), 1_000_000)
     }
 
     /// The first true time at which a machine's own clock shows `local` or more, µs.
     pub fn true_time(&self, endpoint: EndpointId, local: u64) -> u64 {
-        let mut at = scale(
-            local,
-            1_000_000,
-            1_000_000 + i64::from(self.endpoint(endpoint).drift_ppm),
-        );
+        let mut at = scale(local, 1_000_000, 1_000_000 + i64::from(self.endpoint(endpoint).drift_ppm));
         while self.local(endpoint, at) < local {
             at += 1;
         }
@@ -415,42 +400,19 @@ impl Network {
             return;
         }
         let bytes = packet.load.len() + HEADER_BYTES;
-        let Self {
-            now,
-            rng,
-            faults,
-            endpoints,
-            ..
-        } = self;
-        let Some(up) = endpoints[usize::from(from.0)]
-            .up
-            .pass(*now, bytes, false, rng, faults)
-        else {
+        let Self { now, rng, faults, endpoints, .. } = self;
+        let Some(up) = endpoints[usize::from(from.0)].up.pass(*now, bytes, false, rng, faults) else {
             return;
         };
         for (at, overtaken) in [(Some(up.arrives), up.overtaken), (up.again, true)] {
             let Some(at) = at else { continue };
-            let Self {
-                rng,
-                faults,
-                endpoints,
-                ..
-            } = self;
-            let Some(down) = endpoints[usize::from(to.0)]
-                .down
-                .pass(at, bytes, overtaken, rng, faults)
-            else {
+            let Self { rng, faults, endpoints, .. } = self;
+            let Some(down) = endpoints[usize::from(to.0)].down.pass(at, bytes, overtaken, rng, faults) else {
                 continue;
             };
             let damaged = up.corrupted || down.corrupted;
             for at in [Some(down.arrives), down.again].into_iter().flatten() {
-                self.schedule_arrival(
-                    at,
-                    Travelling {
-                        damaged,
-                        ..packet.clone()
-                    },
-                );
+                self.schedule_arrival(at, Travelling { damaged, ..packet.clone() });
             }
         }
     }
@@ -513,11 +475,7 @@ impl Network {
         match (packet.conn, packet.load) {
             (Some((conn, at)), load) => self.arrive_at_connection(conn, at, packet.from, load),
             (None, Load::Datagram(bytes)) => {
-                self.events.push_back(NetEvent::Direct {
-                    from: packet.from,
-                    to: packet.to,
-                    bytes,
-                });
+                self.events.push_back(NetEvent::Direct { from: packet.from, to: packet.to, bytes });
             }
             (None, _) => {}
         }
@@ -528,15 +486,8 @@ impl Network {
         let (kind, who, bytes) = match event {
             NetEvent::Up(conn, side) => (1, conn.number(*side), None),
             NetEvent::Down(conn, side) => (2, conn.number(*side), None),
-            NetEvent::Packet {
-                conn,
-                at,
-                reliable,
-                bytes,
-            } => (3 + u64::from(*reliable), conn.number(*at), Some(bytes)),
-            NetEvent::Direct { from, to, bytes } => {
-                (5, u64::from(from.0) << 16 | u64::from(to.0), Some(bytes))
-            }
+            NetEvent::Packet { conn, at, reliable, bytes } => (3 + u64::from(*reliable), conn.number(*at), Some(bytes)),
+            NetEvent::Direct { from, to, bytes } => (5, u64::from(from.0) << 16 | u64::from(to.0), Some(bytes)),
         };
         self.trace.number(kind << 56 | who);
         if let Some(bytes) = bytes {

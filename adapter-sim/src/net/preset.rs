@@ -47,11 +47,7 @@ impl LinkProfile {
     /// Long-run loss in a million: independent loss, and that of the bursts by the share of time in them.
     pub const fn mean_loss_ppm(&self) -> u32 {
         let turns = self.burst_begin_ppm as u64 + self.burst_end_ppm as u64;
-        let bad_ppm = if turns == 0 {
-            0
-        } else {
-            self.burst_begin_ppm as u64 * 1_000_000 / turns
-        };
+        let bad_ppm = if turns == 0 { 0 } else { self.burst_begin_ppm as u64 * 1_000_000 / turns };
         let burst = bad_ppm * self.burst_loss_ppm as u64 / 1_000_000;
         (self.loss_ppm as u64 + burst - self.loss_ppm as u64 * burst / 1_000_000) as u32
     }
@@ -70,13 +66,7 @@ pub struct Preset {
     pub down: LinkProfile,
 }
 
-const fn link(
-    delay_ms: u64,
-    jitter_ms: u64,
-    loss_ppm: u32,
-    kbit: u64,
-    queue_bytes: u64,
-) -> LinkProfile {
+const fn link(delay_ms: u64, jitter_ms: u64, loss_ppm: u32, kbit: u64, queue_bytes: u64) -> LinkProfile {
     LinkProfile {
         delay_us: delay_ms * 1_000,
         jitter_us: jitter_ms * 1_000,
@@ -88,53 +78,23 @@ const fn link(
 }
 
 const fn bursts(link: LinkProfile, begin_ppm: u32, end_ppm: u32, loss_ppm: u32) -> LinkProfile {
-    LinkProfile {
-        burst_begin_ppm: begin_ppm,
-        burst_end_ppm: end_ppm,
-        burst_loss_ppm: loss_ppm,
-        ..link
-    }
+    LinkProfile { burst_begin_ppm: begin_ppm, burst_end_ppm: end_ppm, burst_loss_ppm: loss_ppm, ..link }
 }
 
-const fn disorder(
-    link: LinkProfile,
-    duplicate_ppm: u32,
-    reorder_ppm: u32,
-    corrupt_ppm: u32,
-) -> LinkProfile {
-    LinkProfile {
-        duplicate_ppm,
-        reorder_ppm,
-        corrupt_ppm,
-        ..link
-    }
+const fn disorder(link: LinkProfile, duplicate_ppm: u32, reorder_ppm: u32, corrupt_ppm: u32) -> LinkProfile {
+    LinkProfile { duplicate_ppm, reorder_ppm, corrupt_ppm, ..link }
 }
 
 impl Preset {
     /// All presets, the best first.
-    pub const ALL: [Self; 6] = [
-        Self::LAN,
-        Self::HOME_WIFI,
-        Self::BUSY_WIFI,
-        Self::LTE,
-        Self::SATELLITE,
-        Self::LOSSY,
-    ];
+    pub const ALL: [Self; 6] = [Self::LAN, Self::HOME_WIFI, Self::BUSY_WIFI, Self::LTE, Self::SATELLITE, Self::LOSSY];
 
     /// A wired local network.
     pub const LAN: Self = Self {
         name: "lan",
         about: "gigabit Ethernet; below a millisecond, our choice",
-        up: LinkProfile {
-            delay_us: 200,
-            jitter_us: 100,
-            ..link(0, 0, 0, 1_000_000, 500_000)
-        },
-        down: LinkProfile {
-            delay_us: 200,
-            jitter_us: 100,
-            ..link(0, 0, 0, 1_000_000, 500_000)
-        },
+        up: LinkProfile { delay_us: 200, jitter_us: 100, ..link(0, 0, 0, 1_000_000, 500_000) },
+        down: LinkProfile { delay_us: 200, jitter_us: 100, ..link(0, 0, 0, 1_000_000, 500_000) },
     };
 
     /// A quiet home network with a cable or fibre line.
@@ -151,23 +111,8 @@ impl Preset {
         name: "busy-wifi",
         about: "contended Wi-Fi: retries show as jitter of tens of ms and short bursts of loss; all numbers our choice, mean loss 1.2 % \
                 up and 1.0 % down",
-        up: disorder(
-            bursts(link(12, 30, 3_000, 10_000, 64_000), 5_000, 200_000, 400_000),
-            500,
-            3_000,
-            50,
-        ),
-        down: disorder(
-            bursts(
-                link(10, 25, 2_000, 40_000, 128_000),
-                4_000,
-                200_000,
-                400_000,
-            ),
-            500,
-            3_000,
-            50,
-        ),
+        up: disorder(bursts(link(12, 30, 3_000, 10_000, 64_000), 5_000, 200_000, 400_000), 500, 3_000, 50),
+        down: disorder(bursts(link(10, 25, 2_000, 40_000, 128_000), 4_000, 200_000, 400_000), 500, 3_000, 50),
     };
 
     /// A phone on a mobile network.
@@ -175,18 +120,8 @@ impl Preset {
         name: "lte",
         about: "about 50 ms there and back and 10/30 Mbit/s as in public mobile reports (Ofcom mobile performance research); scheduling jitter \
                 and hand-over bursts our choice",
-        up: disorder(
-            bursts(link(28, 18, 2_000, 10_000, 200_000), 800, 60_000, 600_000),
-            100,
-            1_000,
-            0,
-        ),
-        down: disorder(
-            bursts(link(22, 12, 1_000, 30_000, 400_000), 800, 60_000, 600_000),
-            100,
-            1_000,
-            0,
-        ),
+        up: disorder(bursts(link(28, 18, 2_000, 10_000, 200_000), 800, 60_000, 600_000), 100, 1_000, 0),
+        down: disorder(bursts(link(22, 12, 1_000, 30_000, 400_000), 800, 60_000, 600_000), 100, 1_000, 0),
     };
 
     /// A geostationary satellite.
@@ -202,28 +137,8 @@ impl Preset {
     pub const LOSSY: Self = Self {
         name: "lossy",
         about: "a stress case of our choice: about 8 % mean loss each way in bursts, 60 ms of jitter, disorder, duplicates, damage",
-        up: disorder(
-            bursts(
-                link(30, 60, 30_000, 2_000, 32_000),
-                15_000,
-                150_000,
-                600_000,
-            ),
-            10_000,
-            20_000,
-            500,
-        ),
-        down: disorder(
-            bursts(
-                link(30, 60, 30_000, 8_000, 64_000),
-                15_000,
-                150_000,
-                600_000,
-            ),
-            10_000,
-            20_000,
-            500,
-        ),
+        up: disorder(bursts(link(30, 60, 30_000, 2_000, 32_000), 15_000, 150_000, 600_000), 10_000, 20_000, 500),
+        down: disorder(bursts(link(30, 60, 30_000, 8_000, 64_000), 15_000, 150_000, 600_000), 10_000, 20_000, 500),
     };
 
     /// The preset of a name.
@@ -243,11 +158,6 @@ impl Preset {
                 link.bits_per_second / 1_000,
             )
         };
-        format!(
-            "{}: up {}; down {}",
-            self.name,
-            side(&self.up),
-            side(&self.down)
-        )
+        format!("{}: up {}; down {}", self.name, side(&self.up), side(&self.down))
     }
 }
