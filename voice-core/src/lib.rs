@@ -8,6 +8,6 @@ mod rng;
 mod server;
 mod storage;
 mod types;
-mod wire;
+pub mod wire;
 
 pub use types::*;

@@ -23,13 +23,7 @@ pub(crate) struct RingState {
 
 impl RingState {
     /// An empty ring.
-    pub(crate) const EMPTY: Self = Self {
-        start: 0,
-        end: 0,
-        wrap: None,
-        records: 0,
-        open: None,
-    };
+    pub(crate) const EMPTY: Self = Self { start: 0, end: 0, wrap: None, records: 0, open: None };
 
     /// Complete records waiting.
     pub(crate) const fn len(&self) -> usize {
@@ -76,9 +70,7 @@ impl<'a> PacketRing<'a> {
 
     /// Appends a record made of `parts`. A record that was being written is given up first.
     pub(crate) fn push(&mut self, tag: u16, parts: &[&[u8]]) -> Result<(), Full> {
-        let len = parts
-            .iter()
-            .fold(0usize, |sum, part| sum.saturating_add(part.len()));
+        let len = parts.iter().fold(0usize, |sum, part| sum.saturating_add(part.len()));
         self.abort();
         if !self.has_room(len) {
             return Err(Full);
@@ -113,8 +105,7 @@ impl<'a> PacketRing<'a> {
             return Err(Full);
         };
         let body = open + RECORD_OVERHEAD;
-        self.bytes
-            .copy_within(body..body + old, at + RECORD_OVERHEAD);
+        self.bytes.copy_within(body..body + old, at + RECORD_OVERHEAD);
         self.occupy(at, len);
         self.write_header(at, len, tag);
         self.state.open = Some(at);
@@ -127,8 +118,7 @@ impl<'a> PacketRing<'a> {
     pub(crate) fn open_bytes(&self) -> Option<&[u8]> {
         let at = self.state.open?;
         let (len, _) = self.header(at);
-        self.bytes
-            .get(at + RECORD_OVERHEAD..at + RECORD_OVERHEAD + len)
+        self.bytes.get(at + RECORD_OVERHEAD..at + RECORD_OVERHEAD + len)
     }
 
     /// Makes the record that is being written a complete one; without one, nothing happens.
@@ -184,9 +174,7 @@ impl<'a> PacketRing<'a> {
         if u16::try_from(len).is_err() {
             return None;
         }
-        let RingState {
-            start, end, wrap, ..
-        } = *self.state;
+        let RingState { start, end, wrap, .. } = *self.state;
         if wrap.is_some() {
             return (start.saturating_sub(end) >= need).then_some(end);
         }

@@ -52,11 +52,7 @@ impl Volume {
 
     /// Makes a volume; `None` above 200 percent.
     pub const fn new(percent: u8) -> Option<Self> {
-        if percent <= 200 {
-            Some(Self(percent))
-        } else {
-            None
-        }
+        if percent <= 200 { Some(Self(percent)) } else { None }
     }
 
     /// The factor in percent, 0 to 200.
@@ -78,11 +74,7 @@ pub struct ChannelOptions {
 
 impl ChannelOptions {
     /// Not positional, own priority, full volume.
-    pub const DEFAULT: Self = Self {
-        positional: false,
-        priority: Priority::None,
-        volume: Volume::FULL,
-    };
+    pub const DEFAULT: Self = Self { positional: false, priority: Priority::None, volume: Volume::FULL };
 }
 
 impl Default for ChannelOptions {

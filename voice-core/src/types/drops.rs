@@ -87,9 +87,7 @@ impl DropCounts {
 
     /// All reasons with their counts.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
-        DropReason::ALL
-            .iter()
-            .map(|&reason| (reason, self.get(reason)))
+        DropReason::ALL.iter().map(|&reason| (reason, self.get(reason)))
     }
 
     /// The sum over all reasons.

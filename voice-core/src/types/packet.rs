@@ -98,11 +98,7 @@ pub struct CodecSettings {
 
 impl CodecSettings {
     /// Opus, 20 ms, 24 kbit/s.
-    pub const DEFAULT: Self = Self {
-        codec: 1,
-        frame_length: FrameLength::Ms20,
-        bitrate: 24_000,
-    };
+    pub const DEFAULT: Self = Self { codec: 1, frame_length: FrameLength::Ms20, bitrate: 24_000 };
 }
 
 impl Default for CodecSettings {
@@ -121,10 +117,7 @@ pub struct TrafficCount {
 }
 
 impl TrafficCount {
-    pub(crate) const ZERO: Self = Self {
-        packets: 0,
-        bytes: 0,
-    };
+    pub(crate) const ZERO: Self = Self { packets: 0, bytes: 0 };
 
     pub(crate) fn add(&mut self, bytes: usize) {
         self.add_many(1, bytes);
@@ -132,9 +125,7 @@ impl TrafficCount {
 
     pub(crate) fn add_many(&mut self, packets: usize, bytes: usize) {
         self.packets = self.packets.wrapping_add(packets as u64);
-        self.bytes = self
-            .bytes
-            .wrapping_add((packets as u64).wrapping_mul(bytes as u64));
+        self.bytes = self.bytes.wrapping_add((packets as u64).wrapping_mul(bytes as u64));
     }
 }
 

@@ -41,9 +41,5 @@ impl Instant {
 
 const fn us(span: Duration) -> u64 {
     let us = span.as_micros();
-    if us > u64::MAX as u128 {
-        u64::MAX
-    } else {
-        us as u64
-    }
+    if us > u64::MAX as u128 { u64::MAX } else { us as u64 }
 }

@@ -240,11 +240,16 @@ impl Speaker {
 
     /// What is to be heard for the next frame length. Every call moves one frame length on, whenever it comes.
     pub(crate) fn next_frame<'m>(&mut self, now: Instant, settings: Settings, memory: &'m [u8]) -> Sound<'m> {
-        match self.phase {
-            Phase::Idle => return Sound::Silence,
-            Phase::Starting(at) if now < at => return Sound::Silence,
-            _ => self.phase = Phase::Running,
+        let waiting = match self.phase {
+            Phase::Idle => true,
+            Phase::Starting(at) => now < at,
+            Phase::Running => false,
+        };
+        if waiting {
+            self.concealed_in_a_row = 0;
+            return Sound::Silence;
         }
+        self.phase = Phase::Running;
         let sound = match self.first(settings, memory) {
             None => self.pull_nothing(now, settings),
             Some(first) if self.lead(first.media) <= 0 => self.pull_frame(settings, memory, first),
@@ -324,7 +329,6 @@ impl Speaker {
         self.phase = Phase::Starting(now.after(settings.delay));
         self.next = placed.sequence;
         self.position = placed.media;
-        self.concealed_in_a_row = 0;
         if mark {
             self.floor = self.next;
         }

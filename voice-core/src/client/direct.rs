@@ -1,0 +1,503 @@
+//! Direct links to other clients: greeted, proven, doubted, given up; section 6 of docs/PROTOCOL.md.
+//!
+//! One rule is kept: voice goes to a path, and is taken from it, only while the other end has proven there that it knows the
+//! pair's secret. Everything else falls back to the relay by itself, since a link that isn't sure isn't named in the relay list.
+
+use core::time::Duration;
+
+use heapless::Vec;
+
+use crate::rng::{Rng, siphash};
+use crate::types::{ClientId, DropReason, FrameLength, Instant, PathId, Secret, SessionId};
+use crate::wire::Greeting;
+use crate::wire::limits::{
+    GREET_INTERVAL, GREET_REFRESH, MAX_RELAY_LIST, PATH_DOUBT, PATH_PROVEN,
+};
+
+/// Greetings at the short interval, before a path that doesn't answer is greeted at the long one.
+const GREET_TRIES: u8 = 25;
+/// Bytes of IPv4 and UDP headers that every copy costs besides its packet.
+const DATAGRAM_OVERHEAD: u32 = 28;
+
+/// One client to whom there is, or may come, a direct path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer {
+    client: Option<ClientId>,
+    path: Option<PathId>,
+    secret: Option<Secret>,
+    /// Whether the server still has to be asked for the pair.
+    ask: bool,
+    /// The latest nonce sent, until it is answered.
+    nonce: Option<u64>,
+    greet_at: Option<Instant>,
+    tries: u8,
+    /// A greeting to answer: its nonce and where it came from.
+    answer: Option<(u64, PathId)>,
+    proven_at: Option<Instant>,
+    heard_at: Instant,
+    /// Whether the embedder was told that the link is up.
+    up: bool,
+}
+
+/// What all links share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Links {
+    due: Option<Instant>,
+    /// The longest voice packet of late, decaying, in bytes.
+    peak_bytes: u32,
+}
+
+impl Links {
+    /// No links.
+    pub(crate) const EMPTY: Self = Self {
+        due: None,
+        peak_bytes: 0,
+    };
+
+    /// When something has to be done or sent.
+    pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
+        self.due
+    }
+}
+
+/// Who is asking: this client's place in the session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Me {
+    /// The session.
+    pub(crate) session: SessionId,
+    /// The own id.
+    pub(crate) id: ClientId,
+}
+
+/// One voice packet to split.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    /// Bytes of the packet as it goes to the relay.
+    pub(crate) packet_bytes: usize,
+    /// Length of the frames.
+    pub(crate) frame_length: FrameLength,
+    /// Uplink that voice may use, bit/s; `None` for no limit.
+    pub(crate) uplink: Option<u32>,
+    /// How many the roster shows to hear this packet, those with direct paths included.
+    pub(crate) listeners: usize,
+}
+
+/// How one voice packet travels.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Split {
+    /// Paths to send it to, each with the channels (bit i: channel i) by which its end is reached.
+    pub(crate) direct: Vec<(PathId, u8), MAX_RELAY_LIST>,
+    /// Who need not get it from the relay, ascending.
+    pub(crate) listed: Vec<ClientId, MAX_RELAY_LIST>,
+    /// Whether a copy goes to the relay.
+    pub(crate) relay: bool,
+}
+
+/// A greeting to send.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OutGreeting {
+    /// Where to.
+    pub(crate) path: PathId,
+    /// Whether it answers one.
+    pub(crate) ack: bool,
+    /// The packet's body.
+    pub(crate) greeting: Greeting,
+}
+
+/// The table of links is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LinksFull;
+
+/// The links at work: the caller's table and what they share.
+pub(crate) struct Direct<'a> {
+    pub(crate) peers: &'a mut [Peer],
+    pub(crate) links: &'a mut Links,
+}
+
+impl Peer {
+    /// A free slot.
+    pub(crate) const EMPTY: Self = Self {
+        client: None,
+        path: None,
+        secret: None,
+        ask: false,
+        nonce: None,
+        greet_at: None,
+        tries: 0,
+        answer: None,
+        proven_at: None,
+        heard_at: Instant::ORIGIN,
+        up: false,
+    };
+
+    fn is_proven(&self, now: Instant) -> bool {
+        self.proven_at.is_some_and(|at| now.since(at) < PATH_PROVEN)
+    }
+
+    fn is_sure(&self, now: Instant) -> bool {
+        self.is_proven(now) && now.since(self.heard_at) < PATH_DOUBT
+    }
+
+    fn set_path(&mut self, now: Instant, path: PathId) {
+        self.path = Some(path);
+        self.void_proof();
+        self.greet(now);
+    }
+
+    /// Begins to greet, if all that it takes is there.
+    fn greet(&mut self, now: Instant) {
+        self.tries = 0;
+        let ready = self.path.is_some() && self.secret.is_some();
+        self.greet_at = ready.then_some(now);
+    }
+
+    fn void_proof(&mut self) {
+        self.proven_at = None;
+        self.nonce = None;
+        self.greet_at = None;
+    }
+
+    fn void_secret(&mut self) {
+        self.void_proof();
+        self.secret = None;
+        self.answer = None;
+    }
+
+    fn due(&self, now: Instant) -> Option<Instant> {
+        let lapse = self.proven_at.map(|at| at.after(PATH_PROVEN));
+        let answer = self.answer.map(|_| now);
+        // A link that went down without a time passing has to be told.
+        let down = (self.up && self.proven_at.is_none()).then_some(now);
+        [self.greet_at, lapse, answer, down]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+impl Direct<'_> {
+    /// The adapter can reach this client on this path. The server has to be asked for the pair; see [`Self::next_request`].
+    pub(crate) fn path_available(
+        &mut self,
+        now: Instant,
+        client: ClientId,
+        path: PathId,
+    ) -> Result<(), LinksFull> {
+        let known = self.by_client(client).is_some_and(|p| p.path == Some(path));
+        if known {
+            return Ok(());
+        }
+        self.path_lost(now, path);
+        let peer = self.slot(client).ok_or(LinksFull)?;
+        peer.ask = peer.secret.is_none();
+        peer.set_path(now, path);
+        self.reckon(now);
+        Ok(())
+    }
+
+    /// The path is no more.
+    pub(crate) fn path_lost(&mut self, now: Instant, path: PathId) {
+        if let Some(peer) = self.by_path(path) {
+            peer.path = None;
+            peer.void_proof();
+        }
+        self.reckon(now);
+    }
+
+    /// The client is gone, and so is everything about it.
+    pub(crate) fn forget(&mut self, now: Instant, client: ClientId) {
+        if let Some(peer) = self.by_client(client) {
+            peer.void_secret();
+            peer.path = None;
+            if !peer.up {
+                *peer = Peer::EMPTY;
+            }
+        }
+        self.reckon(now);
+    }
+
+    /// The session is another one: ids mean nothing any more.
+    pub(crate) fn clear(&mut self) {
+        self.peers.fill(Peer::EMPTY);
+        *self.links = Links::EMPTY;
+    }
+
+    /// The connection to the server is a new one: what was asked on the old one may be lost.
+    pub(crate) fn ask_again(&mut self) {
+        for peer in self.peers.iter_mut() {
+            peer.ask = peer.path.is_some();
+        }
+    }
+
+    /// A client for whom the server has to be sent PairRequest. Asked for until [`Self::requested`].
+    pub(crate) fn next_request(&self) -> Option<ClientId> {
+        let peer = self.peers.iter().find(|peer| peer.ask)?;
+        peer.client
+    }
+
+    /// The request is sent.
+    pub(crate) fn requested(&mut self, client: ClientId) {
+        if let Some(peer) = self.by_client(client) {
+            peer.ask = false;
+        }
+    }
+
+    /// The server has given out a pair's secret; it replaces an earlier one.
+    pub(crate) fn pair(
+        &mut self,
+        now: Instant,
+        client: ClientId,
+        secret: Secret,
+    ) -> Result<(), DropReason> {
+        let peer = self.slot(client).ok_or(DropReason::TableFull)?;
+        peer.ask = false;
+        if peer.secret != Some(secret) {
+            peer.void_secret();
+            peer.secret = Some(secret);
+            peer.greet(now);
+        }
+        self.reckon(now);
+        Ok(())
+    }
+
+    /// The pair's secret is void.
+    pub(crate) fn pair_gone(&mut self, now: Instant, client: ClientId) {
+        if let Some(peer) = self.by_client(client) {
+            peer.void_secret();
+        }
+        self.reckon(now);
+    }
+
+    /// A Greet, or with `ack` a GreetAck, came in on this path.
+    pub(crate) fn handle_greeting(
+        &mut self,
+        now: Instant,
+        me: Me,
+        path: PathId,
+        ack: bool,
+        greeting: &Greeting,
+    ) -> Result<(), DropReason> {
+        if greeting.session != me.session {
+            return Err(DropReason::WrongSession);
+        }
+        let peer = self
+            .by_client(greeting.sender)
+            .ok_or(DropReason::UnknownClient)?;
+        let secret = peer.secret.ok_or(DropReason::WrongProof)?;
+        if greeting.receiver != me.id || proof(&secret, ack, greeting) != greeting.proof {
+            return Err(DropReason::WrongProof);
+        }
+        let done = match ack {
+            true => peer.handle_ack(now, path, greeting.nonce),
+            false => peer.handle_greet(now, path, greeting.nonce),
+        };
+        self.reckon(now);
+        done
+    }
+
+    /// Voice came in on this path: it must be proven, and be its own client's.
+    pub(crate) fn handle_voice(
+        &mut self,
+        now: Instant,
+        path: PathId,
+        speaker: ClientId,
+    ) -> Result<(), DropReason> {
+        let peer = self.by_path(path).ok_or(DropReason::UnknownConnection)?;
+        if !peer.is_proven(now) {
+            return Err(DropReason::UnprovenPath);
+        }
+        if peer.client != Some(speaker) {
+            return Err(DropReason::WrongSender);
+        }
+        peer.heard_at = now;
+        Ok(())
+    }
+
+    /// The adapter could not send on this path: whom it leads to. Until something is heard from there, the relay is used as well.
+    pub(crate) fn handle_unsent(&mut self, now: Instant, path: PathId) -> Option<ClientId> {
+        let peer = self.by_path(path)?;
+        peer.heard_at = peer.heard_at.min(now.before(PATH_DOUBT));
+        peer.client
+    }
+
+    /// The next greeting to send.
+    pub(crate) fn poll_greeting(
+        &mut self,
+        now: Instant,
+        me: Me,
+        rng: &mut Rng,
+    ) -> Option<OutGreeting> {
+        let out = self
+            .peers
+            .iter_mut()
+            .find_map(|peer| peer.answer_to_send(me).or_else(|| peer.greet_to_send(now, me, rng)));
+        self.reckon(now);
+        out
+    }
+
+    /// A link that has come up (`true`) or gone down since it was last asked.
+    pub(crate) fn poll_change(&mut self, now: Instant) -> Option<(ClientId, bool)> {
+        let peer = self
+            .peers
+            .iter_mut()
+            .find(|peer| peer.up != peer.is_proven(now))?;
+        peer.up = !peer.up;
+        let change = (peer.client?, peer.up);
+        if !peer.up {
+            peer.proven_at = None;
+            if peer.path.is_none() && peer.secret.is_none() {
+                *peer = Peer::EMPTY;
+            } else {
+                peer.greet(now);
+            }
+        }
+        self.reckon(now);
+        Some(change)
+    }
+
+    /// Whether there is a proven link to this client.
+    pub(crate) fn is_up(&self, now: Instant, client: ClientId) -> bool {
+        self.peers
+            .iter()
+            .any(|peer| peer.client == Some(client) && peer.is_proven(now))
+    }
+
+    /// Decides how one voice packet travels; `reach` tells by which channels (bit i: channel i) a client is reached, 0 if by none.
+    ///
+    /// Without a limit every proven link is used. With one, as many as fit beside the copy to the relay, in the order of the
+    /// table; the measure is the longest packet of late, so that the choice doesn't change with every frame.
+    pub(crate) fn split(
+        &mut self,
+        now: Instant,
+        load: Load,
+        reach: impl Fn(ClientId) -> u8,
+    ) -> Split {
+        let copies = self.links.copies(load);
+        let mut split = self.choose(now, copies, &reach);
+        split.relay = split.listed.len() < load.listeners;
+        if split.relay && split.direct.len() >= copies {
+            split = self.choose(now, copies.saturating_sub(1), &reach);
+            split.relay = true;
+        }
+        split.listed.sort_unstable();
+        split
+    }
+
+    fn choose(&self, now: Instant, copies: usize, reach: &impl Fn(ClientId) -> u8) -> Split {
+        let mut split = Split::default();
+        for peer in self.peers.iter().filter(|peer| peer.is_proven(now)) {
+            let (Some(client), Some(path)) = (peer.client, peer.path) else {
+                continue;
+            };
+            let channels = reach(client);
+            if channels == 0 || split.direct.len() >= copies {
+                continue;
+            }
+            if split.direct.push((path, channels)).is_ok() && peer.is_sure(now) {
+                // As long as the list of paths, so there is room.
+                let _ = split.listed.push(client);
+            }
+        }
+        split
+    }
+
+    fn by_client(&mut self, client: ClientId) -> Option<&mut Peer> {
+        self.peers
+            .iter_mut()
+            .find(|peer| peer.client == Some(client))
+    }
+
+    fn by_path(&mut self, path: PathId) -> Option<&mut Peer> {
+        self.peers.iter_mut().find(|peer| peer.path == Some(path))
+    }
+
+    /// The client's slot, a free one if it has none.
+    fn slot(&mut self, client: ClientId) -> Option<&mut Peer> {
+        let of = |wanted| move |peer: &Peer| peer.client == wanted;
+        let at = self
+            .peers
+            .iter()
+            .position(of(Some(client)))
+            .or_else(|| self.peers.iter().position(of(None)))?;
+        let peer = self.peers.get_mut(at)?;
+        peer.client = Some(client);
+        Some(peer)
+    }
+
+    fn reckon(&mut self, now: Instant) {
+        self.links.due = self.peers.iter().filter_map(|peer| peer.due(now)).min();
+    }
+}
+
+impl Peer {
+    fn handle_greet(&mut self, now: Instant, path: PathId, nonce: u64) -> Result<(), DropReason> {
+        self.answer = Some((nonce, path));
+        if self.path.is_none() {
+            self.set_path(now, path);
+        }
+        if self.path == Some(path) {
+            self.heard_at = self.heard_at.max(now);
+        }
+        Ok(())
+    }
+
+    fn handle_ack(&mut self, now: Instant, path: PathId, nonce: u64) -> Result<(), DropReason> {
+        if self.path != Some(path) || self.nonce != Some(nonce) {
+            return Err(DropReason::StaleAnswer);
+        }
+        self.nonce = None;
+        self.proven_at = Some(now);
+        self.heard_at = now;
+        self.greet_at = Some(now.after(GREET_REFRESH));
+        self.tries = 0;
+        Ok(())
+    }
+
+    fn answer_to_send(&mut self, me: Me) -> Option<OutGreeting> {
+        let (nonce, path) = self.answer.take()?;
+        self.out_greeting(me, path, true, nonce)
+    }
+
+    fn greet_to_send(&mut self, now: Instant, me: Me, rng: &mut Rng) -> Option<OutGreeting> {
+        self.greet_at.filter(|at| now >= *at)?;
+        let path = self.path?;
+        let nonce = rng.next_u64();
+        self.nonce = Some(nonce);
+        self.tries = self.tries.saturating_add(1);
+        let proven = self.is_proven(now);
+        let short = !proven && self.tries < GREET_TRIES;
+        let wait: Duration = if short { GREET_INTERVAL } else { GREET_REFRESH };
+        self.greet_at = Some(now.after(wait));
+        self.out_greeting(me, path, false, nonce)
+    }
+
+    fn out_greeting(&self, me: Me, path: PathId, ack: bool, nonce: u64) -> Option<OutGreeting> {
+        let mut greeting = Greeting {
+            session: me.session,
+            sender: me.id,
+            receiver: self.client?,
+            nonce,
+            proof: 0,
+        };
+        greeting.proof = proof(&self.secret?, ack, &greeting);
+        Some(OutGreeting {
+            path,
+            ack,
+            greeting,
+        })
+    }
+}
+
+impl Links {
+    /// How many copies of a packet the uplink carries per frame.
+    fn copies(&mut self, load: Load) -> usize {
+        let bytes = u32::try_from(load.packet_bytes).unwrap_or(u32::MAX);
+        self.peak_bytes = bytes.max(self.peak_bytes - self.peak_bytes / 64);
+        let Some(uplink) = load.uplink else {
+            return usize::MAX;
+        };
+        let bits = u64::from(self.peak_bytes.saturating_add(DATAGRAM_OVERHEAD)) * 8;
+        let per_frame = u64::from(uplink) * u64::from(load.frame_length.ms()) / 1_000;
+        usize::try_from(per_frame / bits).unwrap_or(usize::MAX)
+    }
+}

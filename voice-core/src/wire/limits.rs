@@ -1,0 +1,67 @@
+//! Sections 8 and 9 of docs/PROTOCOL.md.
+
+use core::time::Duration;
+
+/// No packet is larger: a datagram of this size passes nearly every path whole.
+pub const MAX_PACKET_BYTES: usize = 1_200;
+/// Names of people and rooms.
+pub const MAX_NAME_BYTES: usize = 64;
+/// What a client shows the embedder to be let in.
+pub const MAX_CREDENTIAL_BYTES: usize = 512;
+/// One encoded frame: far above what a voice codec makes.
+pub const MAX_PAYLOAD_BYTES: usize = 1_000;
+/// Channels of one voice packet.
+pub const MAX_CHANNELS: usize = 8;
+/// Clients in a relay list.
+pub const MAX_RELAY_LIST: usize = 32;
+/// Rooms that one client uses.
+pub const MAX_ROOMS_PER_CLIENT: usize = 32;
+/// One text.
+pub const MAX_TEXT_BYTES: usize = 2_000;
+/// Every part of a text but the last has just this many bytes.
+pub const TEXT_PART_BYTES: usize = 1_000;
+/// One rendezvous message.
+pub const MAX_RENDEZVOUS_BYTES: usize = 1_000;
+/// Packets of a lane that may be unacknowledged.
+pub const LANE_WINDOW: u16 = 64;
+/// Received packets of a lane after which an acknowledgement is due.
+pub const LANE_ACK_EVERY: u16 = 16;
+
+/// Between two Pings.
+pub const PING_INTERVAL: Duration = Duration::from_secs(1);
+/// Nothing heard: Degraded.
+pub const DEGRADED_AFTER: Duration = Duration::from_secs(3);
+/// Nothing heard: Reconnecting.
+pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(8);
+/// Transport not up: next attempt.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// No Welcome: next attempt.
+pub const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// Nothing heard: the seat waits for a resume.
+pub const SERVER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection without a seat is closed.
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+/// A seat without a connection is freed, unless the embedder says otherwise.
+pub const GRACE: Duration = Duration::from_secs(30);
+/// Nothing acknowledged with a full window: closed.
+pub const LANE_STALL: Duration = Duration::from_secs(15);
+/// Roster changes are gathered.
+pub const ROSTER_INTERVAL: Duration = Duration::from_millis(50);
+/// No voice: stopped speaking.
+pub const TALKSPURT_TIMEOUT: Duration = Duration::from_millis(400);
+/// Between greetings until a path is proven.
+pub const GREET_INTERVAL: Duration = Duration::from_millis(200);
+/// Between greetings on a proven path, or one given up.
+pub const GREET_REFRESH: Duration = Duration::from_secs(1);
+/// Nothing from the other end: direct and relay.
+pub const PATH_DOUBT: Duration = Duration::from_millis(1_200);
+/// Nothing proven: relay only.
+pub const PATH_PROVEN: Duration = Duration::from_millis(2_500);
+
+const _: () =
+    assert!(DEGRADED_AFTER.as_micros() > 2 * PING_INTERVAL.as_micros(), "two lost Pings are no reason to worry");
+const _: () = assert!(CLIENT_TIMEOUT.as_micros() > DEGRADED_AFTER.as_micros());
+const _: () = assert!(SERVER_TIMEOUT.as_micros() > CLIENT_TIMEOUT.as_micros(), "the client gives up first");
+const _: () = assert!(PATH_PROVEN.as_micros() > 2 * GREET_REFRESH.as_micros(), "a proof outlives one lost greeting");
+const _: () = assert!(MAX_TEXT_BYTES <= 2 * TEXT_PART_BYTES);
+const _: () = assert!(LANE_ACK_EVERY < LANE_WINDOW / 2);
