@@ -432,8 +432,9 @@ proptest! {
                     prop_assert_eq!(ear.speaker.is_talking(), talks);
                 }
                 Op::Pull => match ear.pull(now) {
-                    Frame(_) => {
-                        let played = ear.speaker.next;
+                    Frame(number) => {
+                        let played = ear.speaker.floor - 1;
+                        prop_assert_eq!(played & 0xFFFF, u64::from(number));
                         prop_assert!(last < Some(played), "{:?} then {}", last, played);
                         last = Some(played);
                         concealed = 0;
