@@ -11,10 +11,12 @@ use crate::fail::Fail;
 /// Without a command it runs the demonstration: people talking through a server on a bad network, written to a folder as sound,
 /// a report and numbers.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 110)]
+#[command(version, max_term_width = 110, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    demo: DemoArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -40,12 +42,6 @@ pub(crate) struct DemoArgs {
     /// Folder for the WAV files, report.html and summary.json; an earlier result in it is replaced
     #[arg(long, value_name = "DIR", default_value = "consonance-demo")]
     pub(crate) out: PathBuf,
-}
-
-impl Default for DemoArgs {
-    fn default() -> Self {
-        Self { speech: Vec::new(), network: "busy-wifi".into(), seed: 1, out: "consonance-demo".into() }
-    }
 }
 
 /// What the simulator runs.
@@ -76,9 +72,10 @@ pub(crate) struct SimArgs {
 
 impl Cli {
     pub(crate) fn run(self) -> Result<ExitCode, Fail> {
-        match self.command.unwrap_or_else(|| Command::Demo(DemoArgs::default())) {
-            Command::Demo(args) => crate::demo::run(&args),
-            Command::Sim(args) => crate::sim::run(&args),
+        match self.command {
+            None => crate::demo::run(&self.demo),
+            Some(Command::Demo(args)) => crate::demo::run(&args),
+            Some(Command::Sim(args)) => crate::sim::run(&args),
         }
     }
 }

@@ -11,7 +11,8 @@ impl Fail {
 }
 
 impl fmt::Display for Fail {
+    /// Line breaks and control characters, which file names may hold, become spaces: it stays one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.replace('\n', " "))
+        f.write_str(&self.0.replace(char::is_control, " "))
     }
 }

@@ -1,8 +1,10 @@
 //! The Consonance command line: one session to listen to, and a simulator to break things with.
 
 mod cli;
+mod demo;
 mod fail;
 mod out_dir;
+mod sim;
 mod speech;
 
 use std::process::ExitCode;

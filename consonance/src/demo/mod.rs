@@ -1,0 +1,63 @@
+//! The demonstration: a scripted session of seven people and a dedicated server, fed with real speech.
+//!
+//! `script` is the story, `play` plays it in the simulator, `stage` gives people mouths and ears and writes down what passes, and
+//! everything that is shown afterwards is made from that `record` alone.
+
+mod ear;
+mod figures;
+mod proof;
+mod record;
+#[cfg(test)]
+mod rehearsal;
+mod report;
+mod script;
+mod stage;
+mod summary;
+mod table;
+mod voice;
+mod play;
+
+use std::process::ExitCode;
+
+use adapter_sim::net::Preset;
+
+use crate::{cli::DemoArgs, fail::Fail, out_dir::OutDir, speech};
+use script::{CAST, Who};
+
+/// Plays the story, writes the files, prints the result. The exit status is 1 if the story didn't hold.
+pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, Fail> {
+    let preset = preset(&args.network)?;
+    let clips = speech::load(&args.speech)?;
+    let out = OutDir::create(&args.out, is_result)?;
+    let began = std::time::Instant::now();
+    println!("Seed {}, network {}", args.seed, preset.describe());
+    let (record, wavs) = play::play(args.seed, preset, &clips);
+    let (listeners, verdicts) = (figures::listeners(&record), proof::judge(&record));
+    for (who, wav) in wavs.iter().enumerate() {
+        out.write(&wav_name(who), wav)?;
+    }
+    out.write("report.html", report::html(&record, &listeners, &verdicts).as_bytes())?;
+    out.write("summary.json", summary::json(&record, &listeners, &verdicts).as_bytes())?;
+    out.finish()?;
+    println!("\n{}\n{}", table::listeners(&record, &listeners), table::verdicts(&verdicts));
+    let shown = args.out.display();
+    println!("{} s of session took {:.1} s. Look at {shown}/report.html, listen to {shown}/heard-by-*.wav", record.end / 1_000_000, began.elapsed().as_secs_f64());
+    Ok(if verdicts.iter().all(proof::Verdict::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn preset(name: &str) -> Result<&'static Preset, Fail> {
+    Preset::from_name(name).ok_or_else(|| {
+        let names: Vec<_> = Preset::ALL.iter().map(|preset| preset.name).collect();
+        Fail::new(format!("--network {name}: there is no such preset"), format!("choose one of {}", names.join(", ")))
+    })
+}
+
+/// The file that holds what a person heard.
+fn wav_name(who: Who) -> String {
+    format!("heard-by-{}.wav", CAST[who].name.to_lowercase())
+}
+
+/// Whether a file of this name comes from an earlier run.
+fn is_result(name: &str) -> bool {
+    ["report.html", "summary.json"].contains(&name) || name.starts_with("heard-by-") && name.ends_with(".wav")
+}

@@ -1,0 +1,238 @@
+//! What happened, as plain data: the only thing that the table, the report, the summary and the checks look at.
+
+use std::collections::BTreeMap;
+
+use super::script::{CAST, To, Who};
+
+/// The way a frame came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Way {
+    Relay,
+    Direct,
+}
+
+impl Way {
+    pub(crate) const ALL: [Self; 2] = [Self::Relay, Self::Direct];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Relay => "relay",
+            Self::Direct => "direct",
+        }
+    }
+}
+
+/// One frame that somebody spoke.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spoken {
+    /// When it was handed to the core, at its end, µs.
+    pub(crate) at: u64,
+    /// Place in [`Record::utterances`].
+    pub(crate) utterance: usize,
+}
+
+/// What became of one frame at one listener.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Fate {
+    /// When and how it first arrived.
+    pub(crate) arrived: Option<(u64, Way)>,
+    /// How many copies arrived.
+    pub(crate) copies: u32,
+    /// When it was played, µs.
+    pub(crate) played: Option<u64>,
+    /// Whether it was played aloud, not outranked by a higher priority.
+    pub(crate) audible: bool,
+}
+
+/// A gap that was filled with a guess.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Concealed {
+    pub(crate) at: u64,
+    pub(crate) speaker: Who,
+    pub(crate) audible: bool,
+}
+
+/// Speech of the story.
+#[derive(Debug, Clone)]
+pub(crate) struct Utterance {
+    pub(crate) act: usize,
+    pub(crate) who: Who,
+    pub(crate) to: To,
+    pub(crate) from: u64,
+    pub(crate) until: u64,
+    pub(crate) meant_for: &'static [Who],
+}
+
+/// A text of the story, and who read it.
+#[derive(Debug, Clone)]
+pub(crate) struct Text {
+    pub(crate) act: usize,
+    pub(crate) at: u64,
+    pub(crate) who: Who,
+    pub(crate) to: To,
+    pub(crate) text: &'static str,
+    pub(crate) meant_for: &'static [Who],
+    /// By whom and when, in the order of reading.
+    pub(crate) read: Vec<(Who, u64)>,
+}
+
+/// Something worth a mark in the report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) at: u64,
+    /// Whom it happened to; `None` is the server.
+    pub(crate) who: Option<Who>,
+    pub(crate) mark: Mark,
+    pub(crate) what: String,
+}
+
+/// What kind of note.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// The story did it.
+    Story,
+    /// The protocol noticed or mended it.
+    Noticed,
+    /// Something is broken.
+    Trouble,
+}
+
+/// How one person stood at the end of an act.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Seat {
+    pub(crate) connected: bool,
+    pub(crate) session: Option<u32>,
+    pub(crate) id: Option<u16>,
+    /// Names in this person's roster, sorted.
+    pub(crate) roster: Vec<String>,
+}
+
+/// A drop counter that isn't zero.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Drops {
+    /// A person's name, or the server's.
+    pub(crate) at: String,
+    pub(crate) reason: &'static str,
+    pub(crate) count: u64,
+}
+
+/// The network that everybody had.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Network {
+    pub(crate) name: &'static str,
+    pub(crate) about: String,
+    /// Numbers in words: what, up, down.
+    pub(crate) numbers: Vec<[String; 3]>,
+    /// Faults that struck, by name.
+    pub(crate) faults: Vec<(&'static str, u64)>,
+}
+
+/// The whole run.
+pub(crate) struct Record {
+    pub(crate) seed: u64,
+    pub(crate) network: Network,
+    pub(crate) end: u64,
+    /// The recording that each person spoke.
+    pub(crate) speech: Vec<String>,
+    pub(crate) utterances: Vec<Utterance>,
+    pub(crate) texts: Vec<Text>,
+    pub(crate) notes: Vec<Note>,
+    /// Seats of all at the end of each act.
+    pub(crate) seats: Vec<Vec<Seat>>,
+    pub(crate) drops: Vec<Drops>,
+    /// Frames of each person, in order.
+    pub(crate) spoken: Vec<Vec<Spoken>>,
+    /// Fates by listener, speaker, frame.
+    fates: Vec<Vec<Vec<Fate>>>,
+    /// Gaps of each listener.
+    pub(crate) concealed: Vec<Vec<Concealed>>,
+    /// Which frame of whom a payload is, by its hash; the latest one if it was spoken twice.
+    payloads: BTreeMap<u64, (Who, usize)>,
+}
+
+impl Record {
+    pub(crate) fn new(seed: u64, network: Network, speech: Vec<String>) -> Self {
+        let people = CAST.len();
+        Self {
+            seed,
+            network,
+            end: 0,
+            speech,
+            utterances: Vec::new(),
+            texts: Vec::new(),
+            notes: Vec::new(),
+            seats: Vec::new(),
+            drops: Vec::new(),
+            spoken: vec![Vec::new(); people],
+            fates: vec![vec![Vec::new(); people]; people],
+            concealed: vec![Vec::new(); people],
+            payloads: BTreeMap::new(),
+        }
+    }
+
+    /// Writes down that a frame was spoken.
+    pub(crate) fn spoke(&mut self, now: u64, who: Who, utterance: usize, payload: &[u8]) {
+        self.payloads.insert(hash(payload), (who, self.spoken[who].len()));
+        self.spoken[who].push(Spoken { at: now, utterance });
+        for listener in &mut self.fates {
+            listener[who].push(Fate::default());
+        }
+    }
+
+    /// Whose frame a payload is; `None` if nobody spoke it, as when it was damaged on its way.
+    pub(crate) fn speaker_of(&self, payload: &[u8]) -> Option<Who> {
+        self.payloads.get(&hash(payload)).map(|(who, _)| *who)
+    }
+
+    /// Writes down that a frame reached a listener's machine.
+    pub(crate) fn arrived(&mut self, now: u64, listener: Who, way: Way, payload: &[u8]) {
+        if let Some(fate) = self.fate_mut(listener, payload) {
+            fate.copies += 1;
+            fate.arrived.get_or_insert((now, way));
+        }
+    }
+
+    /// Writes down that a listener's playout gave a frame.
+    pub(crate) fn played(&mut self, now: u64, listener: Who, payload: &[u8], audible: bool) {
+        if let Some(fate) = self.fate_mut(listener, payload) {
+            fate.played = Some(now);
+            fate.audible = audible;
+        }
+    }
+
+    pub(crate) fn note(&mut self, at: u64, who: Option<Who>, mark: Mark, what: impl Into<String>) {
+        self.notes.push(Note { at, who, mark, what: what.into() });
+    }
+
+    /// The frames of a speaker with what became of them at a listener.
+    pub(crate) fn fates(&self, listener: Who, speaker: Who) -> impl Iterator<Item = (Spoken, Fate)> + '_ {
+        self.spoken[speaker].iter().copied().zip(self.fates[listener][speaker].iter().copied())
+    }
+
+    /// The same for one utterance.
+    pub(crate) fn utterance_fates(&self, listener: Who, utterance: usize) -> impl Iterator<Item = (Spoken, Fate)> + '_ {
+        self.fates(listener, self.utterances[utterance].who).filter(move |(spoken, _)| spoken.utterance == utterance)
+    }
+
+    /// Whether a frame was meant for a listener.
+    pub(crate) fn is_meant(&self, spoken: Spoken, listener: Who) -> bool {
+        self.utterances[spoken.utterance].meant_for.contains(&listener)
+    }
+
+    fn fate_mut(&mut self, listener: Who, payload: &[u8]) -> Option<&mut Fate> {
+        let (speaker, frame) = *self.payloads.get(&hash(payload))?;
+        self.fates[listener][speaker].get_mut(frame)
+    }
+}
+
+/// The person's name, or the server's.
+pub(crate) fn name_of(who: Option<Who>) -> &'static str {
+    who.map_or("Server", |who| CAST[who].name)
+}
+
+/// FNV-1a, 64 bit.
+fn hash(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xCBF2_9CE4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3))
+}

@@ -1,0 +1,225 @@
+//! The story from left to right: who spoke, and below each listener whom it heard, by which way, and what was missing.
+
+use super::{
+    super::{
+        figures::Listener,
+        record::{Mark, Record, Way, name_of},
+        script::{CAST, STORY, Who, act_start_us},
+    },
+    svg::{Svg, TimeAxis},
+};
+
+/// Frames closer together than this are drawn as one bar, µs.
+const JOIN_US: u64 = 130_000;
+const FRAME_US: u64 = 20_000;
+const WIDTH: f64 = 1_600.0;
+const GUTTER: f64 = 128.0;
+const HEAD: f64 = 66.0;
+const SPEAK_HEIGHT: f64 = 13.0;
+const ROW: f64 = 12.0;
+const BAR: f64 = 8.0;
+const GAP: f64 = 15.0;
+
+/// A bar of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Bar<K> {
+    from: u64,
+    until: u64,
+    kind: K,
+    frames: u64,
+}
+
+/// Draws the whole story.
+pub(super) fn draw(record: &Record, listeners: &[Listener]) -> String {
+    let axis = TimeAxis { left: GUTTER, right: WIDTH - 12.0, end: record.end };
+    let tops = tops(listeners);
+    let bottom = tops[CAST.len()] + SPEAK_HEIGHT + 4.0;
+    let mut svg = Svg::new(WIDTH);
+    acts(&mut svg, axis, bottom);
+    axis.draw(&mut svg, HEAD, bottom);
+    for listener in listeners {
+        person(&mut svg, axis, record, listener, tops[listener.who]);
+    }
+    server(&mut svg, axis, record, tops[CAST.len()]);
+    texts(&mut svg, axis, record, &tops);
+    svg.finish(bottom + 24.0, "Time line of who spoke and who heard whom by which way")
+}
+
+/// Where each person's block begins, and the server's line.
+fn tops(listeners: &[Listener]) -> Vec<f64> {
+    let mut top = HEAD + 8.0;
+    let mut tops = Vec::new();
+    for listener in listeners {
+        tops.push(top);
+        top += SPEAK_HEIGHT + 3.0 + ROW * listener.heard().count() as f64 + GAP;
+    }
+    tops.push(top);
+    tops
+}
+
+fn acts(svg: &mut Svg, axis: TimeAxis, bottom: f64) {
+    for (number, act) in STORY.iter().enumerate() {
+        let (from, until) = (axis.x(act_start_us(number)), axis.x(act_start_us(number + 1)));
+        if number % 2 == 0 {
+            svg.rect("band", [from, 4.0, until - from, bottom - 4.0], act.about);
+        }
+        svg.text("name", "start", [from + 5.0, 20.0], &(number + 1).to_string());
+        for (line, words) in wrap(act.title, ((until - from - 8.0) / 5.6) as usize).iter().take(3).enumerate() {
+            svg.text("soft", "start", [from + 5.0, 34.0 + 12.0 * line as f64], words);
+        }
+    }
+}
+
+/// Cuts a title into lines of about that many letters.
+fn wrap(text: &str, letters: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= letters => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+fn person(svg: &mut Svg, axis: TimeAxis, record: &Record, listener: &Listener, top: f64) {
+    let who = listener.who;
+    svg.line("rule", [0.0, top - 6.0, axis.right, top - 6.0], "");
+    svg.text("name", "start", [4.0, top + 11.0], CAST[who].name);
+    speech(svg, axis, record, who, top);
+    let mut y = top + SPEAK_HEIGHT + 3.0;
+    for speaker in listener.heard() {
+        svg.text("soft", "end", [GUTTER - 8.0, y + BAR], CAST[speaker].name);
+        heard(svg, axis, record, [who, speaker], y);
+        gaps(svg, axis, record, [who, speaker], y);
+        y += ROW;
+    }
+    moments(svg, axis, record, Some(who), [top - 5.0, y]);
+}
+
+fn speech(svg: &mut Svg, axis: TimeAxis, record: &Record, who: Who, top: f64) {
+    let frames = record.spoken[who].iter().map(|spoken| (spoken.at.saturating_sub(FRAME_US), spoken.utterance));
+    for bar in bars(frames) {
+        let utterance = &record.utterances[bar.kind];
+        let to = utterance.to.name();
+        let (x, width) = place(axis, &bar);
+        svg.rect("speak", [x, top, width, SPEAK_HEIGHT], &format!("{} to {to}, {} frames", CAST[who].name, bar.frames));
+    }
+    for utterance in record.utterances.iter().filter(|utterance| utterance.who == who) {
+        svg.text("onpath", "start", [axis.x(utterance.from) + 6.0, top + 10.0], &format!("to {}", utterance.to.name()));
+    }
+}
+
+fn heard(svg: &mut Svg, axis: TimeAxis, record: &Record, [listener, speaker]: [Who; 2], y: f64) {
+    let played = record.fates(listener, speaker).filter_map(|(_, fate)| {
+        let (_, way) = fate.arrived?;
+        Some((fate.played?, (way, fate.audible)))
+    });
+    for bar in bars(played) {
+        let (way, audible) = bar.kind;
+        let class = format!("{}{}", way.name(), if audible { "" } else { " faint" });
+        let silent = if audible { "" } else { ", outranked by a higher priority" };
+        let tip = format!(
+            "{} heard {} by {}{silent}, {} frames",
+            CAST[listener].name, CAST[speaker].name, way_words(way), bar.frames
+        );
+        let (x, width) = place(axis, &bar);
+        svg.rect(&class, [x, y, width, BAR], &tip);
+    }
+}
+
+fn way_words(way: Way) -> &'static str {
+    match way {
+        Way::Relay => "the relay",
+        Way::Direct => "a direct path",
+    }
+}
+
+fn gaps(svg: &mut Svg, axis: TimeAxis, record: &Record, [listener, speaker]: [Who; 2], y: f64) {
+    let gaps = record.concealed[listener].iter().filter(|gap| gap.speaker == speaker && gap.audible);
+    let frames: Vec<_> = gaps.map(|gap| (gap.at, ())).collect();
+    for gap in join(frames.into_iter(), FRAME_US * 3 / 2) {
+        let (x, width) = place(axis, &gap);
+        let tip = format!("{} frames of {} were missing here and concealed", gap.frames, CAST[speaker].name);
+        svg.rect("lost", [x, y - 0.5, width.max(1.2), BAR + 1.0], &tip);
+    }
+}
+
+fn server(svg: &mut Svg, axis: TimeAxis, record: &Record, top: f64) {
+    svg.line("rule", [0.0, top - 6.0, axis.right, top - 6.0], "");
+    svg.text("name", "start", [4.0, top + 11.0], "Server");
+    moments(svg, axis, record, None, [top - 5.0, top + SPEAK_HEIGHT]);
+}
+
+/// Small flags on a person's lane.
+fn moments(svg: &mut Svg, axis: TimeAxis, record: &Record, who: Option<Who>, [top, bottom]: [f64; 2]) {
+    for note in record.notes.iter().filter(|note| note.who == who) {
+        let x = axis.x(note.at);
+        let bad = note.mark == Mark::Trouble;
+        let tip = format!("{:.2} s, {}: {}", note.at as f64 / 1e6, name_of(note.who), note.what);
+        svg.line(if bad { "moment trouble" } else { "moment" }, [x, top, x, bottom], &tip);
+        let flag = [[x, top], [x + 6.5, top + 3.0], [x, top + 6.0]];
+        svg.path(if bad { "flag bad" } else { "flag" }, &flag, true, &tip);
+    }
+}
+
+/// An envelope where a text was written, and one wherever it was read.
+fn texts(svg: &mut Svg, axis: TimeAxis, record: &Record, tops: &[f64]) {
+    for text in &record.texts {
+        let tip = format!("{} to {}: {}", CAST[text.who].name, text.to.name(), text.text);
+        envelope(svg, axis.x(text.at), tops[text.who], &format!("{tip} (written)"));
+        for (reader, at) in &text.read {
+            envelope(svg, axis.x(*at), tops[*reader], &format!("{tip} (read by {})", CAST[*reader].name));
+        }
+    }
+}
+
+fn envelope(svg: &mut Svg, x: f64, y: f64, tip: &str) {
+    svg.rect("letter", [x, y + 1.0, 14.0, 10.0], tip);
+    svg.path("letter", &[[x, y + 1.0], [x + 7.0, y + 7.0], [x + 14.0, y + 1.0]], false, tip);
+}
+
+fn place<K>(axis: TimeAxis, bar: &Bar<K>) -> (f64, f64) {
+    (axis.x(bar.from), axis.x(bar.until) - axis.x(bar.from))
+}
+
+fn bars<K: Copy + PartialEq>(frames: impl Iterator<Item = (u64, K)>) -> Vec<Bar<K>> {
+    join(frames, JOIN_US)
+}
+
+/// Joins frames of one kind that follow each other within `gap` µs.
+fn join<K: Copy + PartialEq>(frames: impl Iterator<Item = (u64, K)>, gap: u64) -> Vec<Bar<K>> {
+    let mut bars: Vec<Bar<K>> = Vec::new();
+    for (at, kind) in frames {
+        match bars.last_mut() {
+            Some(bar) if bar.kind == kind && at <= bar.until + gap => {
+                bar.until = at + FRAME_US;
+                bar.frames += 1;
+            }
+            _ => bars.push(Bar { from: at, until: at + FRAME_US, kind, frames: 1 }),
+        }
+    }
+    bars
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_of_one_kind_close_together_are_one_bar() {
+        let frames = [(0, 'a'), (20_000, 'a'), (40_000, 'b'), (60_000, 'b'), (900_000, 'b')];
+        let bars = bars(frames.into_iter());
+        let spans: Vec<_> = bars.iter().map(|bar| (bar.from, bar.until, bar.kind, bar.frames)).collect();
+        assert_eq!(spans, [(0, 40_000, 'a', 2), (40_000, 80_000, 'b', 2), (900_000, 920_000, 'b', 1)]);
+    }
+
+    #[test]
+    fn titles_are_cut_at_spaces() {
+        assert_eq!(wrap("A pair that stays", 7), ["A pair", "that", "stays"]);
+        assert_eq!(wrap("Whisper", 3), ["Whisper"]);
+    }
+}
