@@ -49,7 +49,10 @@ fn parse(name: &str, shown: &str, bytes: &[u8]) -> Result<Clip, Fail> {
         .map_err(|error| Fail::new(format!("--speech {shown}: can't be used as speech"), error))?;
     let loudest = pcm.chunks(SAMPLES_OF_20_MS).map(voice_audio::rms).max().unwrap_or(0);
     if loudest < SILENCE_RMS {
-        return Err(Fail::new(format!("--speech {shown}: holds only silence"), "record it again, closer to the microphone"));
+        return Err(Fail::new(
+            format!("--speech {shown}: holds only silence"),
+            "record it again, closer to the microphone",
+        ));
     }
     Ok(Clip { name: name.to_owned(), pcm })
 }

@@ -26,8 +26,7 @@ pub(crate) struct Ear {
 impl Ear {
     /// Decodes one speaker's frame, and adds it to the mix unless it is not to be heard: its decoder stays in step all the same.
     pub(crate) fn add(&mut self, speaker: Who, sound: Sound<'_>, gain: Gain, audible: bool) {
-        let decoder =
-            self.decoders.entry(speaker).or_insert_with(|| OpusDecoder::new().expect("memory for a decoder"));
+        let decoder = self.decoders.entry(speaker).or_insert_with(|| OpusDecoder::new().expect("memory for a decoder"));
         let mut pcm = vec![0; frame_samples()];
         let decoded = match sound {
             Sound::Play(payload) => decoder.decode(payload, &mut pcm).is_ok(),

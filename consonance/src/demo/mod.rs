@@ -5,6 +5,7 @@
 
 mod ear;
 mod figures;
+mod play;
 mod proof;
 mod record;
 #[cfg(test)]
@@ -15,7 +16,6 @@ mod stage;
 mod summary;
 mod table;
 mod voice;
-mod play;
 
 use std::process::ExitCode;
 
@@ -41,7 +41,11 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, Fail> {
     out.finish()?;
     println!("\n{}\n{}", table::listeners(&record, &listeners), table::verdicts(&verdicts));
     let shown = args.out.display();
-    println!("{} s of session took {:.1} s. Look at {shown}/report.html, listen to {shown}/heard-by-*.wav", record.end / 1_000_000, began.elapsed().as_secs_f64());
+    println!(
+        "{} s of session took {:.1} s. Look at {shown}/report.html, listen to {shown}/heard-by-*.wav",
+        record.end / 1_000_000,
+        began.elapsed().as_secs_f64()
+    );
     Ok(if verdicts.iter().all(proof::Verdict::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -59,7 +59,8 @@ fn misheard(record: &Record, number: usize, listener: Who) -> Option<String> {
     let [said, arrived, played] = counts(record, number, listener);
     let (speaker, name) = (CAST[utterance.who].name, CAST[listener].name);
     if !utterance.meant_for.contains(&listener) {
-        return (arrived + played > 0).then(|| format!("{name} got {arrived} frames of {speaker} that were for others"));
+        return (arrived + played > 0)
+            .then(|| format!("{name} got {arrived} frames of {speaker} that were for others"));
     }
     let enough = said > 0 && played * 100 >= said * ENOUGH_PERCENT;
     (!enough).then(|| format!("{name} heard {played} of {said} frames of {speaker}"))
@@ -132,7 +133,12 @@ fn texts(record: &Record, act: usize, failures: &mut Vec<String>) -> String {
         read.sort_unstable();
         if read != text.meant_for {
             let names: Vec<_> = read.iter().map(|who| CAST[*who].name).collect();
-            failures.push(format!("{}'s text to {} was read by [{}]", CAST[text.who].name, text.to.name(), names.join(", ")));
+            failures.push(format!(
+                "{}'s text to {} was read by [{}]",
+                CAST[text.who].name,
+                text.to.name(),
+                names.join(", ")
+            ));
         }
     }
     "each text read once, by exactly those it was written to".into()
@@ -148,9 +154,10 @@ fn direct_then_relay(record: &Record, act: usize, pair: [Who; 2], failures: &mut
     }
     let back = arrivals(record, act, one, other, Way::Relay).find(|at| *at > cut_at).map(|at| at - cut_at);
     let bystanders = (0..CAST.len()).filter(|who| !pair.contains(who));
-    if bystanders.flat_map(|who| (0..CAST.len()).map(move |from| (who, from))).any(|(who, from)| {
-        arrivals(record, act, who, from, Way::Direct).count() > 0
-    }) {
+    if bystanders
+        .flat_map(|who| (0..CAST.len()).map(move |from| (who, from)))
+        .any(|(who, from)| arrivals(record, act, who, from, Way::Direct).count() > 0)
+    {
         failures.push("somebody else heard by a direct path".into());
     }
     match back {
@@ -169,18 +176,21 @@ pub(crate) const CUT_NOTE: &str = "direct path cut";
 
 /// When frames of an act arrived by a way.
 fn arrivals(record: &Record, act: usize, listener: Who, speaker: Who, way: Way) -> impl Iterator<Item = u64> + '_ {
-    let of_act = record.fates(listener, speaker).filter(move |(spoken, _)| record.utterances[spoken.utterance].act == act);
+    let of_act =
+        record.fates(listener, speaker).filter(move |(spoken, _)| record.utterances[spoken.utterance].act == act);
     of_act.filter_map(|(_, fate)| fate.arrived).filter(move |(_, by)| *by == way).map(|(at, _)| at)
 }
 
 fn never_direct(record: &Record, [one, other]: [Who; 2], failures: &mut Vec<String>) -> String {
     for (listener, speaker) in [(one, other), (other, one)] {
-        let direct = record.fates(listener, speaker).filter(|(_, fate)| matches!(fate.arrived, Some((_, Way::Direct)))).count();
+        let direct =
+            record.fates(listener, speaker).filter(|(_, fate)| matches!(fate.arrived, Some((_, Way::Direct)))).count();
         if direct > 0 {
             failures.push(format!("{direct} frames of {} came directly", CAST[speaker].name));
         }
     }
-    let stopped = record.network.faults.iter().find(|(name, _)| *name == "kept_out_by_nat").map_or(0, |(_, count)| *count);
+    let stopped =
+        record.network.faults.iter().find(|(name, _)| *name == "kept_out_by_nat").map_or(0, |(_, count)| *count);
     if stopped == 0 {
         failures.push("no direct packet was even tried".into());
     }
@@ -191,7 +201,10 @@ fn same_seat(record: &Record, act: usize, who: Who, failures: &mut Vec<String>) 
     let (before, after) = (&record.seats[act - 1][who], &record.seats[act][who]);
     let name = CAST[who].name;
     if !after.connected || (after.id, after.session) != (before.id, before.session) {
-        failures.push(format!("{name} was client {:?} of session {:?}, is {:?} of {:?}", before.id, before.session, after.id, after.session));
+        failures.push(format!(
+            "{name} was client {:?} of session {:?}, is {:?} of {:?}",
+            before.id, before.session, after.id, after.session
+        ));
     }
     for what in [format!("{name} is reconnecting"), format!("{name} is back in its seat")] {
         if !record.notes.iter().any(|note| note.what == what) {

@@ -97,6 +97,15 @@ pub(crate) enum Mark {
     Trouble,
 }
 
+/// A time in which a person, or the server, could not be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Outage {
+    /// `None` is the server.
+    pub(crate) who: Option<Who>,
+    pub(crate) from: u64,
+    pub(crate) until: u64,
+}
+
 /// How one person stood at the end of an act.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Seat {
@@ -137,6 +146,7 @@ pub(crate) struct Record {
     pub(crate) utterances: Vec<Utterance>,
     pub(crate) texts: Vec<Text>,
     pub(crate) notes: Vec<Note>,
+    pub(crate) outages: Vec<Outage>,
     /// Seats of all at the end of each act.
     pub(crate) seats: Vec<Vec<Seat>>,
     pub(crate) drops: Vec<Drops>,
@@ -161,6 +171,7 @@ impl Record {
             utterances: Vec::new(),
             texts: Vec::new(),
             notes: Vec::new(),
+            outages: Vec::new(),
             seats: Vec::new(),
             drops: Vec::new(),
             spoken: vec![Vec::new(); people],
@@ -204,6 +215,19 @@ impl Record {
         self.notes.push(Note { at, who, mark, what: what.into() });
     }
 
+    /// Someone can't be reached from now on.
+    pub(crate) fn cut_off(&mut self, now: u64, who: Option<Who>) {
+        self.outages.push(Outage { who, from: now, until: u64::MAX });
+    }
+
+    /// That is over.
+    pub(crate) fn reachable(&mut self, now: u64, who: Option<Who>) {
+        let open = self.outages.iter_mut().find(|outage| outage.who == who && outage.until == u64::MAX);
+        if let Some(outage) = open {
+            outage.until = now;
+        }
+    }
+
     /// The frames of a speaker with what became of them at a listener.
     pub(crate) fn fates(&self, listener: Who, speaker: Who) -> impl Iterator<Item = (Spoken, Fate)> + '_ {
         self.spoken[speaker].iter().copied().zip(self.fates[listener][speaker].iter().copied())
@@ -232,7 +256,5 @@ pub(crate) fn name_of(who: Option<Who>) -> &'static str {
 
 /// FNV-1a, 64 bit.
 fn hash(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xCBF2_9CE4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3))
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3))
 }

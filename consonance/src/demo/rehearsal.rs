@@ -3,7 +3,7 @@
 use super::{
     proof::{self, CUT_NOTE},
     record::{Concealed, Mark, Network, Record, Seat, Text, Utterance, Way},
-    script::{CAST, CAPTAIN, ENGINEER, MEDIC, PILOT, RANGER, SCOUT, STORY, Say, Step, Who, act_start_us},
+    script::{CAPTAIN, CAST, ENGINEER, MEDIC, PILOT, RANGER, SCOUT, STORY, Say, Step, Who, act_start_us},
 };
 
 const TRANSIT_US: u64 = 45_000;
@@ -38,7 +38,11 @@ fn take(record: &mut Record, act: usize, now: u64, step: &Step) {
             record.texts.push(Text { act, at: now, who, to, text, meant_for: read_by, read });
         }
         Step::CutDirectPath(..) => record.note(now, Some(SCOUT), Mark::Trouble, CUT_NOTE),
+        Step::CrashServer => record.cut_off(now, None),
+        Step::StartServer => record.reachable(now, None),
+        Step::FindNetwork(who) => record.reachable(now, Some(who)),
         Step::LoseNetwork(who) => {
+            record.cut_off(now, Some(who));
             record.note(now, Some(who), Mark::Trouble, format!("{} is reconnecting", CAST[who].name));
             record.note(now, Some(who), Mark::Noticed, format!("{} is back in its seat", CAST[who].name));
         }

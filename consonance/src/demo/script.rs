@@ -90,7 +90,12 @@ pub(crate) enum Step {
     Enter(Who, Room),
     Exit(Who, Room),
     Say(Say),
-    Write { who: Who, to: To, text: &'static str, read_by: &'static [Who] },
+    Write {
+        who: Who,
+        to: To,
+        text: &'static str,
+        read_by: &'static [Who],
+    },
     /// These two look for a direct path to each other from now on.
     SeekDirectPath(Who, Who),
     /// The network between these two drops everything that goes directly.
@@ -246,7 +251,7 @@ pub(crate) const STORY: [Act; 11] = [
         proof: Proof::DirectThenRelay(SCOUT, MEDIC),
     },
     Act {
-        title: "A pair that stays on the relay",
+        title: "No direct path",
         about: "Engineer and Builder try for a direct path too, but their routers let none through.",
         ms: 7_000,
         steps: &[
@@ -286,10 +291,7 @@ pub(crate) const STORY: [Act; 11] = [
         title: "Leaving",
         about: "Pilot says goodbye and leaves.",
         ms: 6_000,
-        steps: &[
-            (0, say(PILOT, ALL_CAMP, 3_000, &[SCOUT, MEDIC, RANGER, CAPTAIN])),
-            (3_800, Step::Leave(PILOT)),
-        ],
+        steps: &[(0, say(PILOT, ALL_CAMP, 3_000, &[SCOUT, MEDIC, RANGER, CAPTAIN])), (3_800, Step::Leave(PILOT))],
         proof: Proof::Gone(PILOT),
     },
 ];

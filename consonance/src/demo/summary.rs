@@ -29,7 +29,8 @@ pub(crate) fn json(record: &Record, listeners: &[Listener], verdicts: &[Verdict]
 }
 
 fn network(record: &Record) -> Value {
-    let numbers = record.network.numbers.iter().map(|[what, up, down]| (what.clone(), json!({ "up": up, "down": down })));
+    let numbers =
+        record.network.numbers.iter().map(|[what, up, down]| (what.clone(), json!({ "up": up, "down": down })));
     json!({ "preset": record.network.name, "about": record.network.about, "numbers": numbers.collect::<Map<_, _>>() })
 }
 
@@ -88,7 +89,8 @@ fn texts(record: &Record) -> Vec<Value> {
 }
 
 fn notes(record: &Record) -> Vec<Value> {
-    let note = |note: &super::record::Note| json!({ "at_s": seconds(note.at), "who": name_of(note.who), "what": note.what });
+    let note =
+        |note: &super::record::Note| json!({ "at_s": seconds(note.at), "who": name_of(note.who), "what": note.what });
     record.notes.iter().map(note).collect()
 }
 

@@ -15,8 +15,9 @@ pub(crate) fn listeners(record: &Record, listeners: &[Listener]) -> String {
     let rows: Vec<Vec<String>> = listeners.iter().map(|listener| row(record, listener)).collect();
     let mut lines = vec![head.map(str::to_owned).to_vec()];
     lines.extend(rows);
-    let widths: Vec<usize> =
-        (0..head.len()).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..head.len())
+        .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
+        .collect();
     let mut out = String::new();
     for line in &lines {
         let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, width))| pad(cell, *width, column < 2));

@@ -71,7 +71,8 @@ fn percent(part: u64, whole: u64) -> String {
 }
 
 fn keys(keys: &[(&str, &str)]) -> String {
-    let keys: String = keys.iter().map(|(class, words)| format!("<span><i class=\"k-{class}\"></i>{words}</span>\n")).collect();
+    let keys: String =
+        keys.iter().map(|(class, words)| format!("<span><i class=\"k-{class}\"></i>{words}</span>\n")).collect();
     format!("<div class=\"keys\">\n{keys}</div>\n")
 }
 
@@ -82,6 +83,7 @@ fn story(record: &Record, listeners: &[Listener]) -> String {
         ("direct", "heard by a direct path"),
         ("faint", "received, but outranked by a higher priority"),
         ("lost", "missing and concealed"),
+        ("outage", "cut off"),
     ]);
     let drawing = timeline::draw(record, listeners);
     let about = "<p class=\"soft\">Each block is one person: the thick bar is what they say, the thin bars below are whom they hear. Flags are events, \
@@ -151,7 +153,9 @@ fn delay(record: &Record, listeners: &[Listener]) -> String {
     let about_spread = "<p class=\"soft\" style=\"margin-top:18px\">By listener: median, 5th to 95th percentile, and the extremes.</p>\n";
     section(
         "Delay from mouth to ear",
-        &format!("{about}{keys}<div class=\"scroll\">\n{over_time}</div>\n{about_spread}<div class=\"scroll\">\n{spread}</div>\n"),
+        &format!(
+            "{about}{keys}<div class=\"scroll\">\n{over_time}</div>\n{about_spread}<div class=\"scroll\">\n{spread}</div>\n"
+        ),
     )
 }
 
@@ -177,7 +181,12 @@ fn words(record: &Record) -> String {
     let mut notes: Vec<_> = record.notes.iter().collect();
     notes.sort_by_key(|note| note.at);
     let notes = notes.into_iter().map(|note| {
-        format!("<tr><td class=\"n\">{}</td><td class=\"t\">{}</td><td>{}</td></tr>\n", seconds(note.at), name_of(note.who), escape(&note.what))
+        format!(
+            "<tr><td class=\"n\">{}</td><td class=\"t\">{}</td><td>{}</td></tr>\n",
+            seconds(note.at),
+            name_of(note.who),
+            escape(&note.what)
+        )
     });
     format!(
         "<section><div class=\"two\"><div><h2>Events</h2><table>\n{}</table></div><div><h2>Texts</h2><table>\n{}</table></div></div></section>\n",
@@ -192,10 +201,14 @@ fn seconds(us: u64) -> String {
 
 fn drops(record: &Record) -> String {
     let drops = record.drops.iter().map(|drops| {
-        format!("<tr><td class=\"t\">{}</td><td>{}</td><td class=\"n\">{}</td></tr>\n", drops.at, drops.reason, drops.count)
+        format!(
+            "<tr><td class=\"t\">{}</td><td>{}</td><td class=\"n\">{}</td></tr>\n",
+            drops.at, drops.reason, drops.count
+        )
     });
     let faults = record.network.faults.iter().filter(|(_, count)| *count > 0);
-    let faults = faults.map(|(name, count)| format!("<tr><td>{}</td><td class=\"n\">{count}</td></tr>\n", name.replace('_', " ")));
+    let faults = faults
+        .map(|(name, count)| format!("<tr><td>{}</td><td class=\"n\">{count}</td></tr>\n", name.replace('_', " ")));
     format!(
         "<section><div class=\"two\"><div><h2>Dropped by the core, by reason</h2><p class=\"soft\">Every counter that isn't zero; section 11 of \
          docs/PROTOCOL.md.</p><table>\n{}</table></div><div><h2>What the network did</h2><p class=\"soft\">Packets of all kinds.</p><table>\n{}</table></div></div></section>\n",
@@ -209,10 +222,14 @@ fn network(record: &Record) -> String {
         .network
         .numbers
         .iter()
-        .map(|[what, up, down]| format!("<tr><td>{what}</td><td class=\"n\">{up}</td><td class=\"n\">{down}</td></tr>\n"))
+        .map(|[what, up, down]| {
+            format!("<tr><td>{what}</td><td class=\"n\">{up}</td><td class=\"n\">{down}</td></tr>\n")
+        })
         .collect();
     let speech: String = (0..CAST.len())
-        .map(|who| format!("<tr><td class=\"t\">{}</td><td>{}</td></tr>\n", CAST[who].name, escape(&record.speech[who])))
+        .map(|who| {
+            format!("<tr><td class=\"t\">{}</td><td>{}</td></tr>\n", CAST[who].name, escape(&record.speech[who]))
+        })
         .collect();
     let body = format!(
         "<div class=\"two\"><div><h2>Network: {}</h2><p class=\"soft\">{}.</p><table>\n<tr><th>each person's link</th><th class=\"n\">up</th><th class=\"n\">down</th></tr>\n{rows}</table></div>\

@@ -9,7 +9,7 @@ use super::{
     svg::{Svg, TimeAxis},
 };
 
-const WIDTH: f64 = 1_160.0;
+const WIDTH: f64 = 1_180.0;
 const LEFT: f64 = 54.0;
 const TOP: f64 = 10.0;
 const PLOT: f64 = 170.0;
@@ -69,7 +69,11 @@ pub(super) fn spread(listeners: &[Listener]) -> String {
     let left = 84.0;
     let x = |us: u64| left + (WIDTH - left - 24.0) * us as f64 / most as f64;
     let mut svg = Svg::new(WIDTH);
-    let rows: Vec<_> = listeners.iter().flat_map(|one| Way::ALL.map(|way| (one, way))).filter(|(one, way)| one.all.ways[*way as usize] > 0).collect();
+    let rows: Vec<_> = listeners
+        .iter()
+        .flat_map(|one| Way::ALL.map(|way| (one, way)))
+        .filter(|(one, way)| one.all.ways[*way as usize] > 0)
+        .collect();
     let bottom = TOP + 20.0 * rows.len() as f64;
     for step in 0..=5 {
         let us = most * step / 5;

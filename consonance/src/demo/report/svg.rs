@@ -21,7 +21,8 @@ impl Svg {
     /// A filled rectangle at least half a pixel wide, with a tooltip unless `tip` is empty.
     pub(super) fn rect(&mut self, class: &str, [x, y, width, height]: [f64; 4], tip: &str) {
         let width = width.max(0.5);
-        let _ = write!(self.body, r#"<rect class="{class}" x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}""#);
+        let _ =
+            write!(self.body, r#"<rect class="{class}" x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}""#);
         self.close("rect", tip);
     }
 
@@ -33,7 +34,8 @@ impl Svg {
     /// A text; `anchor` is `start`, `middle` or `end`.
     pub(super) fn text(&mut self, class: &str, anchor: &str, [x, y]: [f64; 2], text: &str) {
         let text = escape(text);
-        let _ = writeln!(self.body, r#"<text class="{class}" text-anchor="{anchor}" x="{x:.1}" y="{y:.1}">{text}</text>"#);
+        let _ =
+            writeln!(self.body, r#"<text class="{class}" text-anchor="{anchor}" x="{x:.1}" y="{y:.1}">{text}</text>"#);
     }
 
     /// A shape of straight lines through these points.
@@ -52,7 +54,7 @@ impl Svg {
         let Self { body, width } = self;
         let label = escape(label);
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"{label}\" width=\"{width:.0}\" height=\"{height:.0}\" \
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"{label}\" \
              viewBox=\"0 0 {width:.0} {height:.0}\">\n{body}</svg>\n"
         )
     }

@@ -4,7 +4,7 @@ use super::{
     super::{
         figures::Listener,
         record::{Mark, Record, Way, name_of},
-        script::{CAST, STORY, Who, act_start_us},
+        script::{CAST, STORY, To, Who, act_start_us},
     },
     svg::{Svg, TimeAxis},
 };
@@ -12,13 +12,15 @@ use super::{
 /// Frames closer together than this are drawn as one bar, µs.
 const JOIN_US: u64 = 130_000;
 const FRAME_US: u64 = 20_000;
-const WIDTH: f64 = 1_600.0;
-const GUTTER: f64 = 128.0;
+const WIDTH: f64 = 1_180.0;
+const GUTTER: f64 = 120.0;
 const HEAD: f64 = 66.0;
 const SPEAK_HEIGHT: f64 = 13.0;
 const ROW: f64 = 12.0;
 const BAR: f64 = 8.0;
 const GAP: f64 = 15.0;
+/// About how wide a small letter is.
+const LETTER: f64 = 5.8;
 
 /// A bar of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +39,7 @@ pub(super) fn draw(record: &Record, listeners: &[Listener]) -> String {
     let mut svg = Svg::new(WIDTH);
     acts(&mut svg, axis, bottom);
     axis.draw(&mut svg, HEAD, bottom);
+    outages(&mut svg, axis, record, &tops);
     for listener in listeners {
         person(&mut svg, axis, record, listener, tops[listener.who]);
     }
@@ -64,7 +67,10 @@ fn acts(svg: &mut Svg, axis: TimeAxis, bottom: f64) {
             svg.rect("band", [from, 4.0, until - from, bottom - 4.0], act.about);
         }
         svg.text("name", "start", [from + 5.0, 20.0], &(number + 1).to_string());
-        for (line, words) in wrap(act.title, ((until - from - 8.0) / 5.6) as usize).iter().take(3).enumerate() {
+        let letters = ((until - from - 4.0) / LETTER) as usize;
+        let lines = wrap(act.title, letters);
+        let fits = lines.len() <= 3 && lines.iter().all(|words| words.len() <= letters);
+        for (line, words) in lines.iter().enumerate().filter(|_| fits) {
             svg.text("soft", "start", [from + 5.0, 34.0 + 12.0 * line as f64], words);
         }
     }
@@ -83,6 +89,18 @@ fn wrap(text: &str, letters: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Shades the time in which a person, or everybody, was cut off.
+fn outages(svg: &mut Svg, axis: TimeAxis, record: &Record, tops: &[f64]) {
+    for outage in &record.outages {
+        let (top, bottom) = match outage.who {
+            Some(who) => (tops[who] - 6.0, tops[who + 1] - 6.0),
+            None => (tops[0] - 6.0, tops[CAST.len()] + SPEAK_HEIGHT + 2.0),
+        };
+        let tip = format!("{} is cut off", name_of(outage.who));
+        svg.rect("outage", [axis.x(outage.from), top, axis.x(outage.until) - axis.x(outage.from), bottom - top], &tip);
+    }
 }
 
 fn person(svg: &mut Svg, axis: TimeAxis, record: &Record, listener: &Listener, top: f64) {
@@ -109,7 +127,18 @@ fn speech(svg: &mut Svg, axis: TimeAxis, record: &Record, who: Who, top: f64) {
         svg.rect("speak", [x, top, width, SPEAK_HEIGHT], &format!("{} to {to}, {} frames", CAST[who].name, bar.frames));
     }
     for utterance in record.utterances.iter().filter(|utterance| utterance.who == who) {
-        svg.text("onpath", "start", [axis.x(utterance.from) + 6.0, top + 10.0], &format!("to {}", utterance.to.name()));
+        let label = target(utterance.to);
+        let (from, until) = (axis.x(utterance.from), axis.x(utterance.until));
+        if LETTER * (label.len() as f64) < until - from {
+            svg.text("onpath", "middle", [(from + until) / 2.0, top + 10.0], label);
+        }
+    }
+}
+
+fn target(to: To) -> &'static str {
+    match to {
+        To::All(room) => room.name(),
+        To::Only(who) => CAST[who].name,
     }
 }
 
@@ -124,7 +153,10 @@ fn heard(svg: &mut Svg, axis: TimeAxis, record: &Record, [listener, speaker]: [W
         let silent = if audible { "" } else { ", outranked by a higher priority" };
         let tip = format!(
             "{} heard {} by {}{silent}, {} frames",
-            CAST[listener].name, CAST[speaker].name, way_words(way), bar.frames
+            CAST[listener].name,
+            CAST[speaker].name,
+            way_words(way),
+            bar.frames
         );
         let (x, width) = place(axis, &bar);
         svg.rect(&class, [x, y, width, BAR], &tip);
