@@ -10,4 +10,5 @@ mod storage;
 mod types;
 pub mod wire;
 
+pub use server::*;
 pub use types::*;

@@ -267,8 +267,8 @@ impl ParsedVoice {
     /// The packet with just the channels whose bit is set in `keep`, and without a relay list: the header is written anew right
     /// before the payload, which stays where it is. Can be done again with other channels.
     pub(crate) fn rewrite<'p>(&self, packet: &'p mut [u8], keep: u8) -> &'p [u8] {
-        let all = self.count >= 8 || (1_u16 << self.count) - 1 == u16::from(keep);
-        if all && !self.relayed && self.is_whole(packet) {
+        // With one channel every listener gets the packet as it came.
+        if self.count == 1 && !self.relayed {
             return packet;
         }
         let kept = keep.count_ones() as usize;
@@ -284,10 +284,5 @@ impl ParsedVoice {
             }
         }
         packet.get(start..).unwrap_or_default()
-    }
-
-    /// Whether the header at the packet's beginning is still the one that was parsed.
-    fn is_whole(&self, packet: &[u8]) -> bool {
-        self.payload_at == FIXED_BYTES + self.count * CHANNEL_BYTES && packet.len() >= self.payload_at
     }
 }

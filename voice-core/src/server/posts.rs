@@ -1,0 +1,270 @@
+//! Texts and rendezvous: the only reliable data that is kept until it has been sent, in a bounded store.
+
+use core::time::Duration;
+
+use super::{
+    engine::{Engine, RENDEZVOUS_RATE, TEXT_RATE},
+    memory::{has_bit, set_bit},
+    tables::{Post, PostState},
+};
+use crate::{
+    types::{ClientId, DropReason, Instant, Target},
+    wire::{
+        Lane, Packet, TextRefuseReason,
+        limits::{MAX_RENDEZVOUS_BYTES, MAX_TEXT_BYTES, TEXT_PART_BYTES},
+    },
+};
+
+/// A half text that nobody finishes makes room for another after this long.
+const HALF_TEXT_KEPT: Duration = Duration::from_secs(2);
+
+impl Engine<'_> {
+    pub(super) fn on_text(&mut self, now: Instant, at: u16, number: u16, last: bool, target: Target, part: &[u8]) {
+        let half = self.half_text(at);
+        let place = match half {
+            Some(place) if self.continues(place, number, target) => Some(place),
+            Some(place) => {
+                self.free_post(place);
+                self.drop(DropReason::Malformed);
+                self.begin_text(now, at, number, target)
+            }
+            None => self.begin_text(now, at, number, target),
+        };
+        let Some(place) = place else { return };
+        let Some(post) = self.t.posts.get_mut(place) else { return };
+        let from = usize::from(post.len);
+        let Some(room) = post.bytes.get_mut(from..from + part.len()) else {
+            self.free_post(place);
+            return self.refuse_text(at, number, TextRefuseReason::BadText);
+        };
+        room.copy_from_slice(part);
+        post.len = u16::try_from(from + part.len()).unwrap_or(0);
+        if last {
+            self.finish_text(at, place, number, target);
+        } else if from + part.len() >= MAX_TEXT_BYTES {
+            self.free_post(place);
+            self.refuse_text(at, number, TextRefuseReason::BadText);
+        }
+    }
+
+    pub(super) fn on_rendezvous(&mut self, now: Instant, at: u16, to: ClientId, bytes: &[u8]) {
+        if self.seat(at).is_none_or(|seat| !seat.rates.rendezvous.take(now, RENDEZVOUS_RATE)) {
+            return self.drop(DropReason::RateLimited);
+        }
+        let Some(receiver) = self.seat_of(to) else { return self.drop(DropReason::UnknownClient) };
+        if self.seat(receiver).is_none_or(|seat| seat.connection.is_none()) || self.blocks(receiver, at) {
+            return self.drop(DropReason::UnknownClient);
+        }
+        let Some(place) = self.free_place(now) else { return self.drop(DropReason::TableFull) };
+        let from = self.seat(at).map_or(0, |seat| seat.id);
+        let order = self.next_order();
+        let Some(post) = self.t.posts.get_mut(place) else { return };
+        *post = Post { state: PostState::Whole, from, rendezvous: true, order, begun: now, left: 1, ..Post::EMPTY };
+        let len = bytes.len().min(MAX_RENDEZVOUS_BYTES);
+        if let (Some(room), Some(bytes)) = (post.bytes.get_mut(..len), bytes.get(..len)) {
+            room.copy_from_slice(bytes);
+        }
+        post.len = u16::try_from(len).unwrap_or(0);
+        let recipients = self.t.bits.post(place);
+        recipients.fill(0);
+        set_bit(recipients, usize::from(receiver), true);
+        self.wake_seat(receiver);
+    }
+
+    /// A packet of another kind came between the parts of a text.
+    pub(super) fn abandon_half_text(&mut self, at: u16) {
+        if let Some(place) = self.half_text(at) {
+            self.free_post(place);
+            self.drop(DropReason::Malformed);
+        }
+    }
+
+    /// Nobody at this seat gets, or finishes, any post any more.
+    pub(super) fn drop_posts_for(&mut self, at: u16) {
+        if let Some(place) = self.half_text(at) {
+            self.free_post(place);
+        }
+        for place in 0..self.t.posts.len() {
+            if has_bit(self.t.bits.post(place), usize::from(at)) {
+                self.delivered(place, at);
+            }
+        }
+    }
+
+    /// Writes the next part of the next post for a seat; `half_sent` says which post was begun.
+    pub(super) fn write_post(
+        &mut self,
+        at: u16,
+        lane: Lane,
+        half_sent: Option<u16>,
+        out: &mut [u8],
+    ) -> Option<(usize, Option<u16>)> {
+        let place = match half_sent {
+            Some(place) => usize::from(place),
+            None => self.next_post(at)?,
+        };
+        let post = self.t.posts.get(place)?;
+        let from = ClientId::new(post.from)?;
+        let bytes = post.bytes.get(..usize::from(post.len))?;
+        let (part, last) = match half_sent {
+            Some(_) => (bytes.get(TEXT_PART_BYTES..)?, true),
+            None if bytes.len() > TEXT_PART_BYTES => (bytes.get(..TEXT_PART_BYTES)?, false),
+            None => (bytes, true),
+        };
+        let packet = match post.target {
+            Some(target) => Packet::Text { lane, from, last, target, bytes: part },
+            None => Packet::Rendezvous { lane, from, bytes: part },
+        };
+        let len = packet.encode(out)?;
+        if last {
+            self.delivered(place, at);
+            return Some((len, None));
+        }
+        Some((len, u16::try_from(place).ok()))
+    }
+
+    fn next_post(&mut self, at: u16) -> Option<usize> {
+        let mut next: Option<(u64, usize)> = None;
+        for place in 0..self.t.posts.len() {
+            let Some(order) = self.t.posts.get(place).filter(|p| p.state == PostState::Whole).map(|p| p.order) else {
+                continue;
+            };
+            let earlier = next.is_none_or(|(before, _)| order < before);
+            if earlier && has_bit(self.t.bits.post(place), usize::from(at)) {
+                next = Some((order, place));
+            }
+        }
+        next.map(|(_, place)| place)
+    }
+
+    fn delivered(&mut self, place: usize, at: u16) {
+        set_bit(self.t.bits.post(place), usize::from(at), false);
+        let Some(post) = self.t.posts.get_mut(place) else { return };
+        post.left = post.left.saturating_sub(1);
+        if post.left == 0 {
+            self.free_post(place);
+        }
+    }
+
+    fn half_text(&mut self, at: u16) -> Option<usize> {
+        let id = self.seat(at)?.id;
+        self.t.posts.iter().position(|post| post.state == PostState::Begun && post.from == id)
+    }
+
+    fn continues(&self, place: usize, number: u16, target: Target) -> bool {
+        self.t.posts.get(place).is_some_and(|post| post.number == number && post.target == Some(target))
+    }
+
+    fn begin_text(&mut self, now: Instant, at: u16, number: u16, target: Target) -> Option<usize> {
+        let seat = self.seat(at)?;
+        let from = seat.id;
+        if !seat.rates.text.take(now, TEXT_RATE) {
+            self.refuse_text(at, number, TextRefuseReason::RateLimited);
+            return None;
+        }
+        let Some(place) = self.free_place(now) else {
+            self.refuse_text(at, number, TextRefuseReason::StoreFull);
+            return None;
+        };
+        let target = Some(target);
+        *self.t.posts.get_mut(place)? =
+            Post { state: PostState::Begun, from, number, target, begun: now, ..Post::EMPTY };
+        Some(place)
+    }
+
+    fn finish_text(&mut self, at: u16, place: usize, number: u16, target: Target) {
+        let Some(post) = self.t.posts.get(place) else { return };
+        let text = post.bytes.get(..usize::from(post.len)).unwrap_or_default();
+        let refused = if core::str::from_utf8(text).is_err() {
+            Some(TextRefuseReason::BadText)
+        } else {
+            self.address(at, place, target).err()
+        };
+        if let Some(reason) = refused {
+            self.free_post(place);
+            return self.refuse_text(at, number, reason);
+        }
+        let order = self.next_order();
+        if let Some(post) = self.t.posts.get_mut(place) {
+            post.state = PostState::Whole;
+            post.order = order;
+        }
+        for word in 0..self.t.bits.width {
+            let mut left = self.t.bits.post(place).get(word).copied().unwrap_or(0);
+            while left != 0 {
+                let seat = word * 64 + left.trailing_zeros() as usize;
+                left &= left - 1;
+                self.wake_seat(u16::try_from(seat).unwrap_or(u16::MAX));
+            }
+        }
+    }
+
+    /// Notes who gets a text: those who would hear its sender there, deafened or not.
+    fn address(&mut self, at: u16, place: usize, target: Target) -> Result<(), TextRefuseReason> {
+        self.t.bits.post(place).fill(0);
+        let mut left = 0;
+        match target {
+            Target::Client(client) => {
+                let seat = self.seat_of(client).ok_or(TextRefuseReason::UnknownTarget)?;
+                left += u16::from(self.address_one(at, seat, place));
+            }
+            Target::Room(room) => {
+                let room = self.room_at(room).ok_or(TextRefuseReason::UnknownTarget)?;
+                for word in 0..self.t.bits.width {
+                    let mut members = self.t.bits.room(room).get(word).copied().unwrap_or(0);
+                    while members != 0 {
+                        let seat = word * 64 + members.trailing_zeros() as usize;
+                        members &= members - 1;
+                        let seat = u16::try_from(seat).unwrap_or(u16::MAX);
+                        left += u16::from(self.address_one(at, seat, place));
+                    }
+                }
+            }
+        }
+        if let Some(post) = self.t.posts.get_mut(place) {
+            post.left = left;
+        }
+        if left == 0 { Err(TextRefuseReason::NobodyThere) } else { Ok(()) }
+    }
+
+    fn address_one(&mut self, from: u16, to: u16, place: usize) -> bool {
+        let connected = self.seat(to).is_some_and(|seat| seat.connection.is_some());
+        let gets = connected && from != to && !self.blocks(to, from);
+        if gets {
+            set_bit(self.t.bits.post(place), usize::from(to), true);
+        }
+        gets
+    }
+
+    fn blocks(&mut self, listener: u16, speaker: u16) -> bool {
+        has_bit(self.t.bits.blockers_of(usize::from(speaker)), usize::from(listener))
+    }
+
+    fn free_place(&mut self, now: Instant) -> Option<usize> {
+        let free = self.t.posts.iter().position(|post| post.state == PostState::Free);
+        let stale = |post: &Post| post.state == PostState::Begun && post.begun.after(HALF_TEXT_KEPT) <= now;
+        free.or_else(|| self.t.posts.iter().position(stale))
+    }
+
+    fn free_post(&mut self, place: usize) {
+        if let Some(post) = self.t.posts.get_mut(place) {
+            (post.state, post.left, post.len) = (PostState::Free, 0, 0);
+        }
+        self.t.bits.post(place).fill(0);
+    }
+
+    fn next_order(&mut self) -> u64 {
+        self.s.posts_begun += 1;
+        self.s.posts_begun
+    }
+
+    fn refuse_text(&mut self, at: u16, number: u16, reason: TextRefuseReason) {
+        if reason == TextRefuseReason::RateLimited {
+            self.drop(DropReason::RateLimited);
+        }
+        if self.seat(at).is_some_and(|seat| seat.tell.texts_refused.push((number, reason)).is_err()) {
+            self.drop(DropReason::TableFull);
+        }
+        self.wake_seat(at);
+    }
+}
