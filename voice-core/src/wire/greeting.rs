@@ -10,9 +10,9 @@ pub struct Greeting {
     /// The session.
     pub session: SessionId,
     /// Who greets or answers.
-    pub from: ClientId,
+    pub sender: ClientId,
     /// Who is greeted or answered.
-    pub to: ClientId,
+    pub receiver: ClientId,
     /// The question's.
     pub nonce: u64,
     /// SipHash-2-4 over everything before it, keyed with the pair secret.
@@ -24,8 +24,15 @@ const PROVEN: usize = BYTES - 8;
 
 impl Greeting {
     /// A greeting, or an answer, with its proof.
-    pub fn new(answer: bool, session: SessionId, from: ClientId, to: ClientId, nonce: u64, secret: &Secret) -> Self {
-        let unproven = Self { session, from, to, nonce, proof: 0 };
+    pub fn new(
+        answer: bool,
+        session: SessionId,
+        sender: ClientId,
+        receiver: ClientId,
+        nonce: u64,
+        secret: &Secret,
+    ) -> Self {
+        let unproven = Self { session, sender, receiver, nonce, proof: 0 };
         Self { proof: unproven.proof(answer, secret), ..unproven }
     }
 
@@ -46,8 +53,8 @@ impl Greeting {
     pub(super) fn read(reader: &mut Reader<'_>) -> Read<Self> {
         let greeting = Self {
             session: reader.session()?,
-            from: reader.client()?,
-            to: reader.client()?,
+            sender: reader.client()?,
+            receiver: reader.client()?,
             nonce: reader.u64()?,
             proof: reader.u64()?,
         };
@@ -55,6 +62,6 @@ impl Greeting {
     }
 
     pub(super) fn write(&self, writer: &mut Writer<'_>) {
-        writer.u32(self.session.get()).u16(self.from.get()).u16(self.to.get()).u64(self.nonce).u64(self.proof);
+        writer.u32(self.session.get()).u16(self.sender.get()).u16(self.receiver.get()).u64(self.nonce).u64(self.proof);
     }
 }
