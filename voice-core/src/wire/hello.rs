@@ -1,4 +1,4 @@
-use super::{Read, limits::MAX_CREDENTIAL_BYTES, read::Reader, reason::RefuseReason, write::Writer};
+use super::{Kind, Read, limits::MAX_CREDENTIAL_BYTES, read::Reader, reason::RefuseReason, write::Writer};
 use crate::types::{ClientId, CodecSettings, DropReason, FrameLength, Priority, Secret, SessionId};
 
 /// First bytes of a Hello after its kind.
@@ -100,7 +100,8 @@ impl<'a> Hello<'a> {
             None => writer.u8(0),
             Some(resume) => writer.u8(1).u32(resume.session.get()).u16(resume.client.get()).bytes(&resume.secret.0),
         };
-        writer.name(self.name).blob(self.credential);
+        writer.name(self.name, 0);
+        write_credential(self.credential, writer);
     }
 }
 
@@ -119,18 +120,31 @@ fn read_credential<'a>(reader: &mut Reader<'a>) -> Read<&'a [u8]> {
     if len > MAX_CREDENTIAL_BYTES { Err(DropReason::Malformed) } else { reader.bytes(len) }
 }
 
-pub(super) fn read_codec(reader: &mut Reader<'_>) -> Read<CodecSettings> {
-    let codec = reader.u8()?;
-    let frame_length = FrameLength::from_ms(reader.u8()?).ok_or(DropReason::Malformed)?;
-    let bitrate = reader.u32()?;
-    if (codec != 1 && codec < 128) || !(1..=1_000_000).contains(&bitrate) {
-        return Err(DropReason::Malformed);
-    }
-    Ok(CodecSettings { codec, frame_length, bitrate })
+fn write_credential(credential: &[u8], writer: &mut Writer<'_>) {
+    match u16::try_from(credential.len()) {
+        Ok(len) => writer.u16(len).rest(credential, 0, MAX_CREDENTIAL_BYTES),
+        Err(_) => writer.fail(),
+    };
 }
 
-pub(super) fn write_codec(codec: &CodecSettings, writer: &mut Writer<'_>) {
-    writer.u8(codec.codec).u8(codec.frame_length.ms()).u32(codec.bitrate);
+pub(super) fn read_codec(reader: &mut Reader<'_>) -> Read<CodecSettings> {
+    let settings = CodecSettings {
+        codec: reader.u8()?,
+        frame_length: FrameLength::from_ms(reader.u8()?).ok_or(DropReason::Malformed)?,
+        bitrate: reader.u32()?,
+    };
+    if is_in_range(&settings) { Ok(settings) } else { Err(DropReason::Malformed) }
+}
+
+pub(super) fn write_codec(settings: &CodecSettings, writer: &mut Writer<'_>) {
+    if !is_in_range(settings) {
+        writer.fail();
+    }
+    writer.u8(settings.codec).u8(settings.frame_length.ms()).u32(settings.bitrate);
+}
+
+fn is_in_range(settings: &CodecSettings) -> bool {
+    (settings.codec == 1 || settings.codec >= 128) && (1..=1_000_000).contains(&settings.bitrate)
 }
 
 /// A client has a seat.
@@ -170,7 +184,8 @@ impl Welcome {
             max_rooms: reader.u8()?,
         };
         if welcome.version != VERSION {
-            return Err(DropReason::WrongVersion);
+            // Only a Hello can be of another version; nobody may answer ours with one that it didn't name.
+            return Err(DropReason::Malformed);
         }
         reader.end().map(|()| welcome)
     }
@@ -185,4 +200,12 @@ pub(super) fn read_refused(reader: &mut Reader<'_>) -> Read<(u32, RefuseReason)>
     let nonce = reader.u32()?;
     let reason = RefuseReason::from_number(reader.u8()?).ok_or(DropReason::Malformed)?;
     reader.end().map(|()| (nonce, reason))
+}
+
+/// The join nonce of a Hello of whatever version, to refuse it by.
+pub(crate) fn hello_nonce(bytes: &[u8]) -> Option<u32> {
+    let mut reader = Reader::new(bytes);
+    (reader.u8().ok()? == Kind::Hello as u8 && reader.u32().ok()? == MAGIC).then_some(())?;
+    reader.bytes(5).ok()?;
+    reader.u32().ok()
 }

@@ -5,7 +5,7 @@ macro_rules! reasons {
         pub enum $name {
             $($(#[$each])* $variant,)*
             $(
-                /// A reason of the embedder's own, 128 to 255.
+                /// A reason of the embedder's own, 128 to 255; a smaller number is taken with 128 added.
                 $embedder(u8),
             )?
         }

@@ -184,7 +184,7 @@ impl<'a> RosterWriter<'a> {
         })
     }
 
-    /// Adds a person; `rooms` strictly ascending, at most 32. False if the page is full.
+    /// Adds a person; `rooms` strictly ascending, at most 32. False if the page is full or something is out of its range.
     pub fn push_present(
         &mut self,
         client: ClientId,
@@ -197,14 +197,8 @@ impl<'a> RosterWriter<'a> {
         self.push_with(|writer| {
             writer.u16(client.get()).u8(flags.number());
             write_codec(codec, writer);
-            writer.u8(priority as u8).name(name);
-            match u8::try_from(rooms.clone().count()) {
-                Ok(count) => writer.u8(count),
-                Err(_) => writer.fail(),
-            };
-            for room in rooms {
-                writer.u16(room.get());
-            }
+            writer.u8(priority as u8).name(name, 0);
+            write_rooms(rooms, writer);
         })
     }
 
@@ -239,5 +233,16 @@ impl<'a> RosterWriter<'a> {
             }
             _ => false,
         }
+    }
+}
+
+fn write_rooms(rooms: impl Iterator<Item = RoomId> + Clone, writer: &mut Writer<'_>) {
+    let count = u8::try_from(rooms.clone().take(MAX_ROOMS_PER_CLIENT + 1).count()).unwrap_or(u8::MAX);
+    if usize::from(count) > MAX_ROOMS_PER_CLIENT || !rooms.clone().is_sorted_by(|a, b| a < b) {
+        writer.fail();
+    }
+    writer.u8(count);
+    for room in rooms {
+        writer.u16(room.get());
     }
 }

@@ -130,7 +130,8 @@ impl VoiceHeader {
             channel.write(at + 1 < channels.len(), &mut writer);
         }
         if let Some((only, clients)) = relay {
-            let count = u8::try_from(clients.len()).ok().filter(|count| (1..=32).contains(count))?;
+            let count =
+                u8::try_from(clients.len()).ok().filter(|count| (1..=MAX_RELAY_LIST).contains(&usize::from(*count)))?;
             if !clients.is_sorted_by(|a, b| a < b) {
                 return None;
             }
@@ -164,12 +165,15 @@ pub struct Voice<'a> {
 
 impl<'a> Voice<'a> {
     /// Reads a packet whose first byte has its highest bit set.
+    ///
+    /// # Errors
+    /// Empty, TooLong, UnknownKind (it is no voice), Truncated or Malformed.
     pub fn decode(bytes: &'a [u8]) -> Read<Self> {
         if bytes.len() > MAX_PACKET_BYTES {
             return Err(DropReason::TooLong);
         }
         let mut reader = Reader::new(bytes);
-        let flags = reader.u8()?;
+        let flags = reader.u8().map_err(|_| DropReason::Empty)?;
         if flags & VOICE == 0 {
             return Err(DropReason::UnknownKind);
         }
@@ -190,7 +194,7 @@ impl<'a> Voice<'a> {
         Ok(Self { header, channels, relay, payload })
     }
 
-    /// Writes the packet; `None` if `out` is too small.
+    /// Writes the packet; `None` if `out` is too small, or the payload is too long or empty without an end.
     pub fn encode(&self, out: &mut [u8]) -> Option<usize> {
         let mut writer = Writer::new(out);
         self.header.write_fixed(self.relay.is_some(), &mut writer);
@@ -199,7 +203,7 @@ impl<'a> Voice<'a> {
             let count = u8::try_from(relay.clients.len() / 2).ok()?;
             writer.u8(count | if relay.only { ONLY } else { 0 }).bytes(relay.clients);
         }
-        writer.bytes(self.payload).finish()
+        writer.rest(self.payload, usize::from(!self.header.end), MAX_PAYLOAD_BYTES).finish()
     }
 }
 

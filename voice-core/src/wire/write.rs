@@ -1,4 +1,4 @@
-use crate::types::Target;
+use crate::{types::Target, wire::limits::MAX_NAME_BYTES};
 
 /// Puts fields into a buffer, which it never reads. Once something doesn't fit, nothing more is written.
 #[derive(Debug)]
@@ -44,20 +44,17 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Text with a length of one byte; what is longer than 255 bytes doesn't fit.
-    pub(super) fn name(&mut self, name: &str) -> &mut Self {
+    /// A name of `least` to 64 bytes with its length; another one doesn't fit.
+    pub(super) fn name(&mut self, name: &str, least: usize) -> &mut Self {
         match u8::try_from(name.len()) {
-            Ok(len) => self.u8(len).bytes(name.as_bytes()),
+            Ok(len) => self.u8(len).rest(name.as_bytes(), least, MAX_NAME_BYTES),
             Err(_) => self.fail(),
         }
     }
 
-    /// Bytes with a length of two bytes.
-    pub(super) fn blob(&mut self, bytes: &[u8]) -> &mut Self {
-        match u16::try_from(bytes.len()) {
-            Ok(len) => self.u16(len).bytes(bytes),
-            Err(_) => self.fail(),
-        }
+    /// `least` to `most` bytes; more or fewer don't fit.
+    pub(super) fn rest(&mut self, bytes: &[u8], least: usize, most: usize) -> &mut Self {
+        if (least..=most).contains(&bytes.len()) { self.bytes(bytes) } else { self.fail() }
     }
 
     pub(super) fn fail(&mut self) -> &mut Self {
