@@ -10,5 +10,6 @@ mod storage;
 mod types;
 pub mod wire;
 
+pub use client::*;
 pub use server::*;
 pub use types::*;

@@ -7,12 +7,10 @@ use core::time::Duration;
 
 use heapless::Vec;
 
-use crate::rng::{Rng, siphash};
+use crate::rng::Rng;
 use crate::types::{ClientId, DropReason, FrameLength, Instant, PathId, Secret, SessionId};
 use crate::wire::Greeting;
-use crate::wire::limits::{
-    GREET_INTERVAL, GREET_REFRESH, MAX_RELAY_LIST, PATH_DOUBT, PATH_PROVEN,
-};
+use crate::wire::limits::{GREET_INTERVAL, GREET_REFRESH, MAX_RELAY_LIST, PATH_DOUBT, PATH_PROVEN};
 
 /// Greetings at the short interval, before a path that doesn't answer is greeted at the long one.
 const GREET_TRIES: u8 = 25;
@@ -21,7 +19,7 @@ const DATAGRAM_OVERHEAD: u32 = 28;
 
 /// One client to whom there is, or may come, a direct path.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer {
+pub struct PeerLink {
     client: Option<ClientId>,
     path: Option<PathId>,
     secret: Option<Secret>,
@@ -49,10 +47,7 @@ pub(crate) struct Links {
 
 impl Links {
     /// No links.
-    pub(crate) const EMPTY: Self = Self {
-        due: None,
-        peak_bytes: 0,
-    };
+    pub(crate) const EMPTY: Self = Self { due: None, peak_bytes: 0 };
 
     /// When something has to be done or sent.
     pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
@@ -110,13 +105,13 @@ pub(crate) struct LinksFull;
 
 /// The links at work: the caller's table and what they share.
 pub(crate) struct Direct<'a> {
-    pub(crate) peers: &'a mut [Peer],
+    pub(crate) peers: &'a mut [PeerLink],
     pub(crate) links: &'a mut Links,
 }
 
-impl Peer {
+impl PeerLink {
     /// A free slot.
-    pub(crate) const EMPTY: Self = Self {
+    pub const EMPTY: Self = Self {
         client: None,
         path: None,
         secret: None,
@@ -168,21 +163,13 @@ impl Peer {
         let answer = self.answer.map(|_| now);
         // A link that went down without a time passing has to be told.
         let down = (self.up && self.proven_at.is_none()).then_some(now);
-        [self.greet_at, lapse, answer, down]
-            .into_iter()
-            .flatten()
-            .min()
+        [self.greet_at, lapse, answer, down].into_iter().flatten().min()
     }
 }
 
 impl Direct<'_> {
     /// The adapter can reach this client on this path. The server has to be asked for the pair; see [`Self::next_request`].
-    pub(crate) fn path_available(
-        &mut self,
-        now: Instant,
-        client: ClientId,
-        path: PathId,
-    ) -> Result<(), LinksFull> {
+    pub(crate) fn path_available(&mut self, now: Instant, client: ClientId, path: PathId) -> Result<(), LinksFull> {
         let known = self.by_client(client).is_some_and(|p| p.path == Some(path));
         if known {
             return Ok(());
@@ -210,7 +197,7 @@ impl Direct<'_> {
             peer.void_secret();
             peer.path = None;
             if !peer.up {
-                *peer = Peer::EMPTY;
+                *peer = PeerLink::EMPTY;
             }
         }
         self.reckon(now);
@@ -218,7 +205,7 @@ impl Direct<'_> {
 
     /// The session is another one: ids mean nothing any more.
     pub(crate) fn clear(&mut self) {
-        self.peers.fill(Peer::EMPTY);
+        self.peers.fill(PeerLink::EMPTY);
         *self.links = Links::EMPTY;
     }
 
@@ -243,12 +230,7 @@ impl Direct<'_> {
     }
 
     /// The server has given out a pair's secret; it replaces an earlier one.
-    pub(crate) fn pair(
-        &mut self,
-        now: Instant,
-        client: ClientId,
-        secret: Secret,
-    ) -> Result<(), DropReason> {
+    pub(crate) fn pair(&mut self, now: Instant, client: ClientId, secret: Secret) -> Result<(), DropReason> {
         let peer = self.slot(client).ok_or(DropReason::TableFull)?;
         peer.ask = false;
         if peer.secret != Some(secret) {
@@ -280,11 +262,9 @@ impl Direct<'_> {
         if greeting.session != me.session {
             return Err(DropReason::WrongSession);
         }
-        let peer = self
-            .by_client(greeting.sender)
-            .ok_or(DropReason::UnknownClient)?;
+        let peer = self.by_client(greeting.sender).ok_or(DropReason::UnknownClient)?;
         let secret = peer.secret.ok_or(DropReason::WrongProof)?;
-        if greeting.receiver != me.id || proof(&secret, ack, greeting) != greeting.proof {
+        if greeting.receiver != me.id || !greeting.is_proven(ack, &secret) {
             return Err(DropReason::WrongProof);
         }
         let done = match ack {
@@ -296,12 +276,7 @@ impl Direct<'_> {
     }
 
     /// Voice came in on this path: it must be proven, and be its own client's.
-    pub(crate) fn handle_voice(
-        &mut self,
-        now: Instant,
-        path: PathId,
-        speaker: ClientId,
-    ) -> Result<(), DropReason> {
+    pub(crate) fn handle_voice(&mut self, now: Instant, path: PathId, speaker: ClientId) -> Result<(), DropReason> {
         let peer = self.by_path(path).ok_or(DropReason::UnknownConnection)?;
         if !peer.is_proven(now) {
             return Err(DropReason::UnprovenPath);
@@ -321,32 +296,22 @@ impl Direct<'_> {
     }
 
     /// The next greeting to send.
-    pub(crate) fn poll_greeting(
-        &mut self,
-        now: Instant,
-        me: Me,
-        rng: &mut Rng,
-    ) -> Option<OutGreeting> {
-        let out = self
-            .peers
-            .iter_mut()
-            .find_map(|peer| peer.answer_to_send(me).or_else(|| peer.greet_to_send(now, me, rng)));
+    pub(crate) fn poll_greeting(&mut self, now: Instant, me: Me, rng: &mut Rng) -> Option<OutGreeting> {
+        let out =
+            self.peers.iter_mut().find_map(|peer| peer.answer_to_send(me).or_else(|| peer.greet_to_send(now, me, rng)));
         self.reckon(now);
         out
     }
 
     /// A link that has come up (`true`) or gone down since it was last asked.
     pub(crate) fn poll_change(&mut self, now: Instant) -> Option<(ClientId, bool)> {
-        let peer = self
-            .peers
-            .iter_mut()
-            .find(|peer| peer.up != peer.is_proven(now))?;
+        let peer = self.peers.iter_mut().find(|peer| peer.up != peer.is_proven(now))?;
         peer.up = !peer.up;
         let change = (peer.client?, peer.up);
         if !peer.up {
             peer.proven_at = None;
             if peer.path.is_none() && peer.secret.is_none() {
-                *peer = Peer::EMPTY;
+                *peer = PeerLink::EMPTY;
             } else {
                 peer.greet(now);
             }
@@ -357,21 +322,14 @@ impl Direct<'_> {
 
     /// Whether there is a proven link to this client.
     pub(crate) fn is_up(&self, now: Instant, client: ClientId) -> bool {
-        self.peers
-            .iter()
-            .any(|peer| peer.client == Some(client) && peer.is_proven(now))
+        self.peers.iter().any(|peer| peer.client == Some(client) && peer.is_proven(now))
     }
 
     /// Decides how one voice packet travels; `reach` tells by which channels (bit i: channel i) a client is reached, 0 if by none.
     ///
     /// Without a limit every proven link is used. With one, as many as fit beside the copy to the relay, in the order of the
     /// table; the measure is the longest packet of late, so that the choice doesn't change with every frame.
-    pub(crate) fn split(
-        &mut self,
-        now: Instant,
-        load: Load,
-        reach: impl Fn(ClientId) -> u8,
-    ) -> Split {
+    pub(crate) fn split(&mut self, now: Instant, load: Load, reach: impl Fn(ClientId) -> u8) -> Split {
         let copies = self.links.copies(load);
         let mut split = self.choose(now, copies, &reach);
         split.relay = split.listed.len() < load.listeners;
@@ -401,24 +359,18 @@ impl Direct<'_> {
         split
     }
 
-    fn by_client(&mut self, client: ClientId) -> Option<&mut Peer> {
-        self.peers
-            .iter_mut()
-            .find(|peer| peer.client == Some(client))
+    fn by_client(&mut self, client: ClientId) -> Option<&mut PeerLink> {
+        self.peers.iter_mut().find(|peer| peer.client == Some(client))
     }
 
-    fn by_path(&mut self, path: PathId) -> Option<&mut Peer> {
+    fn by_path(&mut self, path: PathId) -> Option<&mut PeerLink> {
         self.peers.iter_mut().find(|peer| peer.path == Some(path))
     }
 
     /// The client's slot, a free one if it has none.
-    fn slot(&mut self, client: ClientId) -> Option<&mut Peer> {
-        let of = |wanted| move |peer: &Peer| peer.client == wanted;
-        let at = self
-            .peers
-            .iter()
-            .position(of(Some(client)))
-            .or_else(|| self.peers.iter().position(of(None)))?;
+    fn slot(&mut self, client: ClientId) -> Option<&mut PeerLink> {
+        let of = |wanted| move |peer: &PeerLink| peer.client == wanted;
+        let at = self.peers.iter().position(of(Some(client))).or_else(|| self.peers.iter().position(of(None)))?;
         let peer = self.peers.get_mut(at)?;
         peer.client = Some(client);
         Some(peer)
@@ -429,7 +381,7 @@ impl Direct<'_> {
     }
 }
 
-impl Peer {
+impl PeerLink {
     fn handle_greet(&mut self, now: Instant, path: PathId, nonce: u64) -> Result<(), DropReason> {
         self.answer = Some((nonce, path));
         if self.path.is_none() {
@@ -472,19 +424,8 @@ impl Peer {
     }
 
     fn out_greeting(&self, me: Me, path: PathId, ack: bool, nonce: u64) -> Option<OutGreeting> {
-        let mut greeting = Greeting {
-            session: me.session,
-            sender: me.id,
-            receiver: self.client?,
-            nonce,
-            proof: 0,
-        };
-        greeting.proof = proof(&self.secret?, ack, &greeting);
-        Some(OutGreeting {
-            path,
-            ack,
-            greeting,
-        })
+        let greeting = Greeting::new(ack, me.session, me.id, self.client?, nonce, &self.secret?);
+        Some(OutGreeting { path, ack, greeting })
     }
 }
 

@@ -7,7 +7,7 @@ use heapless::Deque;
 use super::{
     events::{LeaveReason, ServerEvent},
     memory::{TablesMut, has_bit, set_bit},
-    tables::{Connection, Seat, VoiceState},
+    tables::{Connection, Seat},
 };
 use crate::{
     rng::Rng,
@@ -434,10 +434,4 @@ pub(super) const fn next_id(last: u16, at: u16, len: u16) -> u16 {
 /// The length of a table, of at most 16,384 entries.
 pub(super) fn len16<T>(table: &[T]) -> u16 {
     u16::try_from(table.len()).unwrap_or(u16::MAX)
-}
-
-impl Seat {
-    pub(super) fn forget_voice(&mut self) {
-        self.voice = VoiceState::EMPTY;
-    }
 }

@@ -59,7 +59,7 @@ impl Engine<'_> {
         let from = self.seat(at).map_or(0, |seat| seat.id);
         let order = self.next_order();
         let Some(post) = self.t.posts.get_mut(place) else { return };
-        *post = Post { state: PostState::Whole, from, rendezvous: true, order, begun: now, left: 1, ..Post::EMPTY };
+        *post = Post { state: PostState::Whole, from, order, begun: now, left: 1, ..Post::EMPTY };
         let len = bytes.len().min(MAX_RENDEZVOUS_BYTES);
         if let (Some(room), Some(bytes)) = (post.bytes.get_mut(..len), bytes.get(..len)) {
             room.copy_from_slice(bytes);

@@ -104,6 +104,7 @@ impl<'a> Engine<'a> {
             self.tell_unheard(at);
             return Forward::nothing(packet);
         };
+        self.forget_unheard(at);
         Forward::new(self, voice, masks, fanout, packet)
     }
 
@@ -233,7 +234,9 @@ impl<'a> Engine<'a> {
 
     /// Forgets that a speaker was told that nobody hears it: it has been heard since.
     pub(super) fn forget_unheard(&mut self, at: u16) {
-        List::remove(&mut [&mut self.s.unheard], self.t.seats, unheard_link, at);
+        if self.seat(at).is_some_and(|seat| seat.unheard_link.is_linked()) {
+            List::remove(&mut [&mut self.s.unheard], self.t.seats, unheard_link, at);
+        }
     }
 }
 

@@ -1,0 +1,212 @@
+//! A client's state and its tables together, for the length of one call. Not generic: what is here exists once in a program.
+
+use heapless::{Deque, Vec};
+
+use super::{
+    ClientConfig, State, StateReason,
+    direct::{Direct, Links, Me},
+    events::ClientEvent,
+    memory::ClientTablesMut,
+};
+use crate::{
+    rng::Rng,
+    storage::packet_ring::RingState,
+    types::{ClientId, Counters, DropCounts, DropReason, Instant, Priority, RoomId, Secret, SessionId},
+    wire::{StateFlags, limits::MAX_ROOMS_PER_CLIENT},
+};
+
+const EVENTS: usize = 64;
+
+/// The seat that the server gave.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seat {
+    pub(super) session: SessionId,
+    pub(super) id: ClientId,
+    pub(super) secret: Secret,
+}
+
+/// What the connection to the server is at.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) nonce: u32,
+    pub(super) say_hello: bool,
+    pub(super) say_leave: bool,
+    pub(super) ping_at: Option<Instant>,
+    pub(super) ping_stamp: Option<u32>,
+    pub(super) ack: bool,
+    pub(super) heard_at: Instant,
+    pub(super) out_next: u16,
+    pub(super) out_acked: u16,
+    pub(super) in_next: u16,
+    pub(super) in_acked: u16,
+    pub(super) rtt_us: u32,
+    pub(super) jitter_us: u32,
+}
+
+impl Link {
+    pub(super) const NEW: Self = Self {
+        nonce: 0,
+        say_hello: false,
+        say_leave: false,
+        ping_at: None,
+        ping_stamp: None,
+        ack: false,
+        heard_at: Instant::ORIGIN,
+        out_next: 0,
+        out_acked: 0,
+        in_next: 0,
+        in_acked: 0,
+        rtt_us: 0,
+        jitter_us: 0,
+    };
+}
+
+/// What the embedder declared, apart from rooms and blocks.
+#[derive(Debug)]
+pub(super) struct Declared {
+    pub(super) flags: StateFlags,
+    pub(super) priority: Priority,
+    pub(super) tell: bool,
+    /// Rooms that the server believes are used, and are not.
+    pub(super) leave: Vec<RoomId, MAX_ROOMS_PER_CLIENT>,
+}
+
+/// The own voice.
+#[derive(Debug)]
+pub(super) struct VoiceOut {
+    pub(super) sequence: u16,
+    pub(super) media_time: u8,
+    pub(super) last_at: Option<Instant>,
+    pub(super) talking: bool,
+    pub(super) unheard: bool,
+    pub(super) ring: RingState,
+}
+
+/// Everything that doesn't grow with the tables.
+#[derive(Debug)]
+pub(super) struct ClientState {
+    pub(super) config: ClientConfig,
+    pub(super) now: Instant,
+    pub(super) rng: Rng,
+    pub(super) drops: DropCounts,
+    pub(super) counters: Counters,
+    pub(super) events: Deque<ClientEvent, EVENTS>,
+    pub(super) state: State,
+    pub(super) reason: StateReason,
+    pub(super) wanted: bool,
+    pub(super) attempt: u32,
+    pub(super) attempts_in_a_row: u8,
+    /// When connecting, joining, backing off or taking leave has lasted long enough.
+    pub(super) phase_until: Option<Instant>,
+    pub(super) connected_at: Instant,
+    pub(super) seat: Option<Seat>,
+    /// The seat that the next Hello asks for.
+    pub(super) resume: Option<Seat>,
+    pub(super) features: u32,
+    pub(super) link: Link,
+    pub(super) declared: Declared,
+    pub(super) voice: VoiceOut,
+    pub(super) links: Links,
+    pub(super) inbox: RingState,
+    pub(super) outbox: RingState,
+    /// Bytes of the first text in the outbox that are sent already.
+    pub(super) outbox_sent: u16,
+    pub(super) text_number: u16,
+    pub(super) sweep: u8,
+    pub(super) server_muted: bool,
+    /// The furthest that a person of the roster is from its place.
+    pub(super) displaced: u16,
+    pub(super) talk_due: Option<Instant>,
+    /// Something may wait to be sent.
+    pub(super) pending: bool,
+}
+
+impl ClientState {
+    pub(super) fn new(config: ClientConfig, seed: u64) -> Self {
+        let (flags, priority) = (StateFlags::NONE, config.priority);
+        Self {
+            config,
+            now: Instant::ORIGIN,
+            rng: Rng::new(seed),
+            drops: DropCounts::ZERO,
+            counters: Counters::ZERO,
+            events: Deque::new(),
+            state: State::Disconnected,
+            reason: StateReason::NotStarted,
+            wanted: false,
+            attempt: 0,
+            attempts_in_a_row: 0,
+            phase_until: None,
+            connected_at: Instant::ORIGIN,
+            seat: None,
+            resume: None,
+            features: 0,
+            link: Link::NEW,
+            declared: Declared { flags, priority, tell: false, leave: Vec::new() },
+            voice: VoiceOut {
+                sequence: 0,
+                media_time: 0,
+                last_at: None,
+                talking: false,
+                unheard: false,
+                ring: RingState::EMPTY,
+            },
+            links: Links::EMPTY,
+            inbox: RingState::EMPTY,
+            outbox: RingState::EMPTY,
+            outbox_sent: 0,
+            text_number: 0,
+            sweep: 0,
+            server_muted: false,
+            displaced: 0,
+            talk_due: None,
+            pending: false,
+        }
+    }
+
+    /// Takes the caller's time; one that went back is counted and taken as the latest seen.
+    pub(super) fn tick(&mut self, now: Instant) -> Instant {
+        if now < self.now {
+            self.drops.add(DropReason::TimeWentBack);
+        }
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    pub(super) fn event(&mut self, event: ClientEvent) {
+        if self.events.is_full() {
+            self.events.pop_front();
+            self.counters.events_dropped += 1;
+        }
+        _ = self.events.push_back(event);
+    }
+
+    pub(super) const fn is_joined(&self) -> bool {
+        matches!(self.state, State::Connected | State::Degraded)
+    }
+}
+
+/// State and tables.
+pub(super) struct Engine<'a> {
+    pub(super) s: &'a mut ClientState,
+    pub(super) t: ClientTablesMut<'a>,
+}
+
+impl<'a> Engine<'a> {
+    pub(super) fn new(s: &'a mut ClientState, t: ClientTablesMut<'a>) -> Self {
+        Self { s, t }
+    }
+
+    pub(super) fn drop(&mut self, reason: DropReason) {
+        self.s.drops.add(reason);
+    }
+
+    pub(super) fn me(&self) -> Option<Me> {
+        let seat = self.s.seat.filter(|_| self.s.is_joined())?;
+        Some(Me { session: seat.session, id: seat.id })
+    }
+
+    pub(super) fn direct(&mut self) -> Direct<'_> {
+        Direct { peers: self.t.peers, links: &mut self.s.links }
+    }
+}

@@ -1,0 +1,173 @@
+//! What comes in: checked, then given to the part that it is for.
+
+use super::{State, engine::Engine, events::ClientEvent};
+use crate::{
+    types::{Delivery, DropReason, Instant, PathId, Source},
+    wire::{Kind, Lane, Packet, limits::LANE_ACK_EVERY},
+};
+
+/// A round trip longer than this is none.
+const RTT_MOST_US: u32 = 60_000_000;
+
+impl Engine<'_> {
+    pub(super) fn on_packet(&mut self, now: Instant, from: Source, delivery: Delivery, bytes: &[u8]) {
+        let path = match from {
+            Source::Server => None,
+            Source::Path(path) => Some(path),
+        };
+        if bytes.first().is_some_and(|first| *first >= 0x80) {
+            if delivery == Delivery::Reliable {
+                return self.drop(DropReason::WrongDelivery);
+            }
+            return self.on_voice(now, path, bytes);
+        }
+        match Packet::decode(bytes) {
+            Ok(packet) if packet.delivery() != delivery => self.drop(DropReason::WrongDelivery),
+            Ok(packet) => self.on_control(now, path, &packet),
+            Err(reason) => self.drop(reason),
+        }
+    }
+
+    fn on_control(&mut self, now: Instant, path: Option<PathId>, packet: &Packet<'_>) {
+        match (path, *packet) {
+            (Some(path), Packet::Greet(greeting)) => self.on_greeting(now, path, false, &greeting),
+            (Some(path), Packet::GreetAck(greeting)) => self.on_greeting(now, path, true, &greeting),
+            (Some(_), _) => self.drop(DropReason::UnknownKind),
+            (None, Packet::Greet(_) | Packet::GreetAck(_)) => self.drop(DropReason::WrongProof),
+            (None, Packet::Welcome(ref welcome)) => self.on_welcome(now, welcome),
+            (None, Packet::Refused { nonce, reason }) => self.on_refused(now, nonce, reason),
+            (None, Packet::WrongSession { theirs, .. }) => self.on_wrong_session(now, theirs),
+            (None, Packet::Pong { session, stamp, next }) => {
+                if self.is_ours(session.get()) {
+                    self.on_pong(now, stamp);
+                    self.on_ack(next);
+                }
+            }
+            (None, Packet::LaneAck { session, next }) => {
+                if self.is_ours(session.get()) {
+                    self.heard(now);
+                    self.on_ack(next);
+                }
+            }
+            (None, _) => self.on_lane_packet(now, packet),
+        }
+    }
+
+    fn is_ours(&mut self, session: u32) -> bool {
+        let reason = match self.s.seat {
+            Some(seat) if seat.session.get() == session => {
+                if self.s.is_joined() || self.s.state == State::Disconnected {
+                    return true;
+                }
+                DropReason::NotJoined
+            }
+            Some(_) => DropReason::WrongSession,
+            None => DropReason::NotJoined,
+        };
+        self.drop(reason);
+        false
+    }
+
+    fn on_greeting(&mut self, now: Instant, path: PathId, ack: bool, greeting: &crate::wire::Greeting) {
+        let done = match self.me() {
+            Some(me) => self.direct().handle_greeting(now, me, path, ack, greeting),
+            None => Err(DropReason::NotJoined),
+        };
+        match done {
+            Ok(()) => self.s.pending = true,
+            Err(reason) => self.drop(reason),
+        }
+    }
+
+    fn on_pong(&mut self, now: Instant, stamp: u32) {
+        self.heard(now);
+        let rtt = stamp_of(now).wrapping_sub(stamp);
+        if self.s.link.ping_stamp.take() != Some(stamp) || rtt > RTT_MOST_US {
+            return self.drop(DropReason::StaleAnswer);
+        }
+        let link = &mut self.s.link;
+        if link.rtt_us == 0 {
+            link.rtt_us = rtt.max(1);
+        } else {
+            // RFC 6298: seven parts old, one part new; its variation with three parts old.
+            let off = link.rtt_us.abs_diff(rtt);
+            link.jitter_us = link.jitter_us - link.jitter_us / 4 + off / 4;
+            link.rtt_us = (link.rtt_us - link.rtt_us / 8 + rtt / 8).max(1);
+        }
+    }
+
+    fn on_ack(&mut self, next: u16) {
+        let link = &mut self.s.link;
+        if next.wrapping_sub(link.out_acked) > link.out_next.wrapping_sub(link.out_acked) {
+            return self.drop(DropReason::StaleAnswer);
+        }
+        link.out_acked = next;
+        self.s.pending = true;
+    }
+
+    fn on_lane_packet(&mut self, now: Instant, packet: &Packet<'_>) {
+        let Some(lane) = packet.lane().filter(|_| is_from_server(packet.kind())) else {
+            return self.drop(DropReason::UnknownKind);
+        };
+        if !self.is_ours(lane.session.get()) || !self.take_number(now, lane) {
+            return;
+        }
+        self.heard(now);
+        if !matches!(packet, Packet::Text { .. }) {
+            self.abort_incoming_text();
+        }
+        match *packet {
+            Packet::RoomGranted { room, name, .. } => self.on_room_granted(room, name),
+            Packet::RoomClosed { reason, name, .. } => self.on_room_closed(reason, name),
+            Packet::Roster(ref page) => self.on_roster(page),
+            Packet::Audience { heard, .. } => self.on_audience(heard),
+            Packet::Text { from, last, target, bytes, .. } => self.on_text(from, last, target, bytes),
+            Packet::TextRefused { number, reason, .. } => self.s.event(ClientEvent::TextRefused { number, reason }),
+            Packet::Pair { client, secret, .. } => {
+                let done = self.direct().pair(now, client, secret);
+                self.s.pending = true;
+                if let Err(reason) = done {
+                    self.drop(reason);
+                }
+            }
+            Packet::PairGone { client, .. } => self.direct().pair_gone(now, client),
+            Packet::Rendezvous { from, bytes, .. } => self.on_rendezvous(from, bytes),
+            Packet::Closed { reason, .. } => self.on_closed(now, reason),
+            _ => self.drop(DropReason::UnknownKind),
+        }
+    }
+
+    fn take_number(&mut self, now: Instant, lane: Lane) -> bool {
+        let link = &mut self.s.link;
+        if lane.number != link.in_next {
+            self.on_broken_lane(now);
+            return false;
+        }
+        link.in_next = lane.number.wrapping_add(1);
+        if link.in_next.wrapping_sub(link.in_acked) >= LANE_ACK_EVERY {
+            link.ack = true;
+            self.s.pending = true;
+        }
+        true
+    }
+
+    fn on_audience(&mut self, heard: bool) {
+        if self.s.voice.unheard == heard {
+            self.s.voice.unheard = !heard;
+            self.s.event(if heard { ClientEvent::Heard } else { ClientEvent::Unheard });
+        }
+        if !heard {
+            self.s.voice.talking = false;
+        }
+    }
+}
+
+const fn is_from_server(kind: Kind) -> bool {
+    0x20 < kind as u8 && (kind as u8) < 0x40
+}
+
+/// Time as a Ping carries it: microseconds, wrapping after 71 minutes.
+pub(super) fn stamp_of(now: Instant) -> u32 {
+    let [.., a, b, c, d] = now.as_us().to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}

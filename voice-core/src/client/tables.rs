@@ -1,0 +1,94 @@
+//! The entries of a client's tables.
+
+use heapless::Vec;
+
+use super::playout::Speaker;
+use crate::{
+    storage::name::Name,
+    types::{ChannelOptions, ClientId, CodecSettings, Priority, RoomId, RoomUse, Volume},
+    wire::{PersonFlags, limits::MAX_ROOMS_PER_CLIENT},
+};
+
+/// What is known of a person of the session, and how the embedder wants to hear it.
+#[derive(Debug, Clone)]
+pub struct PersonSlot {
+    /// 0 while free.
+    pub(super) id: u16,
+    pub(super) flags: PersonFlags,
+    pub(super) codec: CodecSettings,
+    pub(super) priority: Priority,
+    pub(super) name: Name,
+    pub(super) rooms: Vec<RoomId, MAX_ROOMS_PER_CLIENT>,
+    /// The sweep that last named it.
+    pub(super) sweep: u8,
+    pub(super) volume: Volume,
+    pub(super) blocked: bool,
+    /// The server hasn't been told of `blocked` yet.
+    pub(super) tell_blocked: bool,
+}
+
+impl PersonSlot {
+    /// A free one.
+    pub const EMPTY: Self = Self {
+        id: 0,
+        flags: PersonFlags::NONE,
+        codec: CodecSettings::DEFAULT,
+        priority: Priority::None,
+        name: Name::EMPTY,
+        rooms: Vec::new(),
+        sweep: 0,
+        volume: Volume::FULL,
+        blocked: false,
+        tell_blocked: false,
+    };
+}
+
+/// A room that the embedder wants to use.
+#[derive(Debug, Clone)]
+pub struct RoomSlot {
+    pub(super) used: bool,
+    pub(super) generation: u16,
+    pub(super) name: Name,
+    pub(super) room_use: RoomUse,
+    pub(super) id: Option<RoomId>,
+    pub(super) tell: bool,
+}
+
+impl RoomSlot {
+    /// A free one.
+    pub const EMPTY: Self =
+        Self { used: false, generation: 0, name: Name::EMPTY, room_use: RoomUse::Both, id: None, tell: false };
+}
+
+/// An open channel.
+#[derive(Debug, Clone, Copy)]
+pub struct ChannelSlot {
+    pub(super) line: Option<Line>,
+    pub(super) generation: u16,
+    pub(super) options: ChannelOptions,
+}
+
+/// Whom an open channel reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Line {
+    /// The room in this slot.
+    Room(u16),
+    Client(ClientId),
+}
+
+impl ChannelSlot {
+    /// A free one.
+    pub const EMPTY: Self = Self { line: None, generation: 0, options: ChannelOptions::DEFAULT };
+}
+
+/// A person that is heard.
+#[derive(Debug, Clone)]
+pub struct SpeakerSlot {
+    pub(super) client: Option<ClientId>,
+    pub(super) speaker: Speaker,
+}
+
+impl SpeakerSlot {
+    /// A free one.
+    pub const EMPTY: Self = Self { client: None, speaker: Speaker::EMPTY };
+}

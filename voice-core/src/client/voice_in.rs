@@ -1,0 +1,197 @@
+//! Voice that comes in: checked, given to its speaker's playout, and pulled from there by the audio clock.
+
+use heapless::Vec;
+
+use super::{
+    Frame,
+    engine::Engine,
+    events::ClientEvent,
+    playout::{Incoming, Settings, Sound, Speaker},
+    tables::SpeakerSlot,
+};
+use crate::{
+    types::{ChannelOptions, ClientId, DropReason, FrameLength, Instant, PathId, Priority, Target, Volume},
+    wire::{Voice, limits::MAX_CHANNELS},
+};
+
+impl<'a> Engine<'a> {
+    pub(super) fn on_voice(&mut self, now: Instant, path: Option<PathId>, bytes: &[u8]) {
+        if let Err(reason) = self.take_voice(now, path, bytes) {
+            self.drop(reason);
+        }
+    }
+
+    fn take_voice(&mut self, now: Instant, path: Option<PathId>, bytes: &[u8]) -> Result<(), DropReason> {
+        let voice = Voice::decode(bytes)?;
+        let seat = self.s.seat.filter(|_| self.s.is_joined()).ok_or(DropReason::NotJoined)?;
+        if voice.header.tag != seat.session.tag() {
+            return Err(DropReason::WrongSession);
+        }
+        let speaker = voice.header.speaker;
+        match path {
+            None => self.heard(now),
+            Some(path) => self.direct().handle_voice(now, path, speaker)?,
+        }
+        if speaker == seat.id {
+            return Err(DropReason::WrongSender);
+        }
+        if voice.relay.is_some() {
+            return Err(DropReason::Malformed);
+        }
+        self.check_wishes(path, speaker)?;
+        let channels: Vec<(Target, ChannelOptions), MAX_CHANNELS> = voice
+            .channels
+            .iter()
+            .filter(|channel| self.listens_to(seat.id, channel.target))
+            .map(|channel| (channel.target, channel.options))
+            .collect();
+        if channels.is_empty() {
+            return Err(DropReason::NotPermitted);
+        }
+        self.insert(now, speaker, &voice, channels)
+    }
+
+    /// The server keeps away what isn't wanted; what was on its way, or came directly, is stopped here.
+    fn check_wishes(&mut self, path: Option<PathId>, speaker: ClientId) -> Result<(), DropReason> {
+        if self.s.declared.flags.deafened {
+            return Err(DropReason::NotPermitted);
+        }
+        match self.person(speaker) {
+            Some(person) if person.blocked => Err(DropReason::NotPermitted),
+            Some(person) if path.is_some() && person.flags.server_muted => Err(DropReason::Muted),
+            _ => Ok(()),
+        }
+    }
+
+    fn listens_to(&self, me: ClientId, target: Target) -> bool {
+        match target {
+            Target::Client(client) => client == me,
+            Target::Room(room) => {
+                self.t.rooms.iter().any(|slot| slot.used && slot.id == Some(room) && slot.room_use.listens())
+            }
+        }
+    }
+
+    fn insert(
+        &mut self,
+        now: Instant,
+        client: ClientId,
+        voice: &Voice<'_>,
+        channels: Vec<(Target, ChannelOptions), MAX_CHANNELS>,
+    ) -> Result<(), DropReason> {
+        let settings = self.settings();
+        let at = self.speaker_slot(client).ok_or(DropReason::TableFull)?;
+        let packet = Incoming {
+            sequence: voice.header.sequence,
+            media_time: voice.header.media_time,
+            mark: voice.header.mark,
+            end: voice.header.end,
+            payload: voice.payload,
+        };
+        let share = share(self.t.frames.len(), self.t.speakers.len());
+        let memory = self.t.frames.get_mut(at * share..(at + 1) * share).unwrap_or_default();
+        let slot = self.t.speakers.get_mut(at).ok_or(DropReason::TableFull)?;
+        let inserted = slot.speaker.insert(now, settings, memory, &packet, channels.into_iter());
+        if inserted.started {
+            self.s.event(ClientEvent::StartedSpeaking(client));
+        }
+        if inserted.stopped {
+            self.s.event(ClientEvent::StoppedSpeaking(client));
+        }
+        self.reckon_talk();
+        inserted.dropped.map_or(Ok(()), Err)
+    }
+
+    /// The speaker's slot: its own, a free one, or that of whoever has been silent the longest.
+    fn speaker_slot(&mut self, client: ClientId) -> Option<usize> {
+        if let Some(at) = self.t.speakers.iter().position(|slot| slot.client == Some(client)) {
+            return Some(at);
+        }
+        let free = self.t.speakers.iter().position(|slot| slot.client.is_none());
+        let at = free.or_else(|| {
+            let silent = |slot: &SpeakerSlot| !slot.speaker.is_active() && !slot.speaker.is_talking();
+            let slots = self.t.speakers.iter().enumerate().filter(|(_, slot)| silent(slot));
+            slots.min_by_key(|(_, slot)| slot.speaker.heard_at()).map(|(at, _)| at)
+        })?;
+        let frame_length = self.person(client).map_or(FrameLength::Ms20, |person| person.codec.frame_length);
+        *self.t.speakers.get_mut(at)? = SpeakerSlot { client: Some(client), speaker: Speaker::new(frame_length) };
+        Some(at)
+    }
+
+    fn settings(&self) -> Settings {
+        Settings { delay: self.s.config.playout_delay, frame_bytes: self.s.config.frame_bytes.into() }
+    }
+
+    pub(super) fn next_frame(self, now: Instant, client: ClientId) -> Frame<'a> {
+        let (settings, top) = (self.settings(), self.top_priority());
+        let own_default = self.own_default(client);
+        let local = self.person_at(client).and_then(|at| self.t.roster.get(at)).map_or(Volume::FULL, |p| p.volume);
+        let share = share(self.t.frames.len(), self.t.speakers.len());
+        let at = self.t.speakers.iter().position(|slot| slot.client == Some(client));
+        let slot = at.and_then(|at| self.t.speakers.get_mut(at));
+        let (Some(at), Some(slot)) = (at, slot) else { return Frame::SILENCE };
+        let frames: &'a [u8] = self.t.frames;
+        let memory = frames.get(at * share..(at + 1) * share).unwrap_or_default();
+        let merged = slot.speaker.merged(own_default);
+        let sound = slot.speaker.next_frame(now, settings, memory);
+        Frame {
+            sound: if self.s.declared.flags.deafened { Sound::Silence } else { sound },
+            volume_percent: u16::from(merged.volume.percent()) * u16::from(local.percent()) / 100,
+            positional: merged.positional,
+            audible: top.is_none_or(|top| merged.priority >= top),
+        }
+    }
+
+    /// The highest priority among the speakers who are heard now.
+    pub(super) fn top_priority(&self) -> Option<Priority> {
+        let heard = self.t.speakers.iter().filter(|slot| slot.speaker.is_active());
+        heard.filter_map(|slot| Some(slot.speaker.merged(self.own_default(slot.client?)).priority)).max()
+    }
+
+    fn own_default(&self, client: ClientId) -> Priority {
+        let person = self.person_at(client).and_then(|at| self.t.roster.get(at));
+        person.map_or(Priority::None, |person| person.priority)
+    }
+
+    pub(super) fn talk_timeout(&mut self, now: Instant) {
+        if self.s.talk_due.is_none_or(|due| due > now) {
+            return;
+        }
+        for at in 0..self.t.speakers.len() {
+            let Some(slot) = self.t.speakers.get_mut(at) else { return };
+            if slot.speaker.handle_timeout(now)
+                && let Some(client) = slot.client
+            {
+                self.s.event(ClientEvent::StoppedSpeaking(client));
+            }
+        }
+        self.reckon_talk();
+    }
+
+    fn reckon_talk(&mut self) {
+        self.s.talk_due = self.t.speakers.iter().filter_map(|slot| slot.speaker.poll_timeout()).min();
+    }
+
+    pub(super) fn forget_speaker(&mut self, client: ClientId) {
+        let Some(slot) = self.t.speakers.iter_mut().find(|slot| slot.client == Some(client)) else { return };
+        let talked = slot.speaker.is_talking();
+        *slot = SpeakerSlot::EMPTY;
+        if talked {
+            self.s.event(ClientEvent::StoppedSpeaking(client));
+        }
+        self.reckon_talk();
+    }
+
+    pub(super) fn forget_speakers(&mut self) {
+        for at in 0..self.t.speakers.len() {
+            if let Some(client) = self.t.speakers.get(at).and_then(|slot| slot.client) {
+                self.forget_speaker(client);
+            }
+        }
+    }
+}
+
+/// Bytes of the frames' memory that each speaker has.
+pub(super) const fn share(frames: usize, speakers: usize) -> usize {
+    if speakers == 0 { 0 } else { frames / speakers }
+}
