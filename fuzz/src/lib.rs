@@ -1,0 +1,32 @@
+//! The bodies of the fuzz targets, one per file.
+//!
+//! They stand here and not in `fuzz_targets/` so that a stable compiler checks them with everything else, and `tests/replay.rs` runs
+//! them on every machine. A body must not depend on anything but its bytes: a failing input fails again.
+
+mod client_ops;
+mod decode;
+mod host_ops;
+mod hostile_peer;
+mod round_trip;
+pub mod seeds;
+mod server_ops;
+
+pub use client_ops::client_ops;
+pub use decode::decode;
+pub use host_ops::host_ops;
+pub use hostile_peer::hostile_peer;
+pub use round_trip::round_trip;
+pub use server_ops::server_ops;
+
+/// A body: takes any bytes, and panics when it has found something.
+pub type Body = fn(&[u8]);
+
+/// Every target: the name of its file in `fuzz_targets/`, and its body.
+pub const TARGETS: [(&str, Body); 6] = [
+    ("client_ops", client_ops),
+    ("decode", decode),
+    ("host_ops", host_ops),
+    ("hostile_peer", hostile_peer),
+    ("round_trip", round_trip),
+    ("server_ops", server_ops),
+];

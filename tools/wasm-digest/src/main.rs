@@ -1,0 +1,5 @@
+//! Prints the digest natively.
+
+fn main() {
+    println!("{:016x}", wasm_digest::scenario_digest());
+}
