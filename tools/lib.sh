@@ -1,8 +1,9 @@
 # Shared by the scripts in tools/: where things are, quiet installs, and a toolchain for targets without an operating system.
-# Sourced, never run. shellcheck shell=bash
+# Sourced, never run.
+# shellcheck shell=bash
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-cd "$root"
+cd "$root" || exit
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
 mkdir -p "$CARGO_TARGET_DIR"
 
