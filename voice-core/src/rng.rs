@@ -63,4 +63,28 @@ mod tests {
         let message: [u8; 15] = core::array::from_fn(|i| i as u8);
         assert_eq!(siphash(&key, &message), 0xA129_CA61_49BE_45E5);
     }
+
+    #[test]
+    fn the_same_seed_gives_the_same_numbers_on_every_platform() {
+        let mut rng = Rng::new(1);
+        assert_eq!([rng.next_u64(), rng.next_u64()], [0x34FF_8B49_E5E6_A50B, 0x130A_6372_D480_9F79]);
+    }
+
+    #[test]
+    fn a_number_is_below_its_end_and_reaches_all_of_them() {
+        let mut rng = Rng::new(1);
+        let mut seen = [false; 5];
+        for _ in 0..200 {
+            seen[rng.below(5) as usize] = true;
+        }
+        assert_eq!(seen, [true; 5]);
+        assert_eq!((rng.below(1), rng.below(0)), (0, 0));
+    }
+
+    #[test]
+    fn secrets_differ() {
+        let mut rng = Rng::new(1);
+        assert_ne!(rng.next_secret(), rng.next_secret());
+        assert_ne!(Rng::new(1).next_secret(), Rng::new(2).next_secret());
+    }
 }

@@ -209,3 +209,18 @@ pub(crate) fn hello_nonce(bytes: &[u8]) -> Option<u32> {
     reader.bytes(5).ok()?;
     reader.u32().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nonce_of_a_hello_of_another_version_can_be_read() {
+        let hello = [1, 0x43, 0x4E, 0x53, 0x56, 2, 0, 0, 0, 1, 0x11, 0x22, 0x33, 0x44];
+        assert_eq!(hello_nonce(&hello), Some(0x1122_3344));
+        assert_eq!(hello_nonce(&hello[..13]), None);
+        let mut other_magic = hello;
+        other_magic[4] = 0x57;
+        assert_eq!(hello_nonce(&other_magic), None);
+    }
+}

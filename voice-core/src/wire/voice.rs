@@ -290,3 +290,48 @@ impl ParsedVoice {
         packet.get(start..).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAYLOAD: [u8; 3] = [1, 2, 3];
+
+    fn channel(room: u16) -> Channel {
+        Channel { target: Target::Room(RoomId::new(room).unwrap()), options: ChannelOptions::DEFAULT }
+    }
+
+    /// Writes a voice packet to these rooms; gives its length.
+    fn write(out: &mut [u8], rooms: &[Channel], relay: Option<(bool, &[ClientId])>) -> usize {
+        let speaker = ClientId::new(258).unwrap();
+        let header = VoiceHeader { mark: true, end: false, tag: 9, speaker, sequence: 3, media_time: 4 };
+        let start = header.write(out, rooms, relay).unwrap();
+        out[start..start + PAYLOAD.len()].copy_from_slice(&PAYLOAD);
+        start + PAYLOAD.len()
+    }
+
+    #[test]
+    fn a_packet_can_be_rewritten_for_every_choice_of_channels_in_turn() {
+        let rooms = [channel(1), channel(2), channel(3)];
+        let mut out = [0xAA; 64];
+        let len = write(&mut out, &rooms, Some((false, &[ClientId::new(7).unwrap()])));
+        let packet = &mut out[..len];
+        let parsed = ParsedVoice::new(&Voice::decode(packet).unwrap(), len);
+        for keep in [7_u8, 1, 6, 5, 2, 7] {
+            let kept = Voice::decode(parsed.rewrite(packet, keep)).unwrap();
+            let wanted = rooms.iter().enumerate().filter(|(at, _)| keep >> at & 1 != 0).map(|(_, channel)| *channel);
+            assert!(kept.channels.iter().eq(wanted), "{keep}");
+            assert_eq!((kept.header, kept.relay, kept.payload), (parsed.header, None, PAYLOAD.as_slice()));
+        }
+    }
+
+    #[test]
+    fn a_relay_list_is_taken_away_from_a_packet_with_one_channel() {
+        let mut out = [0xAA; 64];
+        let len = write(&mut out, &[channel(1)], Some((true, &[ClientId::new(7).unwrap()])));
+        let parsed = ParsedVoice::new(&Voice::decode(&out[..len]).unwrap(), len);
+        let mut plain = [0xAA; 64];
+        let plain_len = write(&mut plain, &[channel(1)], None);
+        assert_eq!(parsed.rewrite(&mut out[..len], 1), &plain[..plain_len]);
+    }
+}
