@@ -52,7 +52,9 @@ fn joining() -> Vec<Good> {
         "muted": false, "deafened": false, "priority": 0, "name": "", "credential": "",
     });
     let resume = json!({ "session": SESSION, "client": 258, "secret": SECRET });
-    let named = json!({ "resume": resume, "name": "Zo\u{eb}", "credential": "00ff", "muted": true, "deafened": true, "priority": 3 });
+    let named = json!({
+        "resume": resume, "name": "Zo\u{eb}", "credential": "00ff", "muted": true, "deafened": true, "priority": 3,
+    });
     let own = json!({ "codec": 128, "frame_ms": 60, "bitrate": 1_000_000, "features": 0, "priority": 4 });
     let longest = json!({ "resume": resume, "name": long_name(), "credential": octets(limits::MAX_CREDENTIAL_BYTES) });
     let welcome = json!({
