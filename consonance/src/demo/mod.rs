@@ -3,6 +3,7 @@
 //! `script` is the story, `play` plays it in the simulator, `stage` gives people mouths and ears and writes down what passes, and
 //! everything that is shown afterwards is made from that `record` alone.
 
+mod conditions;
 mod ear;
 mod figures;
 mod play;
@@ -11,6 +12,7 @@ mod record;
 #[cfg(test)]
 mod rehearsal;
 mod report;
+mod scene;
 mod script;
 mod stage;
 mod summary;
@@ -31,7 +33,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, Fail> {
     let out = OutDir::create(&args.out, is_result)?;
     let began = std::time::Instant::now();
     println!("Seed {}, network {}", args.seed, preset.describe());
-    let (record, wavs) = play::play(args.seed, preset, &clips);
+    let (record, wavs) = play::play(args.seed, preset, &clips, progress);
     let (listeners, verdicts) = (figures::listeners(&record), proof::judge(&record));
     for (who, wav) in wavs.iter().enumerate() {
         out.write(&wav_name(who), wav)?;
@@ -47,6 +49,10 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, Fail> {
         began.elapsed().as_secs_f64()
     );
     Ok(if verdicts.iter().all(proof::Verdict::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn progress(at: u64, number: usize, act: &script::Act) {
+    println!("{:>4} s  {:2}. {}: {}", at / 1_000_000, number + 1, act.title, act.about);
 }
 
 fn preset(name: &str) -> Result<&'static Preset, Fail> {

@@ -40,7 +40,7 @@ fn judge_act(record: &Record, act: usize) -> Verdict {
         Proof::Outranked(low, high) => outranked(record, act, [low, high], &mut failures),
         Proof::TextsRead => texts(record, act, &mut failures),
         Proof::DirectThenRelay(one, other) => direct_then_relay(record, act, [one, other], &mut failures),
-        Proof::NeverDirect(one, other) => never_direct(record, [one, other], &mut failures),
+        Proof::NeverDirect(one, other) => never_direct(record, act, [one, other], &mut failures),
         Proof::SameSeat(who) => same_seat(record, act, who, &mut failures),
         Proof::NewSession => new_session(record, act, &mut failures),
         Proof::Gone(who) => gone(record, act, who, &mut failures),
@@ -181,7 +181,7 @@ fn arrivals(record: &Record, act: usize, listener: Who, speaker: Who, way: Way) 
     of_act.filter_map(|(_, fate)| fate.arrived).filter(move |(_, by)| *by == way).map(|(at, _)| at)
 }
 
-fn never_direct(record: &Record, [one, other]: [Who; 2], failures: &mut Vec<String>) -> String {
+fn never_direct(record: &Record, act: usize, [one, other]: [Who; 2], failures: &mut Vec<String>) -> String {
     for (listener, speaker) in [(one, other), (other, one)] {
         let direct =
             record.fates(listener, speaker).filter(|(_, fate)| matches!(fate.arrived, Some((_, Way::Direct)))).count();
@@ -189,8 +189,7 @@ fn never_direct(record: &Record, [one, other]: [Who; 2], failures: &mut Vec<Stri
             failures.push(format!("{direct} frames of {} came directly", CAST[speaker].name));
         }
     }
-    let stopped =
-        record.network.faults.iter().find(|(name, _)| *name == "kept_out_by_nat").map_or(0, |(_, count)| *count);
+    let stopped = record.kept_out_by_nat[act] - record.kept_out_by_nat[act - 1];
     if stopped == 0 {
         failures.push("no direct packet was even tried".into());
     }

@@ -149,6 +149,8 @@ pub(crate) struct Record {
     pub(crate) outages: Vec<Outage>,
     /// Seats of all at the end of each act.
     pub(crate) seats: Vec<Vec<Seat>>,
+    /// Direct packets that routers had kept out by the end of each act.
+    pub(crate) kept_out_by_nat: Vec<u64>,
     pub(crate) drops: Vec<Drops>,
     /// Frames of each person, in order.
     pub(crate) spoken: Vec<Vec<Spoken>>,
@@ -156,8 +158,8 @@ pub(crate) struct Record {
     fates: Vec<Vec<Vec<Fate>>>,
     /// Gaps of each listener.
     pub(crate) concealed: Vec<Vec<Concealed>>,
-    /// Which frame of whom a payload is, by its hash; the latest one if it was spoken twice.
-    payloads: BTreeMap<u64, (Who, usize)>,
+    /// Frames by speaker and hash of the payload, in the order of speaking: silence between words often gives the same bytes again.
+    payloads: BTreeMap<(Who, u64), Vec<usize>>,
 }
 
 impl Record {
@@ -173,6 +175,7 @@ impl Record {
             notes: Vec::new(),
             outages: Vec::new(),
             seats: Vec::new(),
+            kept_out_by_nat: Vec::new(),
             drops: Vec::new(),
             spoken: vec![Vec::new(); people],
             fates: vec![vec![Vec::new(); people]; people],
@@ -183,29 +186,25 @@ impl Record {
 
     /// Writes down that a frame was spoken.
     pub(crate) fn spoke(&mut self, now: u64, who: Who, utterance: usize, payload: &[u8]) {
-        self.payloads.insert(hash(payload), (who, self.spoken[who].len()));
+        self.payloads.entry((who, hash(payload))).or_default().push(self.spoken[who].len());
         self.spoken[who].push(Spoken { at: now, utterance });
         for listener in &mut self.fates {
             listener[who].push(Fate::default());
         }
     }
 
-    /// Whose frame a payload is; `None` if nobody spoke it, as when it was damaged on its way.
-    pub(crate) fn speaker_of(&self, payload: &[u8]) -> Option<Who> {
-        self.payloads.get(&hash(payload)).map(|(who, _)| *who)
-    }
-
-    /// Writes down that a frame reached a listener's machine.
-    pub(crate) fn arrived(&mut self, now: u64, listener: Who, way: Way, payload: &[u8]) {
-        if let Some(fate) = self.fate_mut(listener, payload) {
+    /// Writes down that a frame reached a listener's machine. One that nobody spoke, as when it was damaged, is left out.
+    pub(crate) fn arrived(&mut self, now: u64, [listener, speaker]: [Who; 2], way: Way, payload: &[u8]) {
+        if let Some(fate) = self.find(now, [listener, speaker], payload, |fate| fate.arrived.is_none()) {
             fate.copies += 1;
             fate.arrived.get_or_insert((now, way));
         }
     }
 
     /// Writes down that a listener's playout gave a frame.
-    pub(crate) fn played(&mut self, now: u64, listener: Who, payload: &[u8], audible: bool) {
-        if let Some(fate) = self.fate_mut(listener, payload) {
+    pub(crate) fn played(&mut self, now: u64, [listener, speaker]: [Who; 2], payload: &[u8], audible: bool) {
+        let waits = |fate: &Fate| fate.arrived.is_some() && fate.played.is_none();
+        if let Some(fate) = self.find(now, [listener, speaker], payload, waits) {
             fate.played = Some(now);
             fate.audible = audible;
         }
@@ -243,11 +242,24 @@ impl Record {
         self.utterances[spoken.utterance].meant_for.contains(&listener)
     }
 
-    fn fate_mut(&mut self, listener: Who, payload: &[u8]) -> Option<&mut Fate> {
-        let (speaker, frame) = *self.payloads.get(&hash(payload))?;
-        self.fates[listener][speaker].get_mut(frame)
+    /// The earliest recent frame of the speaker with this payload that `fits`, or else the latest with this payload.
+    fn find(
+        &mut self,
+        now: u64,
+        [listener, speaker]: [Who; 2],
+        payload: &[u8],
+        fits: impl Fn(&Fate) -> bool,
+    ) -> Option<&mut Fate> {
+        let frames = self.payloads.get(&(speaker, hash(payload)))?;
+        let fates = &mut self.fates[listener][speaker];
+        let spoken = &self.spoken[speaker];
+        let fitting = frames.iter().find(|frame| spoken[**frame].at + RECENT_US > now && fits(&fates[**frame]));
+        fates.get_mut(*fitting.or(frames.last())?)
     }
 }
+
+/// No frame takes longer than this from mouth to ear, µs.
+const RECENT_US: u64 = 2_000_000;
 
 /// The person's name, or the server's.
 pub(crate) fn name_of(who: Option<Who>) -> &'static str {

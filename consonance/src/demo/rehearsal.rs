@@ -25,6 +25,7 @@ pub(crate) fn rehearse() -> Record {
         }
         let seats = (0..CAST.len()).map(|who| seat(act, who)).collect();
         record.seats.push(seats);
+        record.kept_out_by_nat.push(10 * act as u64);
     }
     record.end = act_start_us(STORY.len());
     record
@@ -69,8 +70,8 @@ fn deliver(record: &mut Record, listener: Who, speaker: Who, at: u64, payload: &
     let audible = !(speaker == PILOT && record.utterances.last().is_some_and(|u| u.act == 4) && captain_reigns(at));
     match way {
         Some(way) if (number + listener) % 61 != 7 => {
-            record.arrived(arrived, listener, way, payload);
-            record.played(played, listener, payload, audible);
+            record.arrived(arrived, [listener, speaker], way, payload);
+            record.played(played, [listener, speaker], payload, audible);
         }
         _ => record.concealed[listener].push(Concealed { at: played, speaker, audible }),
     }
@@ -127,7 +128,7 @@ fn the_ideal_run_holds() {
 fn a_whisper_that_reaches_another_machine_is_noticed() {
     let mut record = rehearse();
     let payload = payload(&record, 3, RANGER);
-    record.arrived(1, SCOUT, Way::Relay, &payload);
+    record.arrived(1, [SCOUT, RANGER], Way::Relay, &payload);
     assert_eq!(failures(&record), [3]);
 }
 
@@ -145,7 +146,7 @@ fn a_voice_beside_one_that_outranks_it_is_noticed() {
     let from = act_start_us(4) + 2_200_000;
     for at in (from..from + 1_000_000).step_by(20_000) {
         let payload = [PILOT as u64, at].map(u64::to_be_bytes).concat();
-        record.played(at + PLAYOUT_US, MEDIC, &payload, true);
+        record.played(at + PLAYOUT_US, [MEDIC, PILOT], &payload, true);
     }
     assert_eq!(failures(&record), [4]);
 }
@@ -173,7 +174,7 @@ fn a_direct_path_through_routers_that_let_none_through_is_noticed() {
     let utterance = find(&record, 7, ENGINEER);
     let at = record.utterances[utterance].from;
     record.spoke(at, ENGINEER, utterance, b"straight");
-    record.arrived(at + 1, super::script::BUILDER, Way::Direct, b"straight");
+    record.arrived(at + 1, [super::script::BUILDER, ENGINEER], Way::Direct, b"straight");
     assert_eq!(failures(&record), [7]);
 }
 

@@ -20,7 +20,7 @@ pub(crate) const CAPTAIN: Who = 6;
 /// One who takes part.
 pub(crate) struct Actor {
     pub(crate) name: &'static str,
-    /// The router before this person's machine.
+    /// The router before this person's machine. Until the person seeks a direct path, it lets nothing direct pass.
     pub(crate) nat: NatKind,
     /// How fast this machine's clock runs, in millionths; no two clocks agree.
     pub(crate) drift_ppm: i32,
@@ -107,6 +107,13 @@ pub(crate) enum Step {
     Leave(Who),
 }
 
+impl Step {
+    /// Whether this person looks for a direct path.
+    pub(crate) fn seeks_direct_path(&self, who: Who) -> bool {
+        matches!(*self, Self::SeekDirectPath(one, other) if one == who || other == who)
+    }
+}
+
 /// What has to be true at the end of an act, besides that everybody heard exactly what was meant for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Proof {
@@ -148,7 +155,7 @@ pub(crate) const STORY: [Act; 11] = [
     Act {
         title: "Arriving",
         about: "A dedicated server starts. Seven people join, and enter the room Camp.",
-        ms: 3_000,
+        ms: 5_000,
         steps: &[
             (0, Step::StartServer),
             (0, Step::Enter(SCOUT, Room::Camp)),

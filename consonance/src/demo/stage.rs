@@ -5,8 +5,8 @@ use voice_audio::{Gain, write_wav};
 use super::{
     ear::{Ear, Sound},
     record::{Concealed, Record, Text, Utterance, Way},
-    script::{CAST, Say, To, Who},
-    voice::{Voice, frame_samples},
+    script::{CAST, Say, Who},
+    voice::Voice,
 };
 use crate::speech::Clip;
 
@@ -72,22 +72,17 @@ impl Stage {
     }
 
     /// A voice payload reached a listener's machine.
-    pub(crate) fn arrived(&mut self, now: u64, listener: Who, way: Way, payload: &[u8]) {
-        self.record.arrived(now, listener, way, payload);
+    pub(crate) fn arrived(&mut self, now: u64, pair: [Who; 2], way: Way, payload: &[u8]) {
+        self.record.arrived(now, pair, way, payload);
     }
 
-    /// A listener's playout gave a frame of a speaker. `speaker` is whom the listener's client takes it for.
-    pub(crate) fn hear(&mut self, now: u64, listener: Who, speaker: Who, sound: Sound<'_>, gain: Gain, audible: bool) {
-        let speaker = match sound {
-            Sound::Play(payload) => {
-                self.record.played(now, listener, payload, audible);
-                self.record.speaker_of(payload).unwrap_or(speaker)
-            }
-            Sound::Conceal => {
-                self.record.concealed[listener].push(Concealed { at: now, speaker, audible });
-                speaker
-            }
-        };
+    /// A listener's playout gave a frame of a speaker.
+    pub(crate) fn hear(&mut self, now: u64, pair: [Who; 2], sound: Sound<'_>, gain: Gain, audible: bool) {
+        let [listener, speaker] = pair;
+        match sound {
+            Sound::Play(payload) => self.record.played(now, pair, payload, audible),
+            Sound::Conceal => self.record.concealed[listener].push(Concealed { at: now, speaker, audible }),
+        }
         self.ears[listener].add(speaker, sound, gain, audible);
     }
 

@@ -19,8 +19,9 @@ const SPEAK_HEIGHT: f64 = 13.0;
 const ROW: f64 = 12.0;
 const BAR: f64 = 8.0;
 const GAP: f64 = 15.0;
-/// About how wide a small letter is.
+/// About how wide a small letter is, and a bold one.
 const LETTER: f64 = 5.8;
+const BOLD: f64 = 6.4;
 
 /// A bar of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +130,7 @@ fn speech(svg: &mut Svg, axis: TimeAxis, record: &Record, who: Who, top: f64) {
     for utterance in record.utterances.iter().filter(|utterance| utterance.who == who) {
         let label = target(utterance.to);
         let (from, until) = (axis.x(utterance.from), axis.x(utterance.until));
-        if LETTER * (label.len() as f64) < until - from {
+        if BOLD * (label.len() as f64) < until - from {
             svg.text("onpath", "middle", [(from + until) / 2.0, top + 10.0], label);
         }
     }

@@ -1,0 +1,141 @@
+//! What people do and notice while the simulator runs: it joins the stage to the protocol.
+
+use std::collections::BTreeMap;
+
+use adapter_sim::world::{HeapClient, People, PersonId};
+use voice_audio::Gain;
+use voice_core::{ClientEvent, ClientId, Frame, Message, ServerEvent, State, StateReason, wire::Voice};
+
+use super::{
+    ear::Sound,
+    record::{Mark, Way},
+    script::{CAST, Who},
+    stage::Stage,
+};
+
+/// The same news from several people within this time is one note, µs.
+const SAME_NEWS_US: u64 = 3_000_000;
+
+/// The stage, and who the ids of the protocol are.
+pub(crate) struct Scene {
+    pub(crate) stage: Stage,
+    ids: BTreeMap<ClientId, Who>,
+}
+
+impl Scene {
+    pub(crate) fn new(stage: Stage) -> Self {
+        Self { stage, ids: BTreeMap::new() }
+    }
+
+    /// The person that has, or last had, an id.
+    fn who(&self, id: ClientId) -> Option<Who> {
+        self.ids.get(&id).copied()
+    }
+
+    /// Writes down what others noticed of a person, once.
+    fn noticed(&mut self, now: u64, id: ClientId, what: &str) {
+        let Some(who) = self.who(id) else { return };
+        let what = format!("{} {what}", CAST[who].name);
+        let notes = &self.stage.record.notes;
+        let is_news = !notes.iter().any(|note| note.what == what && note.at + SAME_NEWS_US > now);
+        if is_news {
+            self.stage.record.note(now, Some(who), Mark::Noticed, what);
+        }
+    }
+
+    fn state_changed(&mut self, now: u64, who: Who, state: State, client: &HeapClient) {
+        let (mark, what) = match (state, client.state_reason()) {
+            (State::Connected, StateReason::Resumed) => (Mark::Noticed, "is connected again, in the seat of before"),
+            (State::Connected, StateReason::HeardAgain) => (Mark::Noticed, "hears the server again"),
+            (State::Connected, _) => (Mark::Noticed, "has joined"),
+            (State::Degraded, _) => (Mark::Trouble, "hears nothing from the server"),
+            (State::Reconnecting, _) => (Mark::Trouble, "gives the connection up and tries anew"),
+            _ => return,
+        };
+        if let (State::Connected, Some(id)) = (state, client.id()) {
+            self.ids.insert(id, who);
+        }
+        self.stage.record.note(now, Some(who), mark, what);
+    }
+
+    fn text_received(&mut self, now: u64, reader: Who, client: &mut HeapClient) {
+        while let Some(message) = client.take_message() {
+            if let Message::Text { from, text, .. } = message {
+                let writer = self.who(from);
+                self.stage.read(now, reader, writer, text);
+            }
+        }
+    }
+
+    fn direct_changed(&mut self, now: u64, who: Who, other: ClientId, up: bool) {
+        let Some(other) = self.who(other) else { return };
+        let (mark, is) = if up { (Mark::Noticed, "works") } else { (Mark::Trouble, "is given up") };
+        self.stage.record.note(now, Some(who), mark, format!("direct path to {} {is}", CAST[other].name));
+    }
+}
+
+impl People for Scene {
+    fn speak(&mut self, now: u64, person: PersonId) -> Option<Vec<u8>> {
+        self.stage.speak(now, person.into())
+    }
+
+    fn hear(&mut self, now: u64, listener: PersonId, speaker: ClientId, frame: &Frame<'_>) {
+        let sound = match frame.sound {
+            voice_core::Sound::Play(payload) => Sound::Play(payload),
+            voice_core::Sound::Silence => return,
+            _ => Sound::Conceal,
+        };
+        let Some(speaker) = self.who(speaker) else { return };
+        self.stage.hear(now, [listener.into(), speaker], sound, gain(frame.volume_percent), frame.audible);
+    }
+
+    fn tick_done(&mut self, now: u64, listener: PersonId) {
+        self.stage.tick(now, listener.into());
+    }
+
+    fn event(&mut self, now: u64, person: PersonId, event: &ClientEvent, client: &mut HeapClient) {
+        let who = person.into();
+        match *event {
+            ClientEvent::StateChanged(state) => self.state_changed(now, who, state, client),
+            ClientEvent::Reconnecting(id) => self.noticed(now, id, "is reconnecting"),
+            ClientEvent::Resumed(id) => self.noticed(now, id, "is back in its seat"),
+            ClientEvent::TextReceived => self.text_received(now, who, client),
+            ClientEvent::DirectUp(id) => self.direct_changed(now, who, id, true),
+            ClientEvent::DirectDown(id) => self.direct_changed(now, who, id, false),
+            _ => {}
+        }
+    }
+
+    fn server_event(&mut self, now: u64, event: &ServerEvent) {
+        if let ServerEvent::Left { id, .. } = *event {
+            self.noticed(now, id, "has left");
+        }
+    }
+
+    fn arrived(&mut self, now: u64, at: PersonId, direct: bool, bytes: &[u8]) {
+        let Ok(voice) = Voice::decode(bytes) else { return };
+        let Some(speaker) = self.who(voice.header.speaker) else { return };
+        let way = if direct { Way::Direct } else { Way::Relay };
+        self.stage.arrived(now, [at.into(), speaker], way, voice.payload);
+    }
+}
+
+/// The core's factor of up to 400 percent, which is two volumes one after the other.
+fn gain(percent: u16) -> Gain {
+    let half = percent.min(200);
+    let rest = if half == 0 { 100 } else { percent * 100 / half };
+    Gain::from_percent(half).combined(Gain::from_percent(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn volumes_up_to_four_times_become_gains() {
+        assert_eq!(gain(0), Gain::SILENT);
+        assert_eq!(gain(100), Gain::UNITY);
+        assert_eq!(gain(50), Gain::from_percent(50));
+        assert_eq!(gain(400), Gain::MAX);
+    }
+}
