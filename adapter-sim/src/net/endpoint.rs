@@ -1,26 +1,50 @@
-use super::{Link, LinkProfile, NatKind, Preset};
+use super::{Link, LinkProfile, NatKind, Preset, clock::Clock};
 
-/// A machine of the network, with its access link.
+/// A machine of the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointId(pub(crate) u16);
+
+impl EndpointId {
+    /// A dense number, for arrays.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A machine's address: +1 with every change.
+pub(super) type Address = u32;
+
+/// What the network knows of a machine, with its access link.
 #[derive(Debug, Clone)]
 pub(super) struct Endpoint {
-    pub(super) up: Link,
-    pub(super) down: Link,
-    pub(super) nat: NatKind,
-    pub(super) address: u32,
     pub(super) alive: bool,
     pub(super) dark: bool,
-    pub(super) clogged: [bool; 2],
-    pub(super) drift_ppm: i32,
+    pub(super) clogged_up: bool,
+    pub(super) clogged_down: bool,
+    pub(super) nat: NatKind,
+    pub(super) address: Address,
+    pub(super) up: Link,
+    pub(super) down: Link,
+    pub(super) clock: Clock,
 }
 
 impl Endpoint {
     pub(super) fn new(up: LinkProfile, down: LinkProfile, nat: NatKind) -> Self {
-        let (up, down) = (Link::new(up), Link::new(down));
-        Self { up, down, nat, address: 0, alive: true, dark: false, clogged: [false; 2], drift_ppm: 0 }
+        Self {
+            alive: true,
+            dark: false,
+            clogged_up: false,
+            clogged_down: false,
+            nat,
+            address: 0,
+            up: Link::new(up),
+            down: Link::new(down),
+            clock: Clock::default(),
+        }
     }
 
     pub(super) fn set_preset(&mut self, preset: &Preset) {
-        self.up.profile = preset.up;
-        self.down.profile = preset.down;
+        self.up.set_profile(preset.up);
+        self.down.set_profile(preset.down);
     }
 }

@@ -1,75 +1,87 @@
 use super::{FaultCounts, LinkProfile, Rng};
 
+/// Fraction bits of times on a link: a packet on a fast link takes less than a microsecond.
+const FRACTION: u32 = 20;
+/// Least span by which a reordered packet may be late, and most by which a duplicate is, µs.
+const REORDER_LEAST: u64 = 5_000;
+const DUPLICATE_MOST: u64 = 20_000;
+
 /// One direction of an access link, with what it remembers between packets.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
-    pub(super) profile: LinkProfile,
-    in_burst: bool,
-    /// When the last byte that waits for bandwidth has left, µs.
+    profile: LinkProfile,
+    /// Time that a byte takes, and that a full queue does, in µs with `FRACTION` bits; 0 is no limit.
+    per_byte: u64,
+    full: u64,
+    /// When the last byte that waits for bandwidth has left, likewise.
     busy_until: u64,
-    /// No packet arrives before the one sent ahead of it, unless reordered.
+    /// No packet arrives before the one sent ahead of it, unless reordered, µs.
     last_arrival: u64,
+    in_burst: bool,
 }
 
-/// What a link does with a packet.
+/// What a link does with a packet that it doesn't lose.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Passage {
     pub(super) arrives: u64,
     pub(super) again: Option<u64>,
-    /// Others may arrive before it.
-    pub(super) overtaken: bool,
     pub(super) corrupted: bool,
 }
 
 impl Link {
-    pub(super) const fn new(profile: LinkProfile) -> Self {
-        Self { profile, in_burst: false, busy_until: 0, last_arrival: 0 }
+    pub(super) fn new(profile: LinkProfile) -> Self {
+        let mut link = Self { profile, per_byte: 0, full: 0, busy_until: 0, last_arrival: 0, in_burst: false };
+        link.set_profile(profile);
+        link
+    }
+
+    pub(super) fn set_profile(&mut self, profile: LinkProfile) {
+        self.profile = profile;
+        self.per_byte = (8_000_000 << FRACTION) / profile.bits_per_second.clamp(1, 8_000_000 << FRACTION);
+        if profile.bits_per_second == 0 {
+            self.per_byte = 0;
+        }
+        self.full = profile.queue_bytes.saturating_mul(self.per_byte);
+        // A profile without bursts never ends one.
+        self.in_burst &= profile.burst_begin_ppm > 0;
     }
 
     /// Lets a packet of `bytes` (with those of IP and UDP) through at `now`; `None` if it is lost.
-    /// `overtaken` packets keep no order.
-    pub(super) fn pass(
-        &mut self,
-        now: u64,
-        bytes: u64,
-        overtaken: bool,
-        rng: &mut Rng,
-        faults: &mut FaultCounts,
-    ) -> Option<Passage> {
+    pub(super) fn pass(&mut self, now: u64, bytes: u64, rng: &mut Rng, faults: &mut FaultCounts) -> Option<Passage> {
         let sent = self.queue(now, bytes, faults)?;
         self.survives(rng, faults).then_some(())?;
         let profile = &self.profile;
-        let mut arrives = sent + profile.delay_us + small(rng, profile.jitter_us);
-        let reordered = rng.chance(profile.reorder_ppm);
-        if reordered {
+        let mut arrives = sent + profile.delay_us + rng.mostly_small(profile.jitter_us);
+        if rng.chance(profile.reorder_ppm) {
             faults.reordered += 1;
-            arrives += rng.below((3 * profile.jitter_us).max(5_000));
-        } else if !overtaken {
+            arrives += rng.below((3 * profile.jitter_us).max(REORDER_LEAST));
+        } else {
             arrives = arrives.max(self.last_arrival);
             self.last_arrival = arrives;
         }
-        let again = rng.chance(self.profile.duplicate_ppm).then(|| {
+        let again = rng.chance(profile.duplicate_ppm).then(|| {
             faults.duplicated += 1;
-            arrives + rng.below(20_000)
+            arrives + rng.below(DUPLICATE_MOST)
         });
-        let corrupted = rng.chance(self.profile.corrupt_ppm);
+        let corrupted = rng.chance(profile.corrupt_ppm);
         faults.corrupted += u64::from(corrupted);
-        Some(Passage { arrives, again, overtaken: overtaken || reordered, corrupted })
+        Some(Passage { arrives, again, corrupted })
     }
 
+    /// When the packet has left, having waited for those before it; `None` if too many wait.
     fn queue(&mut self, now: u64, bytes: u64, faults: &mut FaultCounts) -> Option<u64> {
-        let rate = self.profile.bits_per_second;
-        if rate == 0 {
+        if self.per_byte == 0 {
             return Some(now);
         }
-        let start = self.busy_until.max(now);
-        let waiting = (start - now) * rate / 8_000_000;
-        if waiting + bytes > self.profile.queue_bytes.max(bytes) {
+        let begin = now << FRACTION;
+        let waiting = self.busy_until.saturating_sub(begin);
+        let takes = bytes.saturating_mul(self.per_byte);
+        if waiting > 0 && waiting.saturating_add(takes) > self.full {
             faults.queue_full += 1;
             return None;
         }
-        self.busy_until = start + bytes * 8_000_000 / rate;
-        Some(self.busy_until)
+        self.busy_until = begin + waiting + takes;
+        Some(self.busy_until >> FRACTION)
     }
 
     fn survives(&mut self, rng: &mut Rng, faults: &mut FaultCounts) -> bool {
@@ -88,8 +100,4 @@ impl Link {
         }
         true
     }
-}
-
-fn small(rng: &mut Rng, most: u64) -> u64 {
-    if most == 0 { 0 } else { rng.below(most + 1).min(rng.below(most + 1)) }
 }

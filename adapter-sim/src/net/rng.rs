@@ -39,6 +39,17 @@ impl Rng {
         ppm > 0 && self.below(1_000_000) < u64::from(ppm)
     }
 
+    /// A number from 0 to `most`, at most 2^32 - 2: the smaller of two uniform ones, a third of `most` in the mean. Draws
+    /// nothing for 0.
+    pub fn mostly_small(&mut self, most: u64) -> u64 {
+        if most == 0 {
+            return 0;
+        }
+        let bits = self.next_u64();
+        let smaller = (bits >> 32).min(bits & 0xFFFF_FFFF);
+        (smaller * (most + 1)) >> 32
+    }
+
     /// One of the slice's elements.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len() as u64) as usize]

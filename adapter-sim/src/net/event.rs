@@ -1,0 +1,85 @@
+use bytes::Bytes;
+
+use super::{ConnId, EndpointId, Side, endpoint::Address};
+
+/// Something that reaches a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NetEvent {
+    /// The connection is up at this side.
+    Up(ConnId, Side),
+    /// The connection is down at this side: refused, closed by the other, or dead.
+    Down(ConnId, Side),
+    /// A packet came in at this side.
+    Packet {
+        /// By which connection.
+        conn: ConnId,
+        /// At which end.
+        at: Side,
+        /// Whether on the reliable lane.
+        reliable: bool,
+        /// The packet.
+        bytes: Bytes,
+    },
+    /// A direct packet came in.
+    Direct {
+        /// From whom.
+        from: EndpointId,
+        /// To whom.
+        to: EndpointId,
+        /// The packet.
+        bytes: Bytes,
+    },
+}
+
+/// What travels.
+#[derive(Debug, Clone)]
+pub(super) enum Load {
+    Syn,
+    SynAck,
+    Reset,
+    Message { number: u64, bytes: Bytes },
+    Ack { next: u64 },
+    Datagram(Bytes),
+}
+
+/// Bytes of a lane's own header.
+const LANE_HEADER: u64 = 12;
+
+impl Load {
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            Self::Syn | Self::SynAck | Self::Reset | Self::Ack { .. } => LANE_HEADER,
+            Self::Message { bytes, .. } => LANE_HEADER + bytes.len() as u64,
+            Self::Datagram(bytes) => bytes.len() as u64,
+        }
+    }
+}
+
+/// A packet on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Packet {
+    pub(super) from: EndpointId,
+    pub(super) to: EndpointId,
+    pub(super) source: Address,
+    pub(super) target: Address,
+    /// The connection and the end it goes to; `None` for direct packets.
+    pub(super) conn: Option<(ConnId, Side)>,
+    pub(super) damaged: bool,
+    pub(super) load: Load,
+}
+
+/// Where a packet is: before the sender's uplink, or before the receiver's downlink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hop {
+    Up,
+    Down,
+}
+
+/// Something that is due.
+#[derive(Debug)]
+pub(super) enum Due {
+    Downlink(Packet),
+    Arrival(Packet),
+    LaneTimer(ConnId, Side),
+    Connect(ConnId),
+}

@@ -1,0 +1,155 @@
+use std::collections::VecDeque;
+
+use super::{
+    EndpointId, FaultCounts, NatKind, NetEvent, Preset, Rng, Trace, connection::Connections, endpoint::Endpoint,
+    event::Due, faults::Blocks, nat::Contacts, timeline::Timeline,
+};
+
+/// The end of time, µs: about 100 days, so that sums don't overflow.
+const LAST: u64 = 1 << 43;
+
+/// Machines, links and what is under way.
+#[derive(Debug)]
+pub struct Network {
+    pub(super) now: u64,
+    pub(super) rng: Rng,
+    pub(super) endpoints: Vec<Endpoint>,
+    pub(super) connections: Connections,
+    pub(super) due: Timeline<Due>,
+    pub(super) blocks: Blocks,
+    pub(super) contacts: Contacts,
+    pub(super) events: VecDeque<NetEvent>,
+    pub(super) faults: FaultCounts,
+    pub(super) deliver_damaged: bool,
+    trace: Trace,
+}
+
+impl Network {
+    /// An empty network at time 0.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            now: 0,
+            rng: Rng::new(seed),
+            endpoints: Vec::new(),
+            connections: Connections::default(),
+            due: Timeline::new(),
+            blocks: Blocks::default(),
+            contacts: Contacts::default(),
+            events: VecDeque::new(),
+            faults: FaultCounts::default(),
+            deliver_damaged: false,
+            trace: Trace::new(),
+        }
+    }
+
+    /// Adds a machine, at most 65,536.
+    pub fn add(&mut self, preset: &Preset, nat: NatKind) -> EndpointId {
+        self.endpoints.push(Endpoint::new(preset.up, preset.down, nat));
+        EndpointId(u16::try_from(self.endpoints.len() - 1).expect("at most 65,536 machines"))
+    }
+
+    /// True time, µs.
+    pub const fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// When something happens next, µs; not always something that reaches a machine.
+    pub fn next_at(&self) -> Option<u64> {
+        if self.events.is_empty() { self.due.next_at() } else { Some(self.now) }
+    }
+
+    /// Lets time pass up to `until`, or to the first thing that reaches a machine, whichever is earlier. Time ends at 2^43 µs.
+    pub fn poll(&mut self, until: u64) -> Option<NetEvent> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                self.note(&event);
+                return Some(event);
+            }
+            let until = until.min(LAST);
+            let Some((at, due)) = self.due.pop(until) else {
+                self.now = self.now.max(until);
+                return None;
+            };
+            self.now = self.now.max(at);
+            self.happen(due);
+        }
+    }
+
+    /// How often each fault struck.
+    pub const fn faults(&self) -> &FaultCounts {
+        &self.faults
+    }
+
+    /// The fingerprint of all that reached machines, and when.
+    pub const fn trace(&self) -> Trace {
+        self.trace
+    }
+
+    /// Mixes a number of the caller's into the fingerprint.
+    pub fn trace_number(&mut self, number: u64) {
+        self.trace.number(number);
+    }
+
+    /// Gives a machine other links. What waits or is under way keeps the time it was given.
+    pub fn set_preset(&mut self, endpoint: EndpointId, preset: &Preset) {
+        self.endpoint_mut(endpoint).set_preset(preset);
+    }
+
+    /// Gives a machine another NAT.
+    pub fn set_nat(&mut self, endpoint: EndpointId, nat: NatKind) {
+        self.endpoint_mut(endpoint).nat = nat;
+    }
+
+    /// Whether damaged datagrams are delivered as they are, with one bit turned over. Otherwise, and always on the lane, a checksum
+    /// catches them.
+    pub const fn set_deliver_damaged(&mut self, deliver: bool) {
+        self.deliver_damaged = deliver;
+    }
+
+    /// Lets a machine's clock run fast (or slow, below 0) from now on, in millionths, at most 100,000. It doesn't jump.
+    pub fn set_drift(&mut self, endpoint: EndpointId, ppm: i32) {
+        let now = self.now;
+        self.endpoint_mut(endpoint).clock.set_drift(now, ppm);
+    }
+
+    /// A machine's own clock at true time `at`, µs, which is not before its last change of drift.
+    pub fn local(&self, endpoint: EndpointId, at: u64) -> u64 {
+        self.endpoint(endpoint).clock.local(at)
+    }
+
+    /// The first true time, since its last change of drift, at which a machine's own clock shows `local` or more, µs.
+    pub fn true_time(&self, endpoint: EndpointId, local: u64) -> u64 {
+        self.endpoint(endpoint).clock.true_time(local)
+    }
+
+    fn happen(&mut self, due: Due) {
+        match due {
+            Due::Downlink(packet) => self.enter_downlink(packet),
+            Due::Arrival(packet) => self.arrive(packet),
+            Due::LaneTimer(conn, side) => self.on_lane_timer(conn, side),
+            Due::Connect(conn) => self.on_connect_timer(conn),
+        }
+    }
+
+    fn note(&mut self, event: &NetEvent) {
+        self.trace.number(self.now);
+        let (kind, who, bytes) = match event {
+            NetEvent::Up(conn, side) => (1, conn.number(*side), None),
+            NetEvent::Down(conn, side) => (2, conn.number(*side), None),
+            NetEvent::Packet { conn, at, reliable, bytes } => (3 + u64::from(*reliable), conn.number(*at), Some(bytes)),
+            NetEvent::Direct { from, to, bytes } => (5, u64::from(from.0) << 16 | u64::from(to.0), Some(bytes)),
+        };
+        self.trace.number(kind << 56 | who);
+        if let Some(bytes) = bytes {
+            self.trace.bytes(bytes);
+        }
+    }
+
+    pub(super) fn endpoint(&self, id: EndpointId) -> &Endpoint {
+        &self.endpoints[id.index()]
+    }
+
+    pub(super) fn endpoint_mut(&mut self, id: EndpointId) -> &mut Endpoint {
+        &mut self.endpoints[id.index()]
+    }
+}

@@ -1,0 +1,50 @@
+//! How much a packet costs. Run with `cargo test --release -p adapter-sim --test net_speed -- --ignored --nocapture`.
+
+use std::time::Instant;
+
+use adapter_sim::net::{LinkProfile, NatKind, NetEvent, Network, Preset, Side};
+use bytes::Bytes;
+
+const CLIENTS: usize = 1_000;
+const ROOM: usize = 50;
+const FRAME_US: u64 = 20_000;
+const VIRTUAL_SECONDS: u64 = 10;
+
+/// A server and 1,000 clients in 20 rooms, two of each room speaking; what is delivered, and the time it took.
+fn crowd(preset: &Preset) -> (u64, f64) {
+    let wide = Preset { name: "server", about: "", up: LinkProfile::PERFECT, down: LinkProfile::PERFECT };
+    let mut net = Network::new(1);
+    let server = net.add(&wide, NatKind::Open);
+    let clients: Vec<_> = (0..CLIENTS).map(|_| net.add(preset, NatKind::Cone)).collect();
+    let conns: Vec<_> = clients.iter().map(|client| net.connect(*client, server)).collect();
+    while net.poll(5_000_000).is_some() {}
+    let (frame, mut delivered) = (Bytes::from(vec![0x5A; 80]), 0);
+    let (begun, started) = (Instant::now(), net.now());
+    for turn in 0..VIRTUAL_SECONDS * 1_000_000 / FRAME_US {
+        for speaker in (0..CLIENTS).filter(|client| client % ROOM < 2) {
+            net.send(conns[speaker], Side::Client, false, frame.clone());
+        }
+        while let Some(event) = net.poll(started + (turn + 1) * FRAME_US) {
+            let NetEvent::Packet { conn, at, bytes, .. } = event else { continue };
+            delivered += 1;
+            if at == Side::Server {
+                let room = conn.index() / ROOM * ROOM;
+                for listener in (room..room + ROOM).filter(|listener| *listener != conn.index()) {
+                    net.send(conns[listener], Side::Server, false, bytes.clone());
+                }
+            }
+        }
+    }
+    (delivered, begun.elapsed().as_secs_f64())
+}
+
+#[test]
+#[ignore = "a measurement, to be run in a release build"]
+fn the_cost_of_a_packet() {
+    for preset in &Preset::ALL {
+        let (delivered, seconds) = crowd(preset);
+        let each = seconds * 1e9 / delivered as f64;
+        let speed = VIRTUAL_SECONDS as f64 / seconds;
+        println!("{:<10} {delivered:>8} packets, {each:>6.1} ns each, {speed:>6.1} times real time", preset.name);
+    }
+}
