@@ -127,6 +127,8 @@ pub(crate) struct Speaker {
     next: u64,
     /// No number below this one may be played any more, not even while a timeline starts.
     floor: u64,
+    /// The highest number put in a slot.
+    highest: u64,
     /// Media time of the next pull; wraps.
     position: u32,
     talking: bool,
@@ -148,6 +150,7 @@ impl Speaker {
         phase: Phase::Idle,
         next: 0,
         floor: 0,
+        highest: 0,
         position: 0,
         talking: false,
         concealed_in_a_row: 0,
@@ -315,10 +318,14 @@ impl Speaker {
                 self.start(now, settings, placed, true);
             }
             Phase::Running => self.fit_running(now, settings, placed, packet)?,
-            Phase::Starting(at) => self.fit_starting(now, settings, placed, at)?,
+            Phase::Starting(at) => {
+                let slots = self.slots(settings, memory);
+                self.fit_starting(now, settings, slots, placed, at)?;
+            }
         }
         self.limit_wait(settings, memory, placed);
         self.make_room(settings, memory, placed.sequence);
+        self.highest = self.highest.max(placed.sequence);
         let frame = Waiting { sequence: placed.sequence, media: placed.media, mark: packet.mark, end: packet.end };
         self.late_in_a_row = 0;
         self.slots.put(memory, settings.frame_bytes, frame, packet.payload)
@@ -335,6 +342,9 @@ impl Speaker {
     }
 
     fn fit_running(&mut self, now: Instant, settings: Settings, placed: Placed, packet: &Incoming<'_>) -> Option<()> {
+        if placed.sequence < self.next {
+            return None;
+        }
         if self.lead(placed.media) >= 0 || packet.payload.is_empty() {
             return Some(());
         }
@@ -352,13 +362,20 @@ impl Speaker {
     }
 
     /// A frame from before the first one moves the beginning of the timeline, if it isn't too old for that.
-    fn fit_starting(&mut self, now: Instant, settings: Settings, placed: Placed, at: Instant) -> Option<()> {
+    fn fit_starting(
+        &mut self,
+        now: Instant,
+        settings: Settings,
+        slots: u64,
+        placed: Placed,
+        at: Instant,
+    ) -> Option<()> {
         if placed.sequence >= self.next {
             return Some(());
         }
         let back = u64::from(self.position.wrapping_sub(placed.media));
         let earlier = Duration::from_micros(back.saturating_mul(self.frame_length.us()));
-        if earlier > settings.delay {
+        if earlier > settings.delay || self.highest.wrapping_sub(placed.sequence) >= slots {
             return None;
         }
         self.next = placed.sequence;
@@ -386,7 +403,7 @@ impl Speaker {
 
     /// Gives the oldest frames up until this one has a slot.
     fn make_room(&mut self, settings: Settings, memory: &[u8], sequence: u64) {
-        let slots = u64::try_from(self.slots(settings, memory)).unwrap_or(1);
+        let slots = self.slots(settings, memory);
         let lowest = sequence.wrapping_add(1).saturating_sub(slots);
         while let Some(first) = self.first(settings, memory)
             && first.sequence < lowest
@@ -468,8 +485,8 @@ impl Speaker {
         self.slots.first(memory, settings.frame_bytes, self.next)
     }
 
-    fn slots(&self, settings: Settings, memory: &[u8]) -> usize {
-        slots::count(memory, settings.frame_bytes)
+    fn slots(&self, settings: Settings, memory: &[u8]) -> u64 {
+        u64::try_from(slots::count(memory, settings.frame_bytes)).unwrap_or(0)
     }
 
     /// How many frame lengths this media time is ahead of the next pull.
