@@ -6,20 +6,27 @@ use adapter_sim::{
     net::{NatKind, Preset},
     world::{PersonConfig, PersonId, World},
 };
-use voice_core::{ChannelHandle, ChannelOptions, ClientId, DropCounts, DropReason, RoomHandle, RoomUse, State, TalkTo};
+use voice_core::{
+    ChannelHandle, ChannelOptions, ClientId, DropCounts, DropReason, RoomHandle, RoomUse, SessionId, State, TalkTo,
+};
 
 use super::{
     conditions,
     proof::CUT_NOTE,
     record::{Drops, Mark, Record, Seat, Text},
     scene::Scene,
-    script::{Act, CAST, Room, STORY, Say, Step, To, Who, act_start_us},
+    script::{Act, Await, CAST, Room, STORY, Say, Step, To, Who},
     stage::Stage,
 };
 use crate::speech::Clip;
 
 /// How long a channel stays open after the last word, so that the end of the talkspurt is sent on it, µs.
 const CHANNEL_TAIL_US: u64 = 60_000;
+
+/// How long the story waits for something at most, µs.
+const PATIENCE_US: u64 = 20_000_000;
+/// How often it looks, µs.
+const GLANCE_US: u64 = 100_000;
 
 /// Plays all acts; `progress` is told each when it begins. Gives the record, and what each person heard as a WAV file.
 pub(crate) fn play(
@@ -30,7 +37,7 @@ pub(crate) fn play(
 ) -> (Record, Vec<Vec<u8>>) {
     let mut play = Play::new(seed, preset, clips);
     for (number, act) in STORY.iter().enumerate() {
-        progress(act_start_us(number), number, act);
+        progress(play.at, number, act);
         play.act(number, act);
     }
     play.finish()
@@ -46,6 +53,8 @@ enum Due {
 
 struct Play {
     world: World,
+    /// How far the story is, µs.
+    at: u64,
     scene: Scene,
     rooms: BTreeMap<(Who, Room), RoomHandle>,
     channels: BTreeMap<Who, ChannelHandle>,
@@ -68,19 +77,28 @@ impl Play {
             });
         }
         let scene = Scene::new(Stage::new(record, clips));
-        Self { world, scene, rooms: BTreeMap::new(), channels: BTreeMap::new(), server_drops: Vec::new() }
+        Self { world, at: 0, scene, rooms: BTreeMap::new(), channels: BTreeMap::new(), server_drops: Vec::new() }
     }
 
     fn act(&mut self, number: usize, act: &'static Act) {
-        for (at, due) in agenda(number, act) {
-            self.world.run_until(at, &mut self.scene);
-            self.take(number, at, due);
+        let begin = self.at;
+        let mut waited = 0;
+        for (after, due) in agenda(act) {
+            self.run_until(begin + waited + after);
+            self.take(number, self.at, due);
+            waited = self.at - begin - after;
         }
-        self.world.run_until(act_start_us(number + 1), &mut self.scene);
+        self.run_until(begin + waited + act.ms * 1_000);
         let seats = (0..CAST.len()).map(|who| self.seat(who)).collect();
         let record = &mut self.scene.stage.record;
+        record.acts.push([begin, self.at]);
         record.seats.push(seats);
         record.kept_out_by_nat.push(self.world.network().faults().kept_out_by_nat);
+    }
+
+    fn run_until(&mut self, at: u64) {
+        self.world.run_until(at, &mut self.scene);
+        self.at = at;
     }
 
     fn take(&mut self, act: usize, now: u64, due: Due) {
@@ -113,7 +131,48 @@ impl Play {
             Step::CrashServer => self.crash_server(now),
             Step::StartServer => self.start_server(now),
             Step::Leave(who) => self.world.leave(person(who)),
+            Step::Await(what) => self.wait(what),
         }
+    }
+
+    fn wait(&mut self, what: Await) {
+        let end = self.at + PATIENCE_US;
+        while self.at < end && !self.holds(what) {
+            self.run_until(self.at + GLANCE_US);
+        }
+    }
+
+    fn holds(&mut self, what: Await) -> bool {
+        match what {
+            Await::Everybody => {
+                let session = self.world.server().map(|server| server.session());
+                (0..CAST.len()).all(|who| self.is_settled(who, session))
+            }
+            Await::Absence(absent) => {
+                let sees = |who| self.id_in_roster(who, CAST[absent].name).is_some();
+                !(0..CAST.len()).any(|who| who != absent && sees(who))
+            }
+            Await::DirectPath(one, other) => self.is_direct(one, other) && self.is_direct(other, one),
+        }
+    }
+
+    fn is_settled(&self, who: Who, session: Option<SessionId>) -> bool {
+        let client = self.world.client(person(who));
+        let present = client.roster().filter(|person| !person.flags().reconnecting).count();
+        let rooms = self.rooms.iter().filter(|((of, _), _)| *of == who).map(|(_, room)| client.room_id(*room));
+        let mut rooms: Vec<_> = rooms.collect();
+        rooms.sort();
+        // The own record is what the server knows of one's rooms.
+        let known = client.id().and_then(|id| client.person(id)).map(|own| own.rooms().iter().copied().map(Some));
+        client.state() == State::Connected
+            && client.session() == session
+            && present == CAST.len()
+            && known.is_some_and(|known| known.eq(rooms))
+    }
+
+    fn is_direct(&mut self, who: Who, other: Who) -> bool {
+        let id = self.id_in_roster(who, CAST[other].name);
+        id.is_some_and(|id| self.world.command(person(who), |_, client| client.is_direct(id)))
     }
 
     fn enter(&mut self, who: Who, room: Room) {
@@ -248,12 +307,11 @@ impl Play {
     }
 }
 
-/// All that is due in an act, in order: the steps, and what follows from them.
-fn agenda(number: usize, act: &'static Act) -> Vec<(u64, Due)> {
-    let start = act_start_us(number);
+/// All that is due in an act, in order, in µs since it began: the steps, and what follows from them.
+fn agenda(act: &'static Act) -> Vec<(u64, Due)> {
     let mut agenda = Vec::new();
     for (ms, step) in act.steps {
-        let at = start + ms * 1_000;
+        let at = ms * 1_000;
         agenda.push((at, Due::Step(step)));
         if let Step::Say(say) = step {
             let end = at + say.ms * 1_000;

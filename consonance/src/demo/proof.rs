@@ -6,7 +6,7 @@ use super::{
 };
 
 /// The share of an utterance's frames that a listener must get, in percent: loss and lateness take some on a bad network.
-const ENOUGH_PERCENT: usize = 50;
+const ENOUGH_PERCENT: usize = 33;
 /// How much of one voice may be heard beside one that outranks it, in percent: the ends of talkspurts arrive at different times.
 const BESIDE_PERCENT: usize = 15;
 /// How long after an act's cut of a direct path the relay must have taken over, µs; PROTOCOL.md section 8, PATH_PROVEN.

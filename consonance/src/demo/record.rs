@@ -141,6 +141,8 @@ pub(crate) struct Record {
     pub(crate) seed: u64,
     pub(crate) network: Network,
     pub(crate) end: u64,
+    /// From when to when each act lasted.
+    pub(crate) acts: Vec<[u64; 2]>,
     /// The recording that each person spoke.
     pub(crate) speech: Vec<String>,
     pub(crate) utterances: Vec<Utterance>,
@@ -169,6 +171,7 @@ impl Record {
             seed,
             network,
             end: 0,
+            acts: Vec::new(),
             speech,
             utterances: Vec::new(),
             texts: Vec::new(),

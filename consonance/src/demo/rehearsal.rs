@@ -3,7 +3,7 @@
 use super::{
     proof::{self, CUT_NOTE},
     record::{Concealed, Mark, Network, Record, Seat, Text, Utterance, Way},
-    script::{CAPTAIN, CAST, ENGINEER, MEDIC, PILOT, RANGER, SCOUT, STORY, Say, Step, Who, act_start_us},
+    script::{CAPTAIN, CAST, ENGINEER, MEDIC, PILOT, RANGER, SCOUT, STORY, Say, Step, Who},
 };
 
 const TRANSIT_US: u64 = 45_000;
@@ -24,11 +24,16 @@ pub(crate) fn rehearse() -> Record {
             take(&mut record, act, act_start_us(act) + ms * 1_000, step);
         }
         let seats = (0..CAST.len()).map(|who| seat(act, who)).collect();
+        record.acts.push([act_start_us(act), act_start_us(act + 1)]);
         record.seats.push(seats);
         record.kept_out_by_nat.push(10 * act as u64);
     }
     record.end = act_start_us(STORY.len());
     record
+}
+
+fn act_start_us(act: usize) -> u64 {
+    STORY[..act].iter().map(|act| act.ms * 1_000).sum()
 }
 
 fn take(record: &mut Record, act: usize, now: u64, step: &Step) {
@@ -80,7 +85,7 @@ fn deliver(record: &mut Record, listener: Who, speaker: Who, at: u64, payload: &
 /// How a frame spoken then reaches the listener, if at all.
 fn way(listener: Who, speaker: Who, at: u64) -> Option<Way> {
     let pair = [listener, speaker] == [SCOUT, MEDIC] || [listener, speaker] == [MEDIC, SCOUT];
-    let (begin, cut) = (act_start_us(6) + 500_000, act_start_us(6) + 8_000_000);
+    let (begin, cut) = (act_start_us(6) + 500_000, act_start_us(6) + 7_000_000);
     match at {
         at if !pair || at < begin || at >= cut + FALL_BACK_US => Some(Way::Relay),
         at if at < cut => Some(Way::Direct),

@@ -6,7 +6,7 @@ use super::{
     figures::{Heard, Listener, percentile},
     proof::Verdict,
     record::{Record, name_of},
-    script::{CAST, STORY, act_start_us},
+    script::{CAST, STORY},
 };
 
 /// The content of `summary.json`.
@@ -16,7 +16,7 @@ pub(crate) fn json(record: &Record, listeners: &[Listener], verdicts: &[Verdict]
         "network": network(record),
         "virtual_seconds": seconds(record.end),
         "held": verdicts.iter().all(Verdict::holds),
-        "acts": verdicts.iter().map(act).collect::<Vec<_>>(),
+        "acts": verdicts.iter().map(|verdict| act(record, verdict)).collect::<Vec<_>>(),
         "listeners": listeners.iter().map(|one| listener(record, one)).collect::<Vec<_>>(),
         "texts": texts(record),
         "notes": notes(record),
@@ -34,11 +34,11 @@ fn network(record: &Record) -> Value {
     json!({ "preset": record.network.name, "about": record.network.about, "numbers": numbers.collect::<Map<_, _>>() })
 }
 
-fn act(verdict: &Verdict) -> Value {
+fn act(record: &Record, verdict: &Verdict) -> Value {
     json!({
         "title": STORY[verdict.act].title,
-        "from_s": seconds(act_start_us(verdict.act)),
-        "until_s": seconds(act_start_us(verdict.act + 1)),
+        "from_s": seconds(record.acts[verdict.act][0]),
+        "until_s": seconds(record.acts[verdict.act][1]),
         "held": verdict.holds(),
         "claim": verdict.claim,
         "failures": verdict.failures,

@@ -11,7 +11,7 @@ use super::{
     figures::{Listener, percentile},
     proof::Verdict,
     record::{Record, Way, name_of},
-    script::{CAST, STORY, act_start_us},
+    script::{CAST, STORY},
 };
 use svg::escape;
 
@@ -22,7 +22,7 @@ pub(crate) fn html(record: &Record, listeners: &[Listener], verdicts: &[Verdict]
     let sections = [
         head(record, listeners, verdicts),
         story(record, listeners),
-        acts(verdicts),
+        acts(record, verdicts),
         heard(listeners),
         delay(record, listeners),
         loss(record),
@@ -91,7 +91,7 @@ fn story(record: &Record, listeners: &[Listener]) -> String {
     section("Who spoke, and who heard whom", &format!("{about}{keys}<div class=\"scroll\">\n{drawing}</div>\n"))
 }
 
-fn acts(verdicts: &[Verdict]) -> String {
+fn acts(record: &Record, verdicts: &[Verdict]) -> String {
     let rows = verdicts.iter().map(|verdict| {
         let act = &STORY[verdict.act];
         let (class, word) = if verdict.holds() { ("ok", "ok") } else { ("failed", "FAILED") };
@@ -99,7 +99,7 @@ fn acts(verdicts: &[Verdict]) -> String {
         for failure in &verdict.failures {
             let _ = write!(outcome, "<br><span class=\"failed\">{}</span>", escape(failure));
         }
-        let from = act_start_us(verdict.act) / 100_000;
+        let from = record.acts[verdict.act][0] / 100_000;
         format!(
             "<tr><td class=\"n\">{}</td><td class=\"t\">{}</td><td class=\"n\">{}.{} s</td><td>{}</td><td>{outcome}</td><td class=\"{class}\">{word}</td></tr>\n",
             verdict.act + 1,

@@ -4,7 +4,7 @@ use super::{
     super::{
         figures::Listener,
         record::{Mark, Record, Way, name_of},
-        script::{CAST, STORY, To, Who, act_start_us},
+        script::{CAST, STORY, To, Who},
     },
     svg::{Svg, TimeAxis},
 };
@@ -38,7 +38,7 @@ pub(super) fn draw(record: &Record, listeners: &[Listener]) -> String {
     let tops = tops(listeners);
     let bottom = tops[CAST.len()] + SPEAK_HEIGHT + 4.0;
     let mut svg = Svg::new(WIDTH);
-    acts(&mut svg, axis, bottom);
+    acts(&mut svg, axis, record, bottom);
     axis.draw(&mut svg, HEAD, bottom);
     outages(&mut svg, axis, record, &tops);
     for listener in listeners {
@@ -61,9 +61,9 @@ fn tops(listeners: &[Listener]) -> Vec<f64> {
     tops
 }
 
-fn acts(svg: &mut Svg, axis: TimeAxis, bottom: f64) {
-    for (number, act) in STORY.iter().enumerate() {
-        let (from, until) = (axis.x(act_start_us(number)), axis.x(act_start_us(number + 1)));
+fn acts(svg: &mut Svg, axis: TimeAxis, record: &Record, bottom: f64) {
+    for (number, (act, times)) in STORY.iter().zip(&record.acts).enumerate() {
+        let [from, until] = times.map(|at| axis.x(at));
         if number % 2 == 0 {
             svg.rect("band", [from, 4.0, until - from, bottom - 4.0], act.about);
         }
