@@ -11,5 +11,6 @@ mod types;
 pub mod wire;
 
 pub use client::*;
+pub use node::*;
 pub use server::*;
 pub use types::*;

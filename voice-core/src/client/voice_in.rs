@@ -10,7 +10,7 @@ use super::{
     tables::SpeakerSlot,
 };
 use crate::{
-    types::{ChannelOptions, ClientId, DropReason, FrameLength, Instant, PathId, Priority, Target, Volume},
+    types::{ChannelOptions, ClientId, DropReason, Instant, PathId, Priority, Target, Volume},
     wire::{Voice, limits::MAX_CHANNELS},
 };
 
@@ -81,6 +81,8 @@ impl<'a> Engine<'a> {
     ) -> Result<(), DropReason> {
         let settings = self.settings();
         let at = self.speaker_slot(client).ok_or(DropReason::TableFull)?;
+        // The roster may learn of somebody only after the first packets.
+        let frame_length = self.person(client).map(|person| person.codec.frame_length);
         let packet = Incoming {
             sequence: voice.header.sequence,
             media_time: voice.header.media_time,
@@ -91,6 +93,9 @@ impl<'a> Engine<'a> {
         let share = share(self.t.frames.len(), self.t.speakers.len());
         let memory = self.t.frames.get_mut(at * share..(at + 1) * share).unwrap_or_default();
         let slot = self.t.speakers.get_mut(at).ok_or(DropReason::TableFull)?;
+        if let Some(frame_length) = frame_length {
+            slot.speaker.set_frame_length(frame_length);
+        }
         let inserted = slot.speaker.insert(now, settings, memory, &packet, channels.into_iter());
         if inserted.started {
             self.s.event(ClientEvent::StartedSpeaking(client));
@@ -113,8 +118,7 @@ impl<'a> Engine<'a> {
             let slots = self.t.speakers.iter().enumerate().filter(|(_, slot)| silent(slot));
             slots.min_by_key(|(_, slot)| slot.speaker.heard_at()).map(|(at, _)| at)
         })?;
-        let frame_length = self.person(client).map_or(FrameLength::Ms20, |person| person.codec.frame_length);
-        *self.t.speakers.get_mut(at)? = SpeakerSlot { client: Some(client), speaker: Speaker::new(frame_length) };
+        *self.t.speakers.get_mut(at)? = SpeakerSlot { client: Some(client), speaker: Speaker::EMPTY };
         Some(at)
     }
 

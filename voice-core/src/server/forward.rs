@@ -53,7 +53,7 @@ struct Job<'a> {
 }
 
 impl<'a, 'p> Forward<'a, 'p> {
-    pub(super) fn nothing(packet: &'p mut [u8]) -> Self {
+    pub(crate) fn nothing(packet: &'p mut [u8]) -> Self {
         Self { packet, job: None }
     }
 

@@ -287,6 +287,17 @@ impl<M: ServerMemory> Server<M> {
         self.engine().stop();
     }
 
+    /// Admits clients again after [`Server::stop`], as a new session. Without a stop before, nothing happens.
+    pub fn start(&mut self, now: Instant) {
+        self.state.tick(now);
+        self.engine().start();
+    }
+
+    /// Whether nothing waits to be sent to anybody.
+    pub(crate) const fn has_told_everybody(&self) -> bool {
+        self.state.busy.is_empty()
+    }
+
     /// A join that waits for an answer.
     pub fn pending_join(&self, connection: ConnectionId) -> Option<JoinRequest<'_>> {
         self.memory.tables().pending_join(connection)

@@ -2,7 +2,7 @@
 
 use super::{engine::Engine, events::LeaveReason};
 use crate::{
-    types::{ClientId, ConnectionId, Identity, Instant, RoomId},
+    types::{ClientId, ConnectionId, Identity, Instant, RoomId, SessionId},
     wire::{CloseReason, RefuseReason, RoomCloseReason},
 };
 
@@ -92,6 +92,18 @@ impl Engine<'_> {
             if self.expel(client, CloseReason::ServerStopping).is_err() {
                 return;
             }
+        }
+    }
+
+    /// A new session for a server that was stopped, and so has no clients.
+    pub(super) fn start(&mut self) {
+        if !self.s.stopping {
+            return;
+        }
+        self.s.stopping = false;
+        let before = self.session();
+        while self.s.session.is_none_or(|session| session == before) {
+            self.s.session = SessionId::new(self.s.rng.next_u32());
         }
     }
 

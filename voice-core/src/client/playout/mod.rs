@@ -162,11 +162,6 @@ impl Speaker {
         channels: Vec::new(),
     };
 
-    /// A speaker of whom nothing was heard, with frames of this length.
-    pub(crate) fn new(frame_length: FrameLength) -> Self {
-        Self { frame_length, ..Self::EMPTY }
-    }
-
     /// Sets the length of the speaker's frames, when it is learnt only after the first packet.
     pub(crate) fn set_frame_length(&mut self, frame_length: FrameLength) {
         self.frame_length = frame_length;

@@ -48,7 +48,7 @@ impl Slots {
         let (header, body) = slot.split_at_mut_checked(HEADER)?;
         let [high, low] = u16::try_from(payload.len()).ok()?.to_be_bytes();
         let [a, b, c, d] = frame.media.to_be_bytes();
-        let flags = u8::from(frame.mark) * MARK | u8::from(frame.end) * END;
+        let flags = (u8::from(frame.mark) * MARK) | (u8::from(frame.end) * END);
         body.get_mut(..payload.len())?.copy_from_slice(payload);
         header.copy_from_slice(&[high, low, flags, a, b, c, d]);
         self.filled |= 1 << index;

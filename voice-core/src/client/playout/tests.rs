@@ -50,11 +50,7 @@ impl Ear {
     }
 
     fn with(settings: Settings, frames: usize) -> Self {
-        Self {
-            speaker: Speaker::new(FrameLength::Ms20),
-            settings,
-            memory: std::vec![0xEE; playout_bytes(settings.frame_bytes, frames)],
-        }
+        Self { speaker: Speaker::EMPTY, settings, memory: std::vec![0xEE; playout_bytes(settings.frame_bytes, frames)] }
     }
 
     fn insert(&mut self, ms: u64, packet: Packet) -> Inserted {
