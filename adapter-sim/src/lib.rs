@@ -4,3 +4,4 @@ pub mod check;
 pub mod net;
 pub mod stamp;
 pub mod truth;
+pub mod world;

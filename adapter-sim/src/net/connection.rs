@@ -6,7 +6,7 @@ use super::{
     Break, EndpointId, NetEvent, Network,
     endpoint::Address,
     event::{Due, Load, Packet},
-    lane::{Dead, LaneIn, LaneOut},
+    lane::{Ack, LaneIn, LaneOut},
 };
 
 const SYN_EVERY: u64 = 500_000;
@@ -259,7 +259,7 @@ impl Network {
             Load::Syn => self.on_syn(id, at),
             Load::SynAck => self.on_syn_ack(id, at),
             Load::Reset => self.on_down(id, at),
-            Load::Message { .. } | Load::Ack { .. } | Load::Datagram(_) => self.on_data(id, at, load),
+            Load::Message { .. } | Load::Ack(_) | Load::Datagram(_) => self.on_data(id, at, load),
         }
     }
 
@@ -269,7 +269,7 @@ impl Network {
                 self.events.push_back(NetEvent::Packet { conn: id, at, reliable: false, bytes });
             }
             (State::Open | State::Finishing, Load::Message { number, bytes }) => self.on_message(id, at, number, bytes),
-            (State::Open | State::Finishing, Load::Ack { next }) => self.on_ack(id, at, next),
+            (State::Open | State::Finishing, Load::Ack(ack)) => self.on_ack(id, at, ack),
             (State::Closed, _) => self.transfer(id, at.other(), Load::Reset),
             _ => {}
         }
@@ -312,15 +312,13 @@ impl Network {
             events.push_back(NetEvent::Packet { conn: id, at, reliable: true, bytes });
         });
         faults.lanes_broken += u64::from(broke);
-        let next = into.next();
-        self.transfer(id, at.other(), Load::Ack { next });
+        let ack = into.ack();
+        self.transfer(id, at.other(), Load::Ack(ack));
     }
 
-    fn on_ack(&mut self, id: ConnId, at: Side, next: u64) {
+    fn on_ack(&mut self, id: ConnId, at: Side, ack: Ack) {
         let now = self.now;
-        if let Some((number, bytes)) = self.connections.out(id, at).acknowledged(now, next) {
-            self.transfer(id, at.other(), Load::Message { number, bytes });
-        }
+        self.connections.out(id, at).acknowledged(now, ack);
         self.pump(id, at);
         self.close_if_finished(id, at);
     }
@@ -333,14 +331,10 @@ impl Network {
             return;
         }
         lanes.timer_at = None;
-        if lanes.out.deadline.is_some_and(|deadline| deadline <= now) {
-            match lanes.out.timed_out(now, dead_after) {
-                Ok(Some((number, bytes))) => self.transfer(id, side.other(), Load::Message { number, bytes }),
-                Ok(None) => {}
-                Err(Dead) => return self.on_down(id, side),
-            }
+        if lanes.out.deadline.is_some_and(|deadline| deadline <= now) && lanes.out.timed_out(now, dead_after).is_err() {
+            return self.on_down(id, side);
         }
-        self.set_timer(id, side);
+        self.pump(id, side);
     }
 
     pub(super) fn on_connect_timer(&mut self, id: ConnId) {
@@ -364,7 +358,7 @@ impl Network {
     /// Sends what the lane's window allows.
     fn pump(&mut self, id: ConnId, from: Side) {
         let now = self.now;
-        while let Some((number, bytes)) = self.connections.out(id, from).fresh(now) {
+        while let Some((number, bytes)) = self.connections.out(id, from).next_to_send(now) {
             self.transfer(id, from.other(), Load::Message { number, bytes });
         }
         self.set_timer(id, from);

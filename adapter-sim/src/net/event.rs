@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use super::{ConnId, EndpointId, Side, endpoint::Address};
+use super::{ConnId, EndpointId, Side, endpoint::Address, lane::Ack};
 
 /// Something that reaches a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,17 +38,19 @@ pub(super) enum Load {
     SynAck,
     Reset,
     Message { number: u64, bytes: Bytes },
-    Ack { next: u64 },
+    Ack(Ack),
     Datagram(Bytes),
 }
 
-/// Bytes of a lane's own header.
+/// Bytes of a lane's own header, and of the bits of an acknowledgement.
 const LANE_HEADER: u64 = 12;
+const ACK_BITS: u64 = 8;
 
 impl Load {
     pub(super) fn len(&self) -> u64 {
         match self {
-            Self::Syn | Self::SynAck | Self::Reset | Self::Ack { .. } => LANE_HEADER,
+            Self::Syn | Self::SynAck | Self::Reset => LANE_HEADER,
+            Self::Ack(_) => LANE_HEADER + ACK_BITS,
             Self::Message { bytes, .. } => LANE_HEADER + bytes.len() as u64,
             Self::Datagram(bytes) => bytes.len() as u64,
         }

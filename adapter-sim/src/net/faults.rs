@@ -18,6 +18,14 @@ pub(super) struct Blocks {
     held: Vec<(Hop, Packet)>,
 }
 
+/// What a fault does with a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    None,
+    Loses,
+    Holds,
+}
+
 impl Network {
     /// Blocks packets from one machine to another, or no longer. The other way is not touched.
     pub fn set_blocked(&mut self, from: EndpointId, to: EndpointId, blocked: bool) {
@@ -96,26 +104,24 @@ impl Network {
         self.contacts.close(endpoint);
     }
 
-    /// The packet, unless a fault loses or holds it before this hop.
-    pub(super) fn not_stopped(&mut self, packet: Packet, hop: Hop) -> Option<Packet> {
-        let (from, to) = (&self.endpoints[packet.from.index()], &self.endpoints[packet.to.index()]);
+    /// Whether a fault loses or holds a packet before this hop; if it does, it is counted.
+    pub(super) fn obstacle(&mut self, packet: &Packet, hop: Hop) -> Obstacle {
         let off = match hop {
-            Hop::Up => !from.alive || from.dark,
-            Hop::Down => to.dark,
+            Hop::Up => {
+                let from = self.endpoint(packet.from);
+                !from.alive || from.dark
+            }
+            Hop::Down => self.endpoint(packet.to).dark,
         };
         if off {
             self.faults.blacked_out += 1;
-            return None;
+            return Obstacle::Loses;
         }
         if hop == Hop::Down && self.blocks.blocked.contains(&(packet.from, packet.to)) {
             self.faults.partitioned += 1;
-            return None;
+            return Obstacle::Loses;
         }
-        if self.is_clogged(&packet, hop) {
-            self.hold(packet, hop);
-            return None;
-        }
-        Some(packet)
+        if self.is_clogged(packet, hop) { Obstacle::Holds } else { Obstacle::None }
     }
 
     fn is_clogged(&self, packet: &Packet, hop: Hop) -> bool {
@@ -127,7 +133,8 @@ impl Network {
         }
     }
 
-    fn hold(&mut self, packet: Packet, hop: Hop) {
+    /// Holds a packet before a hop, until nothing clogs it.
+    pub(super) fn hold(&mut self, packet: Packet, hop: Hop) {
         if self.blocks.held.len() < CLOG_HOLDS {
             self.faults.clogged += 1;
             self.blocks.held.push((hop, packet));

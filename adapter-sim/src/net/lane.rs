@@ -1,5 +1,5 @@
-//! A reliable lane over the bad network: numbered messages, cumulative acknowledgements, repeats with back-off, a window that
-//! follows loss. It is what a transport like QUIC or TCP would give, and can be told to break its promise.
+//! A reliable lane over the bad network: numbered messages, cumulative and selective acknowledgements, repeats with back-off, a window
+//! that follows loss. It is what a transport like QUIC or TCP would give, and can be told to break its promise.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -15,14 +15,12 @@ pub const LANE_QUEUE_MESSAGES: usize = 4_096;
 const RTO_FIRST: u64 = 500_000;
 const RTO_LEAST: u64 = 100_000;
 const RTO_MOST: u64 = 1_000_000;
-/// What jitter is taken to be at least, µs.
-const VARIANCE_LEAST: u64 = 5_000;
 /// Window in messages: the first (RFC 6928), after a loss at least, and at most.
 const WINDOW_FIRST: usize = 10;
 const WINDOW_LEAST: usize = 2;
 const WINDOW_MOST: usize = 64;
-/// A third acknowledgement of the same number sends the next one again at once (RFC 5681, 3.2).
-const FAST_AFTER: u8 = 3;
+/// A message is lost when so many later ones arrived (RFC 9002, 6.1.1).
+const OVERTAKEN_BY: usize = 3;
 
 /// How a lane breaks its promise, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,11 +35,19 @@ pub enum Break {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Dead;
 
+/// What the receiver has: all before `next`, and `next + 1 + i` for every bit `i` that is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ack {
+    next: u64,
+    early: u64,
+}
+
 #[derive(Debug, Clone)]
 struct Flying {
     bytes: Bytes,
     sent: u64,
     again: bool,
+    arrived: bool,
 }
 
 /// The sending half of one direction.
@@ -52,13 +58,14 @@ pub(super) struct LaneOut {
     waiting: VecDeque<Bytes>,
     window: Window,
     rto: Rto,
-    /// When the oldest message is sent again.
+    /// When the oldest message is taken for lost.
     pub(super) deadline: Option<u64>,
     /// When something was last acknowledged, or first sent.
     progress: u64,
-    repeats: u8,
-    /// Gaps before this number belong to a loss already noticed.
+    /// Losses before this number belong to one that the window has already answered.
     recover: u64,
+    /// What was sent before and has not arrived is lost.
+    lost_before: u64,
 }
 
 impl LaneOut {
@@ -75,45 +82,33 @@ impl LaneOut {
         self.flying.len() + self.waiting.len()
     }
 
-    /// A message to send now for the first time, with its number, if the window has room.
-    pub(super) fn fresh(&mut self, now: u64) -> Option<(u64, Bytes)> {
-        if self.flying.len() >= self.window.size {
-            return None;
+    /// A message to send now, again or for the first time, with its number.
+    pub(super) fn next_to_send(&mut self, now: u64) -> Option<(u64, Bytes)> {
+        match self.lost(now) {
+            Some(index) => Some(self.again(now, index)),
+            None => self.fresh(now),
         }
-        let bytes = self.waiting.pop_front()?;
-        if self.flying.is_empty() {
-            self.progress = now;
-        }
-        let number = self.end();
-        self.flying.push_back(Flying { bytes: bytes.clone(), sent: now, again: false });
-        self.arm(now);
-        Some((number, bytes))
     }
 
-    /// Takes an acknowledgement of all before `next`; a message to send again at once, if it tells of a gap.
-    pub(super) fn acknowledged(&mut self, now: u64, next: u64) -> Option<(u64, Bytes)> {
-        if next > self.first {
-            self.advance(now, next.min(self.end()));
-            // What follows an acknowledgement within a loss already noticed is lost too (RFC 6582).
-            return (self.first < self.recover).then(|| self.again(now)).flatten();
+    pub(super) fn acknowledged(&mut self, now: u64, ack: Ack) {
+        if ack.next > self.first {
+            self.advance(now, ack.next);
         }
-        if self.flying.is_empty() || next < self.first {
-            return None;
+        for bit in (0..64).filter(|bit| ack.early >> bit & 1 == 1) {
+            let index = (ack.next + 1 + bit).checked_sub(self.first);
+            let flying = index.and_then(|index| self.flying.get_mut(index as usize));
+            if let Some(flying) = flying.filter(|flying| !flying.arrived) {
+                flying.arrived = true;
+                self.progress = now;
+            }
         }
-        self.repeats = self.repeats.saturating_add(1);
-        if self.repeats != FAST_AFTER || self.first < self.recover {
-            return None;
-        }
-        self.window.halve(self.flying.len());
-        self.recover = self.end();
-        self.again(now)
     }
 
-    /// The time-out: the oldest message again with a doubled wait.
-    pub(super) fn timed_out(&mut self, now: u64, dead_after: u64) -> Result<Option<(u64, Bytes)>, Dead> {
+    /// The time-out: all that is under way is lost, and the next wait is doubled.
+    pub(super) fn timed_out(&mut self, now: u64, dead_after: u64) -> Result<(), Dead> {
+        self.deadline = None;
         if self.flying.is_empty() {
-            self.deadline = None;
-            return Ok(None);
+            return Ok(());
         }
         if now >= self.progress + dead_after {
             return Err(Dead);
@@ -121,7 +116,52 @@ impl LaneOut {
         self.rto.back_off();
         self.window.collapse(self.flying.len());
         self.recover = self.end();
-        Ok(self.again(now))
+        self.lost_before = now;
+        Ok(())
+    }
+
+    /// The index of a message that is lost: sent before the last time-out, or three later ones arrived.
+    fn lost(&mut self, now: u64) -> Option<usize> {
+        let timed_out = |flying: &Flying| !flying.arrived && flying.sent < self.lost_before;
+        if self.under_way() < self.window.size
+            && let Some(index) = self.flying.iter().position(timed_out)
+        {
+            return Some(index);
+        }
+        let newest = self.flying.iter().rposition(|flying| flying.arrived)?;
+        let overtaken = self.flying.iter().take((newest + 1).saturating_sub(OVERTAKEN_BY));
+        let passed = |flying: &Flying| !flying.again || now - flying.sent >= self.rto.smoothed;
+        let index = overtaken.into_iter().position(|flying| !flying.arrived && passed(flying))?;
+        if self.first + index as u64 >= self.recover {
+            self.window.halve(self.flying.len());
+            self.recover = self.end();
+        }
+        Some(index)
+    }
+
+    fn again(&mut self, now: u64, index: usize) -> (u64, Bytes) {
+        let flying = &mut self.flying[index];
+        (flying.again, flying.sent) = (true, now);
+        let bytes = flying.bytes.clone();
+        if index == 0 {
+            self.deadline = None;
+        }
+        self.arm(now);
+        (self.first + index as u64, bytes)
+    }
+
+    fn fresh(&mut self, now: u64) -> Option<(u64, Bytes)> {
+        if self.flying.len() >= WINDOW_MOST || self.under_way() >= self.window.size {
+            return None;
+        }
+        let bytes = self.waiting.pop_front()?;
+        if self.flying.is_empty() {
+            self.progress = now;
+        }
+        let number = self.end();
+        self.flying.push_back(Flying { bytes: bytes.clone(), sent: now, again: false, arrived: false });
+        self.arm(now);
+        Some((number, bytes))
     }
 
     fn advance(&mut self, now: u64, next: u64) {
@@ -130,31 +170,27 @@ impl LaneOut {
         {
             self.first += 1;
             // Only the newest tells the round trip: the others may have waited for one that was lost. Nor one sent twice (Karn).
-            if self.first == next && !done.again {
+            if self.first == next && !done.again && !done.arrived {
                 self.rto.measure(now - done.sent);
             }
-            if next > self.recover {
+            if self.first > self.recover {
                 self.window.grow();
             }
         }
         self.rto.doublings = 0;
         self.progress = now;
-        self.repeats = 0;
         self.deadline = None;
         self.arm(now);
+    }
+
+    /// Messages that are neither lost nor known to have arrived.
+    fn under_way(&self) -> usize {
+        self.flying.iter().filter(|flying| !flying.arrived && flying.sent >= self.lost_before).count()
     }
 
     /// The number that the next new message gets.
     fn end(&self) -> u64 {
         self.first + self.flying.len() as u64
-    }
-
-    fn again(&mut self, now: u64) -> Option<(u64, Bytes)> {
-        let oldest = self.flying.front_mut()?;
-        oldest.again = true;
-        let bytes = oldest.bytes.clone();
-        self.deadline = Some(now + self.rto.wait());
-        Some((self.first, bytes))
     }
 
     fn arm(&mut self, now: u64) {
@@ -217,7 +253,8 @@ impl Rto {
     }
 
     fn wait(&self) -> u64 {
-        let measured = self.smoothed + 4 * self.variance.max(VARIANCE_LEAST);
+        // Half a round trip at least: else a long path with little jitter times out at every hiccup.
+        let measured = self.smoothed + (4 * self.variance).max(self.smoothed / 2);
         let once = if self.smoothed == 0 { RTO_FIRST } else { measured.max(RTO_LEAST) };
         (once << self.doublings).min(RTO_MOST)
     }
@@ -240,12 +277,14 @@ impl LaneIn {
         self.broken = Some(how);
     }
 
-    pub(super) const fn next(&self) -> u64 {
-        self.next
+    pub(super) fn ack(&self) -> Ack {
+        let early = self.early.keys().fold(0, |bits, number| bits | 1 << (number - self.next - 1));
+        Ack { next: self.next, early }
     }
 
     /// Takes a message in whatever order; gives those now due to `deliver`. True if a promise was broken.
     pub(super) fn take(&mut self, number: u64, bytes: Bytes, mut deliver: impl FnMut(Bytes)) -> bool {
+        // As many as an acknowledgement has bits for, which is as many as a window has.
         if number < self.next || number > self.next + WINDOW_MOST as u64 {
             return false;
         }

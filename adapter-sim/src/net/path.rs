@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{
     EndpointId, NetEvent, Network,
     event::{Due, Hop, Load, Packet},
+    faults::Obstacle,
 };
 
 /// Bytes that IP and UDP add to each packet on a link.
@@ -26,12 +27,16 @@ impl Network {
     }
 
     /// Sends a packet on its way, or loses it.
-    pub(super) fn launch(&mut self, packet: Packet) {
-        let Some(packet) = self.not_stopped(packet, Hop::Up) else { return };
+    pub(super) fn launch(&mut self, mut packet: Packet) {
+        match self.obstacle(&packet, Hop::Up) {
+            Obstacle::None => {}
+            Obstacle::Loses => return,
+            Obstacle::Holds => return self.hold(packet, Hop::Up),
+        }
         let Self { now, rng, faults, endpoints, .. } = self;
         let bytes = packet.load.len() + HEADER_BYTES;
         let Some(passage) = endpoints[packet.from.index()].up.pass(*now, bytes, rng, faults) else { return };
-        let packet = Packet { damaged: packet.damaged | passage.corrupted, ..packet };
+        packet.damaged |= passage.corrupted;
         if let Some(again) = passage.again {
             self.due.push(again, Due::Downlink(packet.clone()));
         }
@@ -42,12 +47,16 @@ impl Network {
         }
     }
 
-    pub(super) fn enter_downlink(&mut self, packet: Packet) {
-        let Some(packet) = self.not_stopped(packet, Hop::Down) else { return };
+    pub(super) fn enter_downlink(&mut self, mut packet: Packet) {
+        match self.obstacle(&packet, Hop::Down) {
+            Obstacle::None => {}
+            Obstacle::Loses => return,
+            Obstacle::Holds => return self.hold(packet, Hop::Down),
+        }
         let Self { now, rng, faults, endpoints, .. } = self;
         let bytes = packet.load.len() + HEADER_BYTES;
         let Some(passage) = endpoints[packet.to.index()].down.pass(*now, bytes, rng, faults) else { return };
-        let packet = Packet { damaged: packet.damaged | passage.corrupted, ..packet };
+        packet.damaged |= passage.corrupted;
         if let Some(again) = passage.again {
             self.due.push(again, Due::Arrival(packet.clone()));
         }

@@ -1,4 +1,4 @@
-//! What is due when: a wheel of slots for the next second, a heap for what comes later. Slots are chains through one slab, so
+//! What is due when: a wheel of slots for the next half second, a heap for what comes later. Slots are chains through one slab, so
 //! that an entry costs no allocation and touches one place. Order is by time, then by insertion.
 
 use std::{
@@ -6,9 +6,9 @@ use std::{
     collections::{BinaryHeap, VecDeque},
 };
 
-/// A slot spans 2^8 = 256 µs, the wheel about a second: longer than nearly every delay and time-out.
-const SLOT_BITS: u32 = 8;
-const SLOTS: u64 = 4_096;
+/// A slot spans 2^6 = 64 µs, the wheel half a second: longer than nearly every delay.
+const SLOT_BITS: u32 = 6;
+const SLOTS: u64 = 8_192;
 const NONE: u32 = u32::MAX;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +83,7 @@ impl<T> Timeline<T> {
             return Some(key.at);
         }
         match self.next_occupied() {
-            Some(slot) => self.chain(slot).map(|key| key.at).min(),
+            Some(slot) => chain(&self.entries, self.heads[(slot % SLOTS) as usize]).map(|key| key.at).min(),
             None => self.far.peek().map(|Reverse(key)| key.at),
         }
     }
@@ -137,17 +137,12 @@ impl<T> Timeline<T> {
             self.far.pop();
             self.link(key);
         }
-        self.ready = std::mem::take(&mut self.ready).into_iter().chain(self.chain(to)).collect();
-        self.ready.make_contiguous().sort_unstable();
+        let Self { entries, heads, ready, .. } = self;
+        ready.extend(chain(entries, heads[(to % SLOTS) as usize]));
+        ready.make_contiguous().sort_unstable();
         let slot = (to % SLOTS) as usize;
         self.heads[slot] = NONE;
         self.occupied[slot / 64] &= !(1 << (slot % 64));
-    }
-
-    fn chain(&self, slot: u64) -> impl Iterator<Item = Key> {
-        let head = self.heads[(slot % SLOTS) as usize];
-        std::iter::successors(self.entries.get(head as usize), |entry| self.entries.get(entry.next as usize))
-            .map(|entry| entry.key)
     }
 
     /// The first slot after the cursor that has entries.
@@ -166,6 +161,10 @@ impl<T> Timeline<T> {
             (word != 0).then_some(found)
         })
     }
+}
+
+fn chain<T>(entries: &[Entry<T>], head: u32) -> impl Iterator<Item = Key> {
+    std::iter::successors(entries.get(head as usize), |entry| entries.get(entry.next as usize)).map(|entry| entry.key)
 }
 
 #[cfg(test)]

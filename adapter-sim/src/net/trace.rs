@@ -2,6 +2,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace(u64);
 
+const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+
 impl Trace {
     pub(super) const fn new() -> Self {
         Self(0xCBF2_9CE4_8422_2325)
@@ -12,19 +14,57 @@ impl Trace {
         self.0
     }
 
-    pub(super) fn number(&mut self, number: u64) {
-        let mixed = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.0 = mixed ^ (mixed >> 32);
+    pub(super) const fn number(&mut self, number: u64) {
+        self.0 = fold(self.0 ^ number, ODD);
     }
 
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u64);
-        let mut words = bytes.chunks_exact(8);
-        for word in &mut words {
-            self.number(u64::from_le_bytes(word.try_into().expect("eight bytes")));
+        let mut pairs = bytes.chunks_exact(16);
+        for pair in &mut pairs {
+            self.pair(pair);
         }
-        let mut last = [0; 8];
-        last[..words.remainder().len()].copy_from_slice(words.remainder());
-        self.number(u64::from_le_bytes(last));
+        let mut last = [0; 16];
+        last[..pairs.remainder().len()].copy_from_slice(pairs.remainder());
+        self.pair(&last);
+    }
+
+    /// Sixteen bytes: a wide multiplication mixes twice as many as two narrow ones, in half the time.
+    fn pair(&mut self, pair: &[u8]) {
+        let (low, high) = pair.split_at(8);
+        let word = |half: &[u8]| u64::from_le_bytes(half.try_into().expect("eight bytes"));
+        self.0 = fold(self.0 ^ word(low), word(high) ^ ODD);
+    }
+}
+
+const fn fold(a: u64, b: u64) -> u64 {
+    let product = a as u128 * b as u128;
+    // The factor comes in again: one that is zero must not wipe out all that was before.
+    (product as u64 ^ (product >> 64) as u64).wrapping_add(a.rotate_left(23))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bit_and_the_length_change_the_fingerprint() {
+        let hash = |bytes: &[u8]| {
+            let mut trace = Trace::new();
+            trace.bytes(bytes);
+            trace.hash()
+        };
+        let (zeros, odd) = ([0; 40], ODD.to_le_bytes().repeat(5));
+        for base in [&zeros[..], &odd[..]] {
+            let mut seen = vec![hash(base), hash(&base[..39])];
+            for bit in 0..320 {
+                let mut changed = base.to_vec();
+                changed[bit / 8] ^= 1 << (bit % 8);
+                seen.push(hash(&changed));
+            }
+            seen.sort_unstable();
+            seen.dedup();
+            assert_eq!(seen.len(), 322);
+        }
     }
 }

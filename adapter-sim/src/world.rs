@@ -1,0 +1,649 @@
+//! People with clients, a server, and the network between them, on one virtual clock.
+//!
+//! The world is an adapter like any other: it moves packets and wakes the cores when they ask for it. What people do and notice is the
+//! [`People`]'s business.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+};
+
+use bytes::Bytes;
+use voice_core::{
+    ChannelSlot, Client, ClientConfig, ClientEvent, ClientId, ClientStorage, CodecSettings, Connection, ConnectionId,
+    Delivery, Frame, Instant, PathId, PeerLink, PendingJoin, PersonSlot, Post, Room, RoomSlot, Route, Seat, Server,
+    ServerConfig, ServerEvent, ServerStorage, Source, SpeakerSlot, State, client_storage_vec, server_storage_vec,
+};
+
+use crate::net::{ConnId, EndpointId, NatKind, NetEvent, Network, Preset, Rng, Side};
+
+/// The scenario's number of a person, from 0.
+pub type PersonId = u16;
+
+/// A client with its tables on the heap.
+pub type HeapClient =
+    Client<ClientStorage<Vec<PersonSlot>, Vec<RoomSlot>, Vec<ChannelSlot>, Vec<SpeakerSlot>, Vec<PeerLink>, Vec<u8>>>;
+
+/// A server with its tables on the heap.
+pub type HeapServer = Server<
+    ServerStorage<
+        Vec<Seat>,
+        Vec<Room>,
+        Vec<u64>,
+        Vec<Connection>,
+        Vec<Post>,
+        Vec<PendingJoin>,
+        Vec<ConnectionId>,
+    >,
+>;
+
+/// A person to be.
+#[derive(Debug, Clone)]
+pub struct PersonConfig {
+    /// Display name.
+    pub name: String,
+    /// Access link.
+    pub preset: Preset,
+    /// What lets direct packets in.
+    pub nat: NatKind,
+    /// How the voice is encoded.
+    pub codec: CodecSettings,
+    /// Whether direct paths are tried to all others who do.
+    pub direct: bool,
+    /// How fast the clock runs, in millionths.
+    pub drift_ppm: i32,
+    /// People heard at once.
+    pub speakers: usize,
+}
+
+impl PersonConfig {
+    /// Somebody with this name and link, without direct paths, with an exact clock, who hears 16 at once.
+    pub fn new(name: &str, preset: &Preset) -> Self {
+        Self {
+            name: name.into(),
+            preset: *preset,
+            nat: NatKind::Open,
+            codec: CodecSettings::DEFAULT,
+            direct: false,
+            drift_ppm: 0,
+            speakers: 16,
+        }
+    }
+}
+
+/// What people do and notice. Every call says the true time, µs.
+#[allow(unused_variables)]
+pub trait People {
+    /// The audio clock asks for the next frame to send; `None` is silence.
+    fn speak(&mut self, now: u64, person: PersonId) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// The audio clock has pulled a frame of one speaker; `client` is the listener's.
+    fn hear(&mut self, now: u64, listener: PersonId, speaker: ClientId, frame: &Frame<'_>) {}
+
+    /// All speakers of one tick have been heard.
+    fn tick_done(&mut self, now: u64, listener: PersonId) {}
+
+    /// Something happened to a client.
+    fn event(&mut self, now: u64, person: PersonId, event: &ClientEvent, client: &mut HeapClient) {}
+
+    /// Something happened at the server.
+    fn server_event(&mut self, now: u64, event: &ServerEvent) {}
+
+    /// A person's transport received a packet.
+    fn arrived(&mut self, now: u64, at: PersonId, direct: bool, bytes: &[u8]) {}
+
+    /// Somebody sent a packet; the server is `None`.
+    fn sent(&mut self, now: u64, by: Option<PersonId>, direct: bool, bytes: &[u8]) {}
+}
+
+struct Person {
+    client: HeapClient,
+    config: PersonConfig,
+    endpoint: EndpointId,
+    conn: Option<ConnId>,
+    attempt: Option<u32>,
+    wake_at: Option<u64>,
+    /// The number of the next audio tick; ticks lie on the person's own clock.
+    tick: u64,
+    talking: bool,
+    alive: bool,
+}
+
+struct ServerNode {
+    server: HeapServer,
+    /// By the network's number.
+    core_of: BTreeMap<ConnId, ConnectionId>,
+    /// By the core's index.
+    net_of: Vec<Option<ConnId>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Wake {
+    Client(PersonId),
+    Audio(PersonId),
+    Server,
+}
+
+/// The world.
+pub struct World {
+    net: Network,
+    rng: Rng,
+    size: (usize, usize),
+    config: ServerConfig,
+    people: Vec<Person>,
+    person_at: BTreeMap<EndpointId, PersonId>,
+    person_of: BTreeMap<ClientId, PersonId>,
+    server: Option<ServerNode>,
+    server_endpoint: EndpointId,
+    server_wake_at: Option<u64>,
+    wakes: BinaryHeap<Reverse<(u64, u64, Wake)>>,
+    order: u64,
+    buffer: Box<[u8; 1_200]>,
+}
+
+impl World {
+    /// A world with a server machine that is off, for so many clients and rooms.
+    pub fn new(seed: u64, clients: usize, rooms: usize) -> Self {
+        let mut rng = Rng::new(seed);
+        let mut net = Network::new(rng.next_u64());
+        let server_endpoint = net.add(&SERVER_LINK, NatKind::Open);
+        Self {
+            net,
+            rng,
+            size: (clients, rooms),
+            config: ServerConfig::DEFAULT,
+            people: Vec::new(),
+            person_at: BTreeMap::new(),
+            person_of: BTreeMap::new(),
+            server: None,
+            server_endpoint,
+            server_wake_at: None,
+            wakes: BinaryHeap::new(),
+            order: 0,
+            buffer: Box::new([0; 1_200]),
+        }
+    }
+
+    /// What servers started from now on are told.
+    pub fn set_server_config(&mut self, config: ServerConfig) {
+        self.config = config;
+    }
+
+    /// True time, µs.
+    pub fn now(&self) -> u64 {
+        self.net.now()
+    }
+
+    /// The network, to be made worse or better.
+    pub fn net(&mut self) -> &mut Network {
+        &mut self.net
+    }
+
+    /// The network, to be looked at.
+    pub fn network(&self) -> &Network {
+        &self.net
+    }
+
+    /// Turns the server on, with a session of its own.
+    pub fn start_server(&mut self) {
+        let (clients, rooms) = self.size;
+        let storage = server_storage_vec!(clients: clients, rooms: rooms);
+        let server = Server::new(self.config, self.rng.next_u64(), storage);
+        let net_of = vec![None; clients + clients / 4 + 8];
+        self.server = Some(ServerNode { server, core_of: BTreeMap::new(), net_of });
+        self.net.set_alive(self.server_endpoint, true);
+    }
+
+    /// Turns the server off without a word.
+    pub fn crash_server(&mut self) {
+        self.server = None;
+        self.net.set_alive(self.server_endpoint, false);
+    }
+
+    /// Gives the server a new session while its transport lives on, as when only the voice process restarts behind a proxy.
+    pub fn replace_server(&mut self) {
+        let open: Vec<ConnId> = self.server.as_ref().map(|node| node.core_of.keys().copied().collect()).unwrap_or_default();
+        self.start_server();
+        let now = Instant::from_us(self.net.now());
+        let Some(node) = &mut self.server else { return };
+        for conn in open {
+            node.connected(now, conn);
+        }
+    }
+
+    /// Adds a person, who doesn't connect yet.
+    pub fn add_person(&mut self, config: PersonConfig) -> PersonId {
+        let id = u16::try_from(self.people.len()).expect("at most 65,536 people");
+        let endpoint = self.net.add(&config.preset, config.nat);
+        self.net.set_drift(endpoint, config.drift_ppm);
+        let client = self.new_client(&config);
+        self.person_at.insert(endpoint, id);
+        self.people.push(Person {
+            client,
+            config,
+            endpoint,
+            conn: None,
+            attempt: None,
+            wake_at: None,
+            tick: 0,
+            talking: false,
+            alive: true,
+        });
+        self.schedule_tick(id);
+        id
+    }
+
+    /// People so far.
+    pub fn people(&self) -> u16 {
+        u16::try_from(self.people.len()).expect("at most 65,536 people")
+    }
+
+    /// The machine of a person.
+    pub fn endpoint(&self, person: PersonId) -> EndpointId {
+        self.people[usize::from(person)].endpoint
+    }
+
+    /// The machine of the server.
+    pub fn server_endpoint(&self) -> EndpointId {
+        self.server_endpoint
+    }
+
+    /// The connection that a person has or opens.
+    pub fn connection(&self, person: PersonId) -> Option<ConnId> {
+        self.people[usize::from(person)].conn
+    }
+
+    /// A person's client.
+    pub fn client(&self, person: PersonId) -> &HeapClient {
+        &self.people[usize::from(person)].client
+    }
+
+    /// What a person was made of.
+    pub fn person_config(&self, person: PersonId) -> &PersonConfig {
+        &self.people[usize::from(person)].config
+    }
+
+    /// The person that has, or last had, a client id.
+    pub fn person_of(&self, client: ClientId) -> Option<PersonId> {
+        self.person_of.get(&client).copied()
+    }
+
+    /// The server's core, if it is on.
+    pub fn server(&mut self) -> Option<&mut HeapServer> {
+        self.server.as_mut().map(|node| &mut node.server)
+    }
+
+    /// Lets a person's client do something; it is driven when time goes on.
+    pub fn command<R>(&mut self, person: PersonId, what: impl FnOnce(Instant, &mut HeapClient) -> R) -> R {
+        let now = self.local(person);
+        let result = what(now, &mut self.people[usize::from(person)].client);
+        self.schedule(self.net.now(), Wake::Client(person));
+        result
+    }
+
+    /// Lets the embedder of the server do something.
+    pub fn server_command<R>(&mut self, what: impl FnOnce(Instant, &mut HeapServer) -> R) -> Option<R> {
+        let now = Instant::from_us(self.net.now());
+        let result = what(now, &mut self.server.as_mut()?.server);
+        self.schedule(self.net.now(), Wake::Server);
+        Some(result)
+    }
+
+    /// Lets a person want to be in the session.
+    pub fn connect(&mut self, person: PersonId) {
+        self.command(person, |now, client| client.connect(now));
+    }
+
+    /// Lets a person leave.
+    pub fn leave(&mut self, person: PersonId) {
+        self.command(person, |now, client| client.disconnect(now));
+    }
+
+    /// Ends a person's process without a word. [`World::revive`] starts it anew.
+    pub fn crash(&mut self, person: PersonId) {
+        let who = &mut self.people[usize::from(person)];
+        (who.alive, who.conn, who.attempt, who.talking) = (false, None, None, false);
+        let endpoint = who.endpoint;
+        self.net.set_alive(endpoint, false);
+    }
+
+    /// Starts a person's process anew: it knows nothing of before.
+    pub fn revive(&mut self, person: PersonId) {
+        let config = self.people[usize::from(person)].config.clone();
+        let client = self.new_client(&config);
+        let who = &mut self.people[usize::from(person)];
+        (who.client, who.alive) = (client, true);
+        let endpoint = who.endpoint;
+        self.net.set_alive(endpoint, true);
+    }
+
+    /// Whether a person's process runs.
+    pub fn is_alive(&self, person: PersonId) -> bool {
+        self.people[usize::from(person)].alive
+    }
+
+    /// Lets time pass.
+    pub fn run_until(&mut self, until: u64, people: &mut dyn People) {
+        loop {
+            let wake = self.wakes.peek().map(|Reverse((at, ..))| *at);
+            let target = wake.unwrap_or(until).min(until);
+            if let Some(event) = self.net.poll(target) {
+                self.on_net(event, people);
+                continue;
+            }
+            match wake.filter(|at| *at <= until) {
+                Some(_) => self.on_wake(people),
+                None => return,
+            }
+        }
+    }
+
+    fn new_client(&mut self, config: &PersonConfig) -> HeapClient {
+        let mut client_config = ClientConfig::new(&config.name).expect("a name of at most 64 bytes");
+        client_config.codec = config.codec;
+        client_config.direct = config.direct;
+        let people = self.size.0;
+        let speakers = config.speakers;
+        Client::new(client_config, self.rng.next_u64(), client_storage_vec!(people: people, speakers: speakers))
+    }
+
+    fn local(&self, person: PersonId) -> Instant {
+        Instant::from_us(self.net.local(self.people[usize::from(person)].endpoint, self.net.now()))
+    }
+
+    fn schedule(&mut self, at: u64, wake: Wake) {
+        self.order += 1;
+        self.wakes.push(Reverse((at, self.order, wake)));
+    }
+
+    fn schedule_tick(&mut self, person: PersonId) {
+        let who = &mut self.people[usize::from(person)];
+        let frame = who.config.codec.frame_length.us();
+        // Nobody's audio clock is in step with another's.
+        let phase = u64::from(person) * 1_237 % frame;
+        let local = who.tick * frame + phase;
+        let endpoint = who.endpoint;
+        let at = self.net.true_time(endpoint, local).max(self.net.now());
+        self.schedule(at, Wake::Audio(person));
+    }
+
+    fn on_wake(&mut self, people: &mut dyn People) {
+        let Some(Reverse((at, _, wake))) = self.wakes.pop() else { return };
+        match wake {
+            Wake::Audio(person) => self.on_tick(person, people),
+            Wake::Client(person) => {
+                let now = self.local(person);
+                let who = &mut self.people[usize::from(person)];
+                if who.wake_at == Some(at) {
+                    who.wake_at = None;
+                }
+                if who.alive {
+                    who.client.handle_timeout(now);
+                    self.drive(person, people);
+                }
+            }
+            Wake::Server => {
+                if self.server_wake_at == Some(at) {
+                    self.server_wake_at = None;
+                }
+                let now = Instant::from_us(self.net.now());
+                if let Some(node) = &mut self.server {
+                    node.server.handle_timeout(now);
+                }
+                self.drive_server(people);
+            }
+        }
+    }
+
+    fn on_tick(&mut self, person: PersonId, people: &mut dyn People) {
+        let (now, local) = (self.net.now(), self.local(person));
+        let who = &mut self.people[usize::from(person)];
+        let frame = who.config.codec.frame_length.us();
+        who.tick = local.as_us() / frame + 1;
+        if who.alive {
+            let mut sent = false;
+            match people.speak(now, person) {
+                Some(payload) => {
+                    sent = who.client.send_frame(local, &payload).is_ok();
+                    who.talking = true;
+                }
+                None if who.talking => {
+                    who.client.end_talkspurt(local);
+                    (who.talking, sent) = (false, true);
+                }
+                None => {}
+            }
+            let speakers: Vec<ClientId> = who.client.speakers().collect();
+            for speaker in speakers {
+                let frame = who.client.next_frame(local, speaker);
+                people.hear(now, person, speaker, &frame);
+            }
+            people.tick_done(now, person);
+            if sent {
+                self.drive(person, people);
+            }
+        }
+        self.schedule_tick(person);
+    }
+
+    fn on_net(&mut self, event: NetEvent, people: &mut dyn People) {
+        let now = Instant::from_us(self.net.now());
+        match event {
+            NetEvent::Up(conn, Side::Server) => {
+                if let Some(node) = &mut self.server
+                    && !node.connected(now, conn)
+                {
+                    self.net.close(conn, Side::Server);
+                }
+                self.drive_server(people);
+            }
+            NetEvent::Down(conn, Side::Server) => {
+                if let Some(node) = &mut self.server {
+                    node.disconnected(now, conn);
+                }
+                self.drive_server(people);
+            }
+            NetEvent::Up(conn, Side::Client) => self.at_client(conn, people, |now, client| client.handle_connected(now)),
+            NetEvent::Down(conn, Side::Client) => {
+                self.at_client(conn, people, |now, client| client.handle_disconnected(now));
+            }
+            NetEvent::Packet { conn, at: Side::Client, reliable, bytes } => {
+                let person = self.person_at[&self.net.ends(conn).0];
+                people.arrived(self.net.now(), person, false, &bytes);
+                self.at_client(conn, people, |now, client| {
+                    client.handle_packet(now, Source::Server, delivery(reliable), &bytes);
+                });
+            }
+            NetEvent::Packet { conn, at: Side::Server, reliable, bytes } => {
+                self.at_server(conn, delivery(reliable), &bytes, people);
+            }
+            NetEvent::Direct { from, to, bytes } => self.on_direct(from, to, &bytes, people),
+        }
+    }
+
+    fn at_client(&mut self, conn: ConnId, people: &mut dyn People, what: impl FnOnce(Instant, &mut HeapClient)) {
+        let person = self.person_at[&self.net.ends(conn).0];
+        let now = self.local(person);
+        let who = &mut self.people[usize::from(person)];
+        if who.conn == Some(conn) && who.alive {
+            what(now, &mut who.client);
+            self.drive(person, people);
+        }
+    }
+
+    fn on_direct(&mut self, from: EndpointId, to: EndpointId, bytes: &[u8], people: &mut dyn People) {
+        let Some(&person) = self.person_at.get(&to) else { return };
+        let now = self.local(person);
+        people.arrived(self.net.now(), person, true, bytes);
+        let who = &mut self.people[usize::from(person)];
+        if who.alive {
+            let path = PathId(from.0.into());
+            who.client.handle_packet(now, Source::Path(path), Delivery::Unreliable, bytes);
+            self.drive(person, people);
+        }
+    }
+
+    fn at_server(&mut self, conn: ConnId, delivery: Delivery, bytes: &[u8], people: &mut dyn People) {
+        let Self { net, server, buffer, .. } = self;
+        let now = net.now();
+        let Some(node) = server else { return };
+        let Some(from) = node.core_of.get(&conn).copied() else { return };
+        let Some(packet) = buffer.get_mut(..bytes.len()) else { return };
+        packet.copy_from_slice(bytes);
+        let mut forward = node.server.handle_packet(Instant::from_us(now), from, delivery, packet);
+        while let Some((bytes, to)) = forward.next() {
+            let bytes = Bytes::copy_from_slice(bytes);
+            for connection in to {
+                if let Some(Some(conn)) = node.net_of.get(connection.index()) {
+                    people.sent(now, None, false, &bytes);
+                    net.send(*conn, Side::Server, false, bytes.clone());
+                }
+            }
+        }
+        self.drive_server(people);
+    }
+
+    /// Drains a client: packets, events, its wish for a transport, its next time-out.
+    fn drive(&mut self, person: PersonId, people: &mut dyn People) {
+        let now = self.local(person);
+        self.drain(person, now, people);
+        while self.drain_events(person, people) {
+            self.drain(person, now, people);
+        }
+        self.follow_wish(person);
+        let who = &mut self.people[usize::from(person)];
+        let Some(at) = who.client.poll_timeout() else { return };
+        let (endpoint, wake_at) = (who.endpoint, who.wake_at);
+        let at = self.net.true_time(endpoint, at.as_us()).max(self.net.now() + 1);
+        if wake_at.is_none_or(|before| at < before) {
+            self.people[usize::from(person)].wake_at = Some(at);
+            self.schedule(at, Wake::Client(person));
+        }
+    }
+
+    fn drain(&mut self, person: PersonId, now: Instant, people: &mut dyn People) {
+        let Self { net, people: everybody, buffer, .. } = self;
+        let who = &mut everybody[usize::from(person)];
+        while let Some(transmit) = who.client.poll_transmit(now, &mut buffer[..]) {
+            let bytes = Bytes::copy_from_slice(&buffer[..transmit.len]);
+            let direct = matches!(transmit.to, Route::Path(_));
+            people.sent(net.now(), Some(person), direct, &bytes);
+            match (transmit.to, who.conn) {
+                (Route::Path(path), _) => {
+                    let to = EndpointId(u16::try_from(path.0).expect("paths are numbered by machines"));
+                    net.send_direct(who.endpoint, to, bytes);
+                }
+                (_, Some(conn)) => {
+                    net.send(conn, Side::Client, transmit.delivery == Delivery::Reliable, bytes);
+                }
+                (_, None) => {}
+            }
+        }
+    }
+
+    fn drain_events(&mut self, person: PersonId, people: &mut dyn People) -> bool {
+        let (true_now, now) = (self.net.now(), self.local(person));
+        let mut any = false;
+        while let Some(event) = self.people[usize::from(person)].client.poll_event() {
+            any = true;
+            match event {
+                ClientEvent::StateChanged(State::Connected) => {
+                    if let Some(id) = self.people[usize::from(person)].client.id() {
+                        self.person_of.insert(id, person);
+                    }
+                }
+                ClientEvent::Joined(id) => self.offer_path(person, id, now),
+                _ => {}
+            }
+            people.event(true_now, person, &event, &mut self.people[usize::from(person)].client);
+        }
+        any
+    }
+
+    fn offer_path(&mut self, person: PersonId, id: ClientId, now: Instant) {
+        let Some(other) = self.person_of.get(&id).map(|other| &self.people[usize::from(*other)]) else { return };
+        let (wants, path) = (other.config.direct, PathId(other.endpoint.0.into()));
+        let who = &mut self.people[usize::from(person)];
+        if wants && who.config.direct {
+            // A full table leaves the pair on the relay.
+            let _ = who.client.handle_path_available(now, id, path);
+        }
+    }
+
+    fn follow_wish(&mut self, person: PersonId) {
+        let who = &mut self.people[usize::from(person)];
+        let wanted = who.client.transport_wanted();
+        if wanted == who.attempt {
+            return;
+        }
+        who.attempt = wanted;
+        if let Some(conn) = who.conn.take() {
+            self.net.close(conn, Side::Client);
+        }
+        if wanted.is_some() {
+            let conn = self.net.connect(self.people[usize::from(person)].endpoint, self.server_endpoint);
+            self.people[usize::from(person)].conn = Some(conn);
+        }
+    }
+
+    fn drive_server(&mut self, people: &mut dyn People) {
+        let Self { net, server, buffer, .. } = self;
+        let (true_now, now) = (net.now(), Instant::from_us(net.now()));
+        let Some(node) = server else { return };
+        while let Some(transmit) = node.server.poll_transmit(now, &mut buffer[..]) {
+            let Route::Client(connection) = transmit.to else { continue };
+            let Some(Some(conn)) = node.net_of.get(connection.index()).copied() else { continue };
+            let bytes = Bytes::copy_from_slice(&buffer[..transmit.len]);
+            people.sent(true_now, None, false, &bytes);
+            net.send(conn, Side::Server, transmit.delivery == Delivery::Reliable, bytes);
+        }
+        while let Some(event) = node.server.poll_event() {
+            if let ServerEvent::Disconnect { connection } = event
+                && let Some(Some(conn)) = node.net_of.get(connection.index()).copied()
+                && net.queued(conn, Side::Server) == 0
+            {
+                node.disconnected(now, conn);
+                net.close(conn, Side::Server);
+            }
+            people.server_event(true_now, &event);
+        }
+        let Some(at) = node.server.poll_timeout() else { return };
+        let at = at.as_us().max(true_now + 1);
+        if self.server_wake_at.is_none_or(|before| at < before) {
+            self.server_wake_at = Some(at);
+            self.schedule(at, Wake::Server);
+        }
+    }
+}
+
+impl ServerNode {
+    fn connected(&mut self, now: Instant, conn: ConnId) -> bool {
+        let Ok(connection) = self.server.handle_connected(now) else { return false };
+        self.core_of.insert(conn, connection);
+        if let Some(slot) = self.net_of.get_mut(connection.index()) {
+            *slot = Some(conn);
+        }
+        true
+    }
+
+    fn disconnected(&mut self, now: Instant, conn: ConnId) {
+        let Some(connection) = self.core_of.remove(&conn) else { return };
+        self.server.handle_disconnected(now, connection);
+        if let Some(slot) = self.net_of.get_mut(connection.index()) {
+            *slot = None;
+        }
+    }
+}
+
+const SERVER_LINK: Preset = Preset {
+    name: "server",
+    about: "a machine in a data centre: half a millisecond, no loss, no limit; our choice",
+    up: crate::net::LinkProfile { delay_us: 500, ..crate::net::LinkProfile::PERFECT },
+    down: crate::net::LinkProfile { delay_us: 500, ..crate::net::LinkProfile::PERFECT },
+};
+
+fn delivery(reliable: bool) -> Delivery {
+    if reliable { Delivery::Reliable } else { Delivery::Unreliable }
+}
