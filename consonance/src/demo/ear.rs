@@ -41,23 +41,28 @@ impl Ear {
     pub(crate) fn tick(&mut self, now: u64) {
         let mut frame = vec![0; frame_samples()];
         self.mixer.finish(&mut frame);
-        self.pad(now, 2 * frame.len());
+        self.catch_up(now, 2 * frame.len());
         self.heard.extend(frame);
     }
 
     /// All that was heard from time 0 to `end`, µs, as 48 kHz mono.
     pub(crate) fn finish(mut self, end: u64) -> Vec<i16> {
-        self.pad(end, 0);
+        self.heard.resize(samples(end), 0);
         self.heard
     }
 
     /// Fills the time in which the ear wasn't there; `tolerance` samples less are the drift of its clock.
-    fn pad(&mut self, now: u64, tolerance: usize) {
-        let due = usize::try_from(now * 48 / 1_000).unwrap_or(usize::MAX);
+    fn catch_up(&mut self, now: u64, tolerance: usize) {
+        let due = samples(now);
         if self.heard.len() + tolerance < due {
             self.heard.resize(due, 0);
         }
     }
+}
+
+/// Samples until true time `at`, µs.
+fn samples(at: u64) -> usize {
+    usize::try_from(at * 48 / 1_000).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -12,6 +12,12 @@ const BESIDE_PERCENT: usize = 15;
 /// How long after an act's cut of a direct path the relay must have taken over, µs; PROTOCOL.md section 8, PATH_PROVEN.
 const FALL_BACK_US: u64 = 2_500_000;
 
+/// How the note of a cut path begins.
+pub(crate) const CUT_NOTE: &str = "direct path cut";
+/// The notes of what others saw when a connection was lost and came back.
+pub(crate) const SEEN_RECONNECTING: &str = "seen as reconnecting by the others";
+pub(crate) const SEEN_BACK: &str = "seen back in its seat by the others";
+
 /// The verdict on one act.
 pub(crate) struct Verdict {
     pub(crate) act: usize,
@@ -171,9 +177,6 @@ fn direct_then_relay(record: &Record, act: usize, pair: [Who; 2], failures: &mut
     }
 }
 
-/// How the note of a cut path begins.
-pub(crate) const CUT_NOTE: &str = "direct path cut";
-
 /// When frames of an act arrived by a way.
 fn arrivals(record: &Record, act: usize, listener: Who, speaker: Who, way: Way) -> impl Iterator<Item = u64> + '_ {
     let of_act =
@@ -205,9 +208,9 @@ fn same_seat(record: &Record, act: usize, who: Who, failures: &mut Vec<String>) 
             before.id, before.session, after.id, after.session
         ));
     }
-    for what in [format!("{name} is reconnecting"), format!("{name} is back in its seat")] {
-        if !record.notes.iter().any(|note| note.what == what) {
-            failures.push(format!("nobody saw: {what}"));
+    for what in [SEEN_RECONNECTING, SEEN_BACK] {
+        if !record.notes.iter().any(|note| note.who == Some(who) && note.what == what) {
+            failures.push(format!("{name} was never {what}"));
         }
     }
     format!("{name} is client {} of the same session again", after.id.unwrap_or(0))

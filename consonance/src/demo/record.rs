@@ -160,8 +160,12 @@ pub(crate) struct Record {
     fates: Vec<Vec<Vec<Fate>>>,
     /// Gaps of each listener.
     pub(crate) concealed: Vec<Vec<Concealed>>,
-    /// Frames by speaker and hash of the payload, in the order of speaking: silence between words often gives the same bytes again.
-    payloads: BTreeMap<(Who, u64), Vec<usize>>,
+    /// Frames by speaker and sequence number, as the speaker's client sent them last.
+    sent: BTreeMap<(Who, u16), usize>,
+    /// Payloads by speaker and frame, hashed: silence between words often gives the same bytes again.
+    payloads: Vec<Vec<u64>>,
+    /// By listener and speaker, the frame after the last that was played.
+    to_play: Vec<Vec<usize>>,
 }
 
 impl Record {
@@ -183,33 +187,48 @@ impl Record {
             spoken: vec![Vec::new(); people],
             fates: vec![vec![Vec::new(); people]; people],
             concealed: vec![Vec::new(); people],
-            payloads: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            payloads: vec![Vec::new(); people],
+            to_play: vec![vec![0; people]; people],
         }
     }
 
     /// Writes down that a frame was spoken.
     pub(crate) fn spoke(&mut self, now: u64, who: Who, utterance: usize, payload: &[u8]) {
-        self.payloads.entry((who, hash(payload))).or_default().push(self.spoken[who].len());
+        self.payloads[who].push(hash(payload));
         self.spoken[who].push(Spoken { at: now, utterance });
         for listener in &mut self.fates {
             listener[who].push(Fate::default());
         }
     }
 
+    /// Writes down that the frame spoken last was sent under this number.
+    pub(crate) fn sent(&mut self, who: Who, sequence: u16, payload: &[u8]) {
+        if self.payloads[who].last() == Some(&hash(payload)) {
+            self.sent.insert((who, sequence), self.payloads[who].len() - 1);
+        }
+    }
+
     /// Writes down that a frame reached a listener's machine. One that nobody spoke, as when it was damaged, is left out.
-    pub(crate) fn arrived(&mut self, now: u64, [listener, speaker]: [Who; 2], way: Way, payload: &[u8]) {
-        if let Some(fate) = self.find(now, [listener, speaker], payload, |fate| fate.arrived.is_none()) {
+    pub(crate) fn arrived(&mut self, now: u64, [listener, speaker]: [Who; 2], way: Way, sequence: u16, payload: &[u8]) {
+        let Some(&frame) = self.sent.get(&(speaker, sequence)) else { return };
+        if self.payloads[speaker][frame] == hash(payload) {
+            let fate = &mut self.fates[listener][speaker][frame];
             fate.copies += 1;
             fate.arrived.get_or_insert((now, way));
         }
     }
 
-    /// Writes down that a listener's playout gave a frame.
+    /// Writes down that a listener's playout gave a frame: the next of those that arrived with this payload.
     pub(crate) fn played(&mut self, now: u64, [listener, speaker]: [Who; 2], payload: &[u8], audible: bool) {
-        let waits = |fate: &Fate| fate.arrived.is_some() && fate.played.is_none();
-        if let Some(fate) = self.find(now, [listener, speaker], payload, waits) {
-            fate.played = Some(now);
-            fate.audible = audible;
+        let payload = hash(payload);
+        let fates = &mut self.fates[listener][speaker];
+        let next = self.to_play[listener][speaker];
+        let is_it = |frame: &usize| self.payloads[speaker][*frame] == payload && fates[*frame].arrived.is_some();
+        if let Some(frame) = (next..fates.len()).find(is_it) {
+            fates[frame].played = Some(now);
+            fates[frame].audible = audible;
+            self.to_play[listener][speaker] = frame + 1;
         }
     }
 
@@ -235,6 +254,11 @@ impl Record {
         self.spoken[speaker].iter().copied().zip(self.fates[listener][speaker].iter().copied())
     }
 
+    #[cfg(test)]
+    pub(crate) fn fates_mut(&mut self, listener: Who, speaker: Who) -> &mut [Fate] {
+        &mut self.fates[listener][speaker]
+    }
+
     /// The same for one utterance.
     pub(crate) fn utterance_fates(&self, listener: Who, utterance: usize) -> impl Iterator<Item = (Spoken, Fate)> + '_ {
         self.fates(listener, self.utterances[utterance].who).filter(move |(spoken, _)| spoken.utterance == utterance)
@@ -244,25 +268,7 @@ impl Record {
     pub(crate) fn is_meant(&self, spoken: Spoken, listener: Who) -> bool {
         self.utterances[spoken.utterance].meant_for.contains(&listener)
     }
-
-    /// The earliest recent frame of the speaker with this payload that `fits`, or else the latest with this payload.
-    fn find(
-        &mut self,
-        now: u64,
-        [listener, speaker]: [Who; 2],
-        payload: &[u8],
-        fits: impl Fn(&Fate) -> bool,
-    ) -> Option<&mut Fate> {
-        let frames = self.payloads.get(&(speaker, hash(payload)))?;
-        let fates = &mut self.fates[listener][speaker];
-        let spoken = &self.spoken[speaker];
-        let fitting = frames.iter().find(|frame| spoken[**frame].at + RECENT_US > now && fits(&fates[**frame]));
-        fates.get_mut(*fitting.or(frames.last())?)
-    }
 }
-
-/// No frame takes longer than this from mouth to ear, µs.
-const RECENT_US: u64 = 2_000_000;
 
 /// The person's name, or the server's.
 pub(crate) fn name_of(who: Option<Who>) -> &'static str {

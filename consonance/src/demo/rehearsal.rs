@@ -1,9 +1,9 @@
 //! The story played by ideal people without network or core, so that checks, table and report can be tested on their own.
 
 use super::{
-    proof::{self, CUT_NOTE},
+    proof::{self, CUT_NOTE, SEEN_BACK, SEEN_RECONNECTING},
     record::{Concealed, Mark, Network, Record, Seat, Text, Utterance, Way},
-    script::{CAPTAIN, CAST, ENGINEER, MEDIC, PILOT, RANGER, SCOUT, STORY, Say, Step, Who},
+    script::{BUILDER, CAPTAIN, CAST, ENGINEER, MEDIC, PILOT, RANGER, SCOUT, STORY, Say, Step, Who},
 };
 
 const TRANSIT_US: u64 = 45_000;
@@ -19,8 +19,8 @@ pub(crate) fn rehearse() -> Record {
         faults: vec![("kept_out_by_nat", 12)],
     };
     let mut record = Record::new(7, network, vec!["hum.wav".into(); CAST.len()]);
-    for act in 0..STORY.len() {
-        for (ms, step) in STORY[act].steps {
+    for (act, scenes) in STORY.iter().enumerate() {
+        for (ms, step) in scenes.steps {
             take(&mut record, act, act_start_us(act) + ms * 1_000, step);
         }
         let seats = (0..CAST.len()).map(|who| seat(act, who)).collect();
@@ -49,8 +49,8 @@ fn take(record: &mut Record, act: usize, now: u64, step: &Step) {
         Step::FindNetwork(who) => record.reachable(now, Some(who)),
         Step::LoseNetwork(who) => {
             record.cut_off(now, Some(who));
-            record.note(now, Some(who), Mark::Trouble, format!("{} is reconnecting", CAST[who].name));
-            record.note(now, Some(who), Mark::Noticed, format!("{} is back in its seat", CAST[who].name));
+            record.note(now, Some(who), Mark::Trouble, SEEN_RECONNECTING);
+            record.note(now, Some(who), Mark::Noticed, SEEN_BACK);
         }
         _ => {}
     }
@@ -63,10 +63,16 @@ fn speak(record: &mut Record, act: usize, from: u64, say: &Say) {
     for (number, at) in (from..until).step_by(20_000).enumerate() {
         let payload = [say.who as u64, at].map(u64::to_be_bytes).concat();
         record.spoke(at, say.who, utterance, &payload);
+        record.sent(say.who, number_of(record, say.who), &payload);
         for listener in say.heard_by {
             deliver(record, *listener, say.who, at, &payload, number);
         }
     }
+}
+
+/// The sequence number of the frame that was spoken last.
+fn number_of(record: &Record, who: Who) -> u16 {
+    u16::try_from(record.spoken[who].len()).expect("a short story")
 }
 
 fn deliver(record: &mut Record, listener: Who, speaker: Who, at: u64, payload: &[u8], number: usize) {
@@ -75,7 +81,7 @@ fn deliver(record: &mut Record, listener: Who, speaker: Who, at: u64, payload: &
     let audible = !(speaker == PILOT && record.utterances.last().is_some_and(|u| u.act == 4) && captain_reigns(at));
     match way {
         Some(way) if (number + listener) % 61 != 7 => {
-            record.arrived(arrived, [listener, speaker], way, payload);
+            record.arrived(arrived, [listener, speaker], way, number_of(record, speaker), payload);
             record.played(played, [listener, speaker], payload, audible);
         }
         _ => record.concealed[listener].push(Concealed { at: played, speaker, audible }),
@@ -116,12 +122,6 @@ fn find(record: &Record, act: usize, who: Who) -> usize {
     record.utterances.iter().position(|utterance| utterance.act == act && utterance.who == who).expect("an utterance")
 }
 
-/// A payload that `who` spoke in an act, some frames in.
-fn payload(record: &Record, act: usize, who: Who) -> Vec<u8> {
-    let at = record.utterances[find(record, act, who)].from + 200_000;
-    [who as u64, at].map(u64::to_be_bytes).concat()
-}
-
 #[test]
 fn the_ideal_run_holds() {
     let verdicts = proof::judge(&rehearse());
@@ -132,8 +132,12 @@ fn the_ideal_run_holds() {
 #[test]
 fn a_whisper_that_reaches_another_machine_is_noticed() {
     let mut record = rehearse();
-    let payload = payload(&record, 3, RANGER);
-    record.arrived(1, [SCOUT, RANGER], Way::Relay, &payload);
+    let utterance = find(&record, 3, RANGER);
+    let at = record.utterances[utterance].from;
+    record.spoke(at, RANGER, utterance, b"psst");
+    let number = number_of(&record, RANGER);
+    record.sent(RANGER, number, b"psst");
+    record.arrived(at + 1, [SCOUT, RANGER], Way::Relay, number, b"psst");
     assert_eq!(failures(&record), [3]);
 }
 
@@ -148,11 +152,7 @@ fn a_listener_left_out_is_noticed() {
 #[test]
 fn a_voice_beside_one_that_outranks_it_is_noticed() {
     let mut record = rehearse();
-    let from = act_start_us(4) + 2_200_000;
-    for at in (from..from + 1_000_000).step_by(20_000) {
-        let payload = [PILOT as u64, at].map(u64::to_be_bytes).concat();
-        record.played(at + PLAYOUT_US, [MEDIC, PILOT], &payload, true);
-    }
+    record.fates_mut(MEDIC, PILOT).iter_mut().for_each(|fate| fate.audible = true);
     assert_eq!(failures(&record), [4]);
 }
 
@@ -179,7 +179,9 @@ fn a_direct_path_through_routers_that_let_none_through_is_noticed() {
     let utterance = find(&record, 7, ENGINEER);
     let at = record.utterances[utterance].from;
     record.spoke(at, ENGINEER, utterance, b"straight");
-    record.arrived(at + 1, [super::script::BUILDER, ENGINEER], Way::Direct, b"straight");
+    let number = number_of(&record, ENGINEER);
+    record.sent(ENGINEER, number, b"straight");
+    record.arrived(at + 1, [BUILDER, ENGINEER], Way::Direct, number, b"straight");
     assert_eq!(failures(&record), [7]);
 }
 

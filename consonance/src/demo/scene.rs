@@ -8,7 +8,8 @@ use voice_core::{ClientEvent, ClientId, Frame, Message, ServerEvent, State, Stat
 
 use super::{
     ear::Sound,
-    record::{Mark, Way},
+    proof::{SEEN_BACK, SEEN_RECONNECTING},
+    record::{Mark, Note, Way},
     script::{CAST, Who},
     stage::Stage,
 };
@@ -35,10 +36,8 @@ impl Scene {
     /// Writes down what others noticed of a person, once.
     fn noticed(&mut self, now: u64, id: ClientId, what: &str) {
         let Some(who) = self.who(id) else { return };
-        let what = format!("{} {what}", CAST[who].name);
-        let notes = &self.stage.record.notes;
-        let is_news = !notes.iter().any(|note| note.what == what && note.at + SAME_NEWS_US > now);
-        if is_news {
+        let is_known = |note: &Note| note.who == Some(who) && note.what == what && note.at + SAME_NEWS_US > now;
+        if !self.stage.record.notes.iter().any(is_known) {
             self.stage.record.note(now, Some(who), Mark::Noticed, what);
         }
     }
@@ -97,8 +96,8 @@ impl People for Scene {
         let who = person.into();
         match *event {
             ClientEvent::StateChanged(state) => self.state_changed(now, who, state, client),
-            ClientEvent::Reconnecting(id) => self.noticed(now, id, "is reconnecting"),
-            ClientEvent::Resumed(id) => self.noticed(now, id, "is back in its seat"),
+            ClientEvent::Reconnecting(id) => self.noticed(now, id, SEEN_RECONNECTING),
+            ClientEvent::Resumed(id) => self.noticed(now, id, SEEN_BACK),
             ClientEvent::TextReceived => self.text_received(now, who, client),
             ClientEvent::DirectUp(id) => self.direct_changed(now, who, id, true),
             ClientEvent::DirectDown(id) => self.direct_changed(now, who, id, false),
@@ -112,18 +111,25 @@ impl People for Scene {
         }
     }
 
+    fn sent(&mut self, _now: u64, by: Option<PersonId>, _direct: bool, bytes: &[u8]) {
+        if let (Some(who), Ok(voice)) = (by, Voice::decode(bytes)) {
+            self.stage.record.sent(who.into(), voice.header.sequence, voice.payload);
+        }
+    }
+
     fn arrived(&mut self, now: u64, at: PersonId, direct: bool, bytes: &[u8]) {
         let Ok(voice) = Voice::decode(bytes) else { return };
         let Some(speaker) = self.who(voice.header.speaker) else { return };
         let way = if direct { Way::Direct } else { Way::Relay };
-        self.stage.arrived(now, [at.into(), speaker], way, voice.payload);
+        let pair = [at.into(), speaker];
+        self.stage.record.arrived(now, pair, way, voice.header.sequence, voice.payload);
     }
 }
 
 /// The core's factor of up to 400 percent, which is two volumes one after the other.
 fn gain(percent: u16) -> Gain {
     let half = percent.min(200);
-    let rest = if half == 0 { 100 } else { percent * 100 / half };
+    let rest = (percent * 100).checked_div(half).unwrap_or(100);
     Gain::from_percent(half).combined(Gain::from_percent(rest))
 }
 

@@ -44,14 +44,14 @@ pub(crate) const CAST: [Actor; 7] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Room {
     Camp,
-    Workshop,
+    Forge,
 }
 
 impl Room {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Camp => "Camp",
-            Self::Workshop => "Workshop",
+            Self::Forge => "Forge",
         }
     }
 }
@@ -155,7 +155,7 @@ pub(crate) struct Act {
 }
 
 const ALL_CAMP: To = To::All(Room::Camp);
-const ALL_WORKSHOP: To = To::All(Room::Workshop);
+const ALL_FORGE: To = To::All(Room::Forge);
 
 const fn say(who: Who, to: To, ms: u64, heard_by: &'static [Who]) -> Step {
     Step::Say(Say { who, to, priority: Priority::None, ms, heard_by })
@@ -203,17 +203,17 @@ pub(crate) const STORY: [Act; 11] = [
     },
     Act {
         title: "Two rooms that overlap",
-        about: "Engineer and Builder move to the Workshop; Captain is in both rooms and hears both talks at once.",
+        about: "Engineer and Builder move to the Forge; Captain is in both rooms and hears both talks at once.",
         ms: 6_500,
         steps: &[
             (0, Step::Exit(ENGINEER, Room::Camp)),
             (0, Step::Exit(BUILDER, Room::Camp)),
-            (0, Step::Enter(ENGINEER, Room::Workshop)),
-            (0, Step::Enter(BUILDER, Room::Workshop)),
-            (0, Step::Enter(CAPTAIN, Room::Workshop)),
+            (0, Step::Enter(ENGINEER, Room::Forge)),
+            (0, Step::Enter(BUILDER, Room::Forge)),
+            (0, Step::Enter(CAPTAIN, Room::Forge)),
             (100, Step::Await(Await::Everybody)),
             (1_000, say(RANGER, ALL_CAMP, 4_600, &[SCOUT, MEDIC, PILOT, CAPTAIN])),
-            (1_200, say(BUILDER, ALL_WORKSHOP, 4_800, &[ENGINEER, CAPTAIN])),
+            (1_200, say(BUILDER, ALL_FORGE, 4_800, &[ENGINEER, CAPTAIN])),
         ],
         proof: Proof::AudienceOnly,
     },
@@ -249,7 +249,7 @@ pub(crate) const STORY: [Act; 11] = [
                 },
             ),
             (
-                900,
+                1_700,
                 Step::Write {
                     who: MEDIC,
                     to: To::Only(SCOUT),
@@ -269,6 +269,7 @@ pub(crate) const STORY: [Act; 11] = [
             (0, Step::SeekDirectPath(SCOUT, MEDIC)),
             (100, Step::Await(Await::DirectPath(SCOUT, MEDIC))),
             (1_000, say(SCOUT, ALL_CAMP, 4_000, &[MEDIC, PILOT, RANGER, CAPTAIN])),
+            (5_100, Step::Await(Await::DirectPath(SCOUT, MEDIC))),
             (5_200, say(MEDIC, ALL_CAMP, 6_000, &[SCOUT, PILOT, RANGER, CAPTAIN])),
             (7_000, Step::CutDirectPath(SCOUT, MEDIC)),
         ],
@@ -280,7 +281,7 @@ pub(crate) const STORY: [Act; 11] = [
         ms: 7_000,
         steps: &[
             (0, Step::SeekDirectPath(ENGINEER, BUILDER)),
-            (1_800, say(ENGINEER, ALL_WORKSHOP, 4_600, &[BUILDER, CAPTAIN])),
+            (1_800, say(ENGINEER, ALL_FORGE, 4_600, &[BUILDER, CAPTAIN])),
         ],
         proof: Proof::NeverDirect(ENGINEER, BUILDER),
     },
@@ -302,14 +303,14 @@ pub(crate) const STORY: [Act; 11] = [
         title: "The server restarts",
         about: "The server crashes and comes back as a new session. What Engineer says meanwhile reaches nobody; \
                 then all have joined again, with their rooms.",
-        ms: 10_000,
+        ms: 9_400,
         steps: &[
             (500, Step::CrashServer),
-            (1_500, say(ENGINEER, ALL_WORKSHOP, 2_000, &[])),
-            (2_500, Step::StartServer),
-            (3_700, Step::Await(Await::Everybody)),
-            (5_000, say(SCOUT, ALL_CAMP, 4_500, &[MEDIC, PILOT, RANGER, CAPTAIN])),
-            (5_000, say(BUILDER, ALL_WORKSHOP, 4_500, &[ENGINEER, CAPTAIN])),
+            (700, say(ENGINEER, ALL_FORGE, 2_000, &[])),
+            (3_000, Step::StartServer),
+            (3_100, Step::Await(Await::Everybody)),
+            (4_400, say(SCOUT, ALL_CAMP, 4_500, &[MEDIC, PILOT, RANGER, CAPTAIN])),
+            (4_400, say(BUILDER, ALL_FORGE, 4_500, &[ENGINEER, CAPTAIN])),
         ],
         proof: Proof::NewSession,
     },

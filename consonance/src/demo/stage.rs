@@ -4,7 +4,7 @@ use voice_audio::{Gain, write_wav};
 
 use super::{
     ear::{Ear, Sound},
-    record::{Concealed, Record, Text, Utterance, Way},
+    record::{Concealed, Record, Text, Utterance},
     script::{CAST, Say, Who},
     voice::Voice,
 };
@@ -69,11 +69,6 @@ impl Stage {
         let payload = self.voices[who].next_frame()?;
         self.record.spoke(now, who, utterance, &payload);
         Some(payload)
-    }
-
-    /// A voice payload reached a listener's machine.
-    pub(crate) fn arrived(&mut self, now: u64, pair: [Who; 2], way: Way, payload: &[u8]) {
-        self.record.arrived(now, pair, way, payload);
     }
 
     /// A listener's playout gave a frame of a speaker.

@@ -178,15 +178,8 @@ fn words(record: &Record) -> String {
             read.join(", ")
         )
     });
-    let mut notes: Vec<_> = record.notes.iter().collect();
-    notes.sort_by_key(|note| note.at);
-    let notes = notes.into_iter().map(|note| {
-        format!(
-            "<tr><td class=\"n\">{}</td><td class=\"t\">{}</td><td>{}</td></tr>\n",
-            seconds(note.at),
-            name_of(note.who),
-            escape(&note.what)
-        )
+    let notes = news(record).into_iter().map(|(at, names, what)| {
+        format!("<tr><td class=\"n\">{}</td><td>{names}</td><td>{}</td></tr>\n", seconds(at), escape(what))
     });
     format!(
         "<section><div class=\"two\"><div><h2>Events</h2><table>\n{}</table></div><div><h2>Texts</h2><table>\n{}</table></div></div></section>\n",
@@ -195,16 +188,33 @@ fn words(record: &Record) -> String {
     )
 }
 
+/// The notes in order; the same from several people close together is one.
+fn news(record: &Record) -> Vec<(u64, String, &str)> {
+    const TOGETHER_US: u64 = 2_000_000;
+    let mut notes: Vec<_> = record.notes.iter().collect();
+    notes.sort_by_key(|note| note.at);
+    let mut news: Vec<(u64, String, &str)> = Vec::new();
+    for note in notes {
+        let name = name_of(note.who);
+        match news.iter_mut().rev().find(|(at, _, what)| *what == note.what && at + TOGETHER_US > note.at) {
+            Some((_, names, _)) => names.extend([", ", name]),
+            None => news.push((note.at, name.to_owned(), &note.what)),
+        }
+    }
+    news
+}
+
 fn seconds(us: u64) -> String {
     format!("{}.{:02} s", us / 1_000_000, us / 10_000 % 100)
 }
 
 fn drops(record: &Record) -> String {
-    let drops = record.drops.iter().map(|drops| {
-        format!(
-            "<tr><td class=\"t\">{}</td><td>{}</td><td class=\"n\">{}</td></tr>\n",
-            drops.at, drops.reason, drops.count
-        )
+    let places = (0..CAST.len()).map(Some).chain([None]).map(name_of);
+    let drops = places.filter_map(|place| {
+        let reasons = record.drops.iter().filter(|drops| drops.at == place);
+        let reasons: Vec<_> =
+            reasons.map(|drops| format!("{} {}", drops.reason.replace('_', " "), drops.count)).collect();
+        (!reasons.is_empty()).then(|| format!("<tr><td class=\"t\">{place}</td><td>{}</td></tr>\n", reasons.join(", ")))
     });
     let faults = record.network.faults.iter().filter(|(_, count)| *count > 0);
     let faults = faults

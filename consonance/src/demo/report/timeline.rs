@@ -11,6 +11,8 @@ use super::{
 
 /// Frames closer together than this are drawn as one bar, µs.
 const JOIN_US: u64 = 130_000;
+/// The same for what somebody says: pauses between words don't cut it.
+const SPEECH_JOIN_US: u64 = 1_500_000;
 const FRAME_US: u64 = 20_000;
 const WIDTH: f64 = 1_180.0;
 const GUTTER: f64 = 120.0;
@@ -121,7 +123,7 @@ fn person(svg: &mut Svg, axis: TimeAxis, record: &Record, listener: &Listener, t
 
 fn speech(svg: &mut Svg, axis: TimeAxis, record: &Record, who: Who, top: f64) {
     let frames = record.spoken[who].iter().map(|spoken| (spoken.at.saturating_sub(FRAME_US), spoken.utterance));
-    for bar in bars(frames) {
+    for bar in join(frames, SPEECH_JOIN_US) {
         let utterance = &record.utterances[bar.kind];
         let to = utterance.to.name();
         let (x, width) = place(axis, &bar);
