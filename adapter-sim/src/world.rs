@@ -26,15 +26,7 @@ pub type HeapClient =
 
 /// A server with its tables on the heap.
 pub type HeapServer = Server<
-    ServerStorage<
-        Vec<Seat>,
-        Vec<Room>,
-        Vec<u64>,
-        Vec<Connection>,
-        Vec<Post>,
-        Vec<PendingJoin>,
-        Vec<ConnectionId>,
-    >,
+    ServerStorage<Vec<Seat>, Vec<Room>, Vec<u64>, Vec<Connection>, Vec<Post>, Vec<PendingJoin>, Vec<ConnectionId>>,
 >;
 
 /// A person to be.
@@ -204,7 +196,8 @@ impl World {
 
     /// Gives the server a new session while its transport lives on, as when only the voice process restarts behind a proxy.
     pub fn replace_server(&mut self) {
-        let open: Vec<ConnId> = self.server.as_ref().map(|node| node.core_of.keys().copied().collect()).unwrap_or_default();
+        let open: Vec<ConnId> =
+            self.server.as_ref().map(|node| node.core_of.keys().copied().collect()).unwrap_or_default();
         self.start_server();
         let now = Instant::from_us(self.net.now());
         let Some(node) = &mut self.server else { return };
@@ -445,7 +438,9 @@ impl World {
                 }
                 self.drive_server(people);
             }
-            NetEvent::Up(conn, Side::Client) => self.at_client(conn, people, |now, client| client.handle_connected(now)),
+            NetEvent::Up(conn, Side::Client) => {
+                self.at_client(conn, people, |now, client| client.handle_connected(now))
+            }
             NetEvent::Down(conn, Side::Client) => {
                 self.at_client(conn, people, |now, client| client.handle_disconnected(now));
             }

@@ -10,11 +10,11 @@ pub const LANE_MESSAGE_BYTES: usize = 1_300;
 /// Most messages that an end may have waiting or unacknowledged.
 pub const LANE_QUEUE_MESSAGES: usize = 4_096;
 
-/// Waits for an acknowledgement, µs: the first, then by what was measured (RFC 6298), between the bounds. Shorter than the
+/// Waits for an acknowledgement, µs: the first, then by what was measured (RFC 6298), between the bounds. These are shorter than the
 /// RFC's, which thinks of bulk transfers: control messages of a voice session are few, and wanted soon.
-const RTO_FIRST: u64 = 500_000;
+const RTO_FIRST: u64 = 1_000_000;
 const RTO_LEAST: u64 = 100_000;
-const RTO_MOST: u64 = 1_000_000;
+const RTO_MOST: u64 = 2_000_000;
 /// Window in messages: the first (RFC 6928), after a loss at least, and at most.
 const WINDOW_FIRST: usize = 10;
 const WINDOW_LEAST: usize = 2;
@@ -130,7 +130,7 @@ impl LaneOut {
         }
         let newest = self.flying.iter().rposition(|flying| flying.arrived)?;
         let overtaken = self.flying.iter().take((newest + 1).saturating_sub(OVERTAKEN_BY));
-        let passed = |flying: &Flying| !flying.again || now - flying.sent >= self.rto.smoothed;
+        let passed = |flying: &Flying| !flying.again || now - flying.sent >= self.rto.round_trip();
         let index = overtaken.into_iter().position(|flying| !flying.arrived && passed(flying))?;
         if self.first + index as u64 >= self.recover {
             self.window.halve(self.flying.len());
@@ -177,7 +177,6 @@ impl LaneOut {
                 self.window.grow();
             }
         }
-        self.rto.doublings = 0;
         self.progress = now;
         self.deadline = None;
         self.arm(now);
@@ -243,13 +242,20 @@ struct Rto {
 }
 
 impl Rto {
+    /// Takes a round trip. Only this ends the doublings: else a first wait that is too short would never be measured (RFC 6298, 5.7).
     fn measure(&mut self, rtt: u64) {
+        self.doublings = 0;
         if self.smoothed == 0 {
             (self.smoothed, self.variance) = (rtt.max(1), rtt / 2);
             return;
         }
         self.variance = (3 * self.variance + self.smoothed.abs_diff(rtt)) / 4;
         self.smoothed = ((7 * self.smoothed + rtt) / 8).max(1);
+    }
+
+    /// At least 1 µs.
+    const fn round_trip(&self) -> u64 {
+        if self.smoothed == 0 { RTO_FIRST } else { self.smoothed }
     }
 
     fn wait(&self) -> u64 {

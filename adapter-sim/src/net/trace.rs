@@ -29,18 +29,18 @@ impl Trace {
         self.pair(&last);
     }
 
-    /// Sixteen bytes: a wide multiplication mixes twice as many as two narrow ones, in half the time.
+    /// Sixteen bytes: one wide multiplication instead of two narrow ones, in half the time. Both factors depend on all before, so
+    /// that no bytes make one of them zero.
     fn pair(&mut self, pair: &[u8]) {
         let (low, high) = pair.split_at(8);
         let word = |half: &[u8]| u64::from_le_bytes(half.try_into().expect("eight bytes"));
-        self.0 = fold(self.0 ^ word(low), word(high) ^ ODD);
+        self.0 = fold(self.0 ^ word(low), self.0.rotate_left(32) ^ word(high) ^ ODD);
     }
 }
 
 const fn fold(a: u64, b: u64) -> u64 {
     let product = a as u128 * b as u128;
-    // The factor comes in again: one that is zero must not wipe out all that was before.
-    (product as u64 ^ (product >> 64) as u64).wrapping_add(a.rotate_left(23))
+    product as u64 ^ (product >> 64) as u64
 }
 
 #[cfg(test)]

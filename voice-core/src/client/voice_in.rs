@@ -197,5 +197,8 @@ impl<'a> Engine<'a> {
 
 /// Bytes of the frames' memory that each speaker has.
 pub(super) const fn share(frames: usize, speakers: usize) -> usize {
-    if speakers == 0 { 0 } else { frames / speakers }
+    match frames.checked_div(speakers) {
+        Some(share) => share,
+        None => 0,
+    }
 }

@@ -59,7 +59,7 @@ pub struct TablesMut<'a> {
 
 /// The bit sets, a bit for each seat.
 #[doc(hidden)]
-pub struct Bits<'a> {
+pub(super) struct Bits<'a> {
     /// Words of one set.
     pub(super) width: usize,
     /// Who listens to each room.

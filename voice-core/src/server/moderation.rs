@@ -111,9 +111,8 @@ impl Engine<'_> {
         let at = self.known(client)?;
         let connection = self.seat(at).and_then(|seat| seat.connection);
         self.free_seat(at, LeaveReason::Kicked);
-        match connection {
-            Some(connection) => self.close(connection, reason),
-            None => {}
+        if let Some(connection) = connection {
+            self.close(connection, reason);
         }
         Ok(())
     }

@@ -4,13 +4,13 @@ use crate::types::{ChannelOptions, Priority, Target, Volume};
 
 /// How a voice is to be played when it comes by several channels at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Merged {
+pub(crate) struct Merged {
     /// Whether all channels are positional.
-    pub positional: bool,
+    pub(crate) positional: bool,
     /// The highest priority, never [`Priority::None`].
-    pub priority: Priority,
+    pub(crate) priority: Priority,
     /// The loudest volume.
-    pub volume: Volume,
+    pub(crate) volume: Volume,
 }
 
 impl Merged {

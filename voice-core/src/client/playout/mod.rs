@@ -20,7 +20,7 @@ use heapless::Vec;
 
 use crate::types::{ChannelOptions, DropReason, FrameLength, Instant, Priority, Target};
 
-pub use merge::Merged;
+pub(crate) use merge::Merged;
 use reception::{Placed, Reception};
 pub use slots::playout_bytes;
 use slots::{Slots, Waiting};
