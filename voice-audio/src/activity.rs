@@ -21,20 +21,14 @@ impl ActivityConfig {
     /// Returns the settings for a recording of unknown loudness: a threshold 30 dB below its loudest frame.
     pub fn for_clip(pcm: &[i16], frame_samples: usize) -> Self {
         let loudest = pcm.chunks(frame_samples.max(1)).map(rms).max().unwrap_or(0);
-        Self {
-            threshold_rms: (loudest / 32).clamp(THRESHOLDS.0, THRESHOLDS.1),
-            ..Self::default()
-        }
+        Self { threshold_rms: (loudest / 32).clamp(THRESHOLDS.0, THRESHOLDS.1), ..Self::default() }
     }
 }
 
 impl Default for ActivityConfig {
     /// A threshold of 200 (44 dB below full scale) and a hangover of 10 frames.
     fn default() -> Self {
-        Self {
-            threshold_rms: 200,
-            hangover_frames: 10,
-        }
+        Self { threshold_rms: 200, hangover_frames: 10 }
     }
 }
 
@@ -67,10 +61,7 @@ pub struct ActivityDetector {
 impl ActivityDetector {
     /// Creates a detector that begins in silence.
     pub fn new(config: ActivityConfig) -> Self {
-        Self {
-            config,
-            hangover: None,
-        }
+        Self { config, hangover: None }
     }
 
     /// Judges the next frame, of any length.
@@ -91,10 +82,7 @@ impl ActivityDetector {
 
 /// Returns the root mean square of `frame`, rounded down: 0 to 32,768; 0 if it is empty.
 pub fn rms(frame: &[i16]) -> u16 {
-    let energy: u64 = frame
-        .iter()
-        .map(|&sample| u64::from(sample.unsigned_abs()).pow(2))
-        .sum();
+    let energy: u64 = frame.iter().map(|&sample| u64::from(sample.unsigned_abs()).pow(2)).sum();
     let mean = energy.checked_div(frame.len() as u64).unwrap_or(0);
     u16::try_from(mean.isqrt()).unwrap_or(u16::MAX)
 }
@@ -117,15 +105,10 @@ pub fn talkspurts(pcm: &[i16], frame_samples: usize, config: ActivityConfig) -> 
 mod tests {
     use super::*;
 
-    const CONFIG: ActivityConfig = ActivityConfig {
-        threshold_rms: 100,
-        hangover_frames: 2,
-    };
+    const CONFIG: ActivityConfig = ActivityConfig { threshold_rms: 100, hangover_frames: 2 };
 
     fn clip(loud: &[bool]) -> Vec<i16> {
-        loud.iter()
-            .flat_map(|&loud| [if loud { 500 } else { 5 }, if loud { -500 } else { -5 }])
-            .collect()
+        loud.iter().flat_map(|&loud| [if loud { 500 } else { 5 }, if loud { -500 } else { -5 }]).collect()
     }
 
     #[test]
@@ -143,10 +126,7 @@ mod tests {
             .map(|frame| detector.update(frame))
             .collect();
         use Activity::{Onset, Silent, Speech};
-        assert_eq!(
-            heard,
-            [Silent, Onset, Speech, Speech, Speech, Silent, Onset]
-        );
+        assert_eq!(heard, [Silent, Onset, Speech, Speech, Speech, Silent, Onset]);
     }
 
     #[test]
@@ -164,10 +144,7 @@ mod tests {
 
     #[test]
     fn the_threshold_follows_the_loudness_of_a_clip_within_limits() {
-        assert_eq!(
-            ActivityConfig::for_clip(&[6_400; 100], 10).threshold_rms,
-            200
-        );
+        assert_eq!(ActivityConfig::for_clip(&[6_400; 100], 10).threshold_rms, 200);
         assert_eq!(ActivityConfig::for_clip(&[1; 100], 10).threshold_rms, 24);
         assert_eq!(ActivityConfig::for_clip(&[], 0).threshold_rms, 24);
     }

@@ -52,9 +52,7 @@ impl RawEncoder {
     pub(crate) fn new(sample_rate: i32) -> Result<Self, Code> {
         let mut code = sys::OPUS_OK;
         // SAFETY: `code` is a live `int`; the answer is null or a fresh state, which this handle then owns.
-        let state = unsafe {
-            sys::opus_encoder_create(sample_rate, 1, sys::OPUS_APPLICATION_VOIP, &mut code)
-        };
+        let state = unsafe { sys::opus_encoder_create(sample_rate, 1, sys::OPUS_APPLICATION_VOIP, &mut code) };
         NonNull::new(state).map(Self).ok_or(Code(code))
     }
 
@@ -67,13 +65,7 @@ impl RawEncoder {
     pub(crate) fn lookahead(&mut self) -> Result<i32, Code> {
         let mut samples = 0i32;
         // SAFETY: the state is live; this request writes one 32-bit integer through the pointer, which is valid for it.
-        let code = unsafe {
-            sys::opus_encoder_ctl(
-                self.0.as_ptr(),
-                sys::OPUS_GET_LOOKAHEAD_REQUEST,
-                &raw mut samples,
-            )
-        };
+        let code = unsafe { sys::opus_encoder_ctl(self.0.as_ptr(), sys::OPUS_GET_LOOKAHEAD_REQUEST, &raw mut samples) };
         length(code).map(|_| samples)
     }
 
@@ -85,13 +77,7 @@ impl RawEncoder {
     pub(crate) fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Result<usize, Code> {
         // SAFETY: the state is live and mono, so libopus reads `pcm.len()` samples and writes at most `out.len()` bytes.
         length(unsafe {
-            sys::opus_encode(
-                self.0.as_ptr(),
-                pcm.as_ptr(),
-                clamped(pcm.len()),
-                out.as_mut_ptr(),
-                clamped(out.len()),
-            )
+            sys::opus_encode(self.0.as_ptr(), pcm.as_ptr(), clamped(pcm.len()), out.as_mut_ptr(), clamped(out.len()))
         })
     }
 }
@@ -124,24 +110,12 @@ impl RawDecoder {
     }
 
     /// Decodes `packet`, or with `fec` the redundant copy of the frame before it; `None` conceals a lost frame.
-    pub(crate) fn decode(
-        &mut self,
-        packet: Option<&[u8]>,
-        out: &mut [i16],
-        fec: bool,
-    ) -> Result<usize, Code> {
+    pub(crate) fn decode(&mut self, packet: Option<&[u8]>, out: &mut [i16], fec: bool) -> Result<usize, Code> {
         let (data, bytes) = packet.map_or((ptr::null(), 0), |p| (p.as_ptr(), clamped(p.len())));
         // SAFETY: the state is live and mono; `data` is null with length 0, or readable for `bytes`; libopus writes at most
         // `out.len()` samples.
         length(unsafe {
-            sys::opus_decode(
-                self.0.as_ptr(),
-                data,
-                bytes,
-                out.as_mut_ptr(),
-                clamped(out.len()),
-                c_int::from(fec),
-            )
+            sys::opus_decode(self.0.as_ptr(), data, bytes, out.as_mut_ptr(), clamped(out.len()), c_int::from(fec))
         })
     }
 }
@@ -156,9 +130,7 @@ impl Drop for RawDecoder {
 /// The samples a packet stands for at `sample_rate`.
 pub(crate) fn packet_samples(packet: &[u8], sample_rate: i32) -> Result<usize, Code> {
     // SAFETY: libopus reads at most `packet.len()` bytes, and answers `OPUS_BAD_ARG` for none.
-    length(unsafe {
-        sys::opus_packet_get_nb_samples(packet.as_ptr(), clamped(packet.len()), sample_rate)
-    })
+    length(unsafe { sys::opus_packet_get_nb_samples(packet.as_ptr(), clamped(packet.len()), sample_rate) })
 }
 
 fn length(answer: c_int) -> Result<usize, Code> {

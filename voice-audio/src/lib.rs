@@ -53,8 +53,8 @@ mod wav;
 pub use activity::{Activity, ActivityConfig, ActivityDetector, rms, talkspurts};
 pub use mixer::{Gain, Mixer};
 pub use opus::{
-    DecodeError, EncodeError, EncoderConfig, FrameLength, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES,
-    OpusDecoder, OpusEncoder, SetupError, is_dtx, packet_samples,
+    DecodeError, EncodeError, EncoderConfig, FrameLength, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, OpusDecoder,
+    OpusEncoder, SetupError, is_dtx, packet_samples,
 };
 pub use resample::{RATES, ResampleError, resample};
 pub use wav::{MAX_WAV_SECONDS, WavReadError, WavWriteError, read_wav, write_wav};

@@ -21,11 +21,7 @@ impl Gain {
 
     /// Returns the gain of a volume in percent; more than 200 counts as 200.
     pub const fn from_percent(percent: u16) -> Self {
-        if percent < 200 {
-            Self(percent * 100)
-        } else {
-            Self(20_000)
-        }
+        if percent < 200 { Self(percent * 100) } else { Self(20_000) }
     }
 
     /// Returns both gains one after the other, such as a channel's volume and the listener's own for that speaker; at most [`Gain::MAX`].
@@ -110,10 +106,7 @@ mod tests {
 
     #[test]
     fn two_speakers_add_up() {
-        assert_eq!(
-            mixed(&[(&[100, -50], Gain::UNITY), (&[20, 20], Gain::UNITY)], 2),
-            [120, -30]
-        );
+        assert_eq!(mixed(&[(&[100, -50], Gain::UNITY), (&[20, 20], Gain::UNITY)], 2), [120, -30]);
     }
 
     #[test]
@@ -135,10 +128,7 @@ mod tests {
     fn channel_volume_and_local_volume_multiply() {
         let gain = Gain::from_percent(50).combined(Gain::from_percent(150));
         assert_eq!(mixed(&[(&[1_000], gain)], 1), [750]);
-        assert_eq!(
-            Gain::from_percent(200).combined(Gain::from_percent(200)),
-            Gain::MAX
-        );
+        assert_eq!(Gain::from_percent(200).combined(Gain::from_percent(200)), Gain::MAX);
         assert_eq!(Gain::MAX.combined(Gain::MAX), Gain::MAX);
         assert_eq!(Gain::from_percent(900), Gain::from_percent(200));
     }
@@ -150,17 +140,8 @@ mod tests {
 
     #[test]
     fn sound_below_the_knee_is_exact_and_loud_sound_bends_without_wrapping() {
-        assert_eq!(
-            mixed(&[(&[24_576, -24_576], Gain::UNITY)], 2),
-            [24_576, -24_576]
-        );
-        let loud = mixed(
-            &[
-                (&[i16::MAX, i16::MIN], Gain::MAX),
-                (&[i16::MAX, i16::MIN], Gain::MAX),
-            ],
-            2,
-        );
+        assert_eq!(mixed(&[(&[24_576, -24_576], Gain::UNITY)], 2), [24_576, -24_576]);
+        let loud = mixed(&[(&[i16::MAX, i16::MIN], Gain::MAX), (&[i16::MAX, i16::MIN], Gain::MAX)], 2);
         assert!(loud[0] > 31_000 && loud[1] < -31_000, "{loud:?}");
     }
 

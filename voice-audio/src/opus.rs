@@ -38,12 +38,7 @@ pub enum FrameLength {
 
 impl FrameLength {
     /// All lengths, shortest first.
-    pub const ALL: [FrameLength; 4] = [
-        FrameLength::Ms10,
-        FrameLength::Ms20,
-        FrameLength::Ms40,
-        FrameLength::Ms60,
-    ];
+    pub const ALL: [FrameLength; 4] = [FrameLength::Ms10, FrameLength::Ms20, FrameLength::Ms40, FrameLength::Ms60];
 
     /// Returns the length in milliseconds.
     pub const fn millis(self) -> u32 {
@@ -62,9 +57,7 @@ impl FrameLength {
 
     /// Returns the length of that many milliseconds, or `None` if it is not 10, 20, 40 or 60.
     pub fn from_millis(millis: u32) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|length| length.millis() == millis)
+        Self::ALL.into_iter().find(|length| length.millis() == millis)
     }
 }
 
@@ -110,10 +103,7 @@ impl OpusEncoder {
     /// Creates an encoder, or says which setting is out of its range.
     pub fn new(config: EncoderConfig) -> Result<Self, SetupError> {
         check(config)?;
-        let mut encoder = Self {
-            raw: RawEncoder::new(RATE).map_err(|_| SetupError::OutOfMemory)?,
-            config,
-        };
+        let mut encoder = Self { raw: RawEncoder::new(RATE).map_err(|_| SetupError::OutOfMemory)?, config };
         encoder.apply(config)?;
         Ok(encoder)
     }
@@ -129,10 +119,7 @@ impl OpusEncoder {
     pub fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Result<usize, EncodeError> {
         let expected = self.config.frame_length.samples();
         if pcm.len() != expected {
-            return Err(EncodeError::WrongLength {
-                expected,
-                found: pcm.len(),
-            });
+            return Err(EncodeError::WrongLength { expected, found: pcm.len() });
         }
         self.raw.encode(pcm, out).map_err(|code| match code {
             Code::BUFFER_TOO_SMALL | Code::BAD_ARG => EncodeError::BufferTooSmall,
@@ -142,19 +129,12 @@ impl OpusEncoder {
 
     /// Changes the nominal bitrate, from the next frame on.
     pub fn set_bitrate(&mut self, bitrate: u32) -> Result<(), SetupError> {
-        self.reconfigure(EncoderConfig {
-            bitrate,
-            ..self.config
-        })
+        self.reconfigure(EncoderConfig { bitrate, ..self.config })
     }
 
     /// Changes redundancy, from the next frame on: in-band FEC on or off, and the loss in percent that it is sized for.
     pub fn set_fec(&mut self, fec: bool, expected_loss_percent: u8) -> Result<(), SetupError> {
-        self.reconfigure(EncoderConfig {
-            fec,
-            expected_loss_percent,
-            ..self.config
-        })
+        self.reconfigure(EncoderConfig { fec, expected_loss_percent, ..self.config })
     }
 
     /// Turns DTX on or off, from the next frame on.
@@ -164,11 +144,7 @@ impl OpusEncoder {
 
     /// Returns by how many samples decoded sound is behind the sound encoded: 312 for voice.
     pub fn lookahead(&mut self) -> usize {
-        self.raw
-            .lookahead()
-            .ok()
-            .and_then(|samples| usize::try_from(samples).ok())
-            .unwrap_or(0)
+        self.raw.lookahead().ok().and_then(|samples| usize::try_from(samples).ok()).unwrap_or(0)
     }
 
     /// Forgets all sound so far, as at the start of a stream; the settings stay.
@@ -184,27 +160,12 @@ impl OpusEncoder {
     }
 
     fn apply(&mut self, config: EncoderConfig) -> Result<(), SetupError> {
-        let EncoderConfig {
-            frame_length: _,
-            bitrate,
-            complexity,
-            fec,
-            expected_loss_percent,
-            dtx,
-        } = config;
+        let EncoderConfig { frame_length: _, bitrate, complexity, fec, expected_loss_percent, dtx } = config;
         let bitrate = i32::try_from(bitrate).map_err(|_| SetupError::Bitrate)?;
         self.set(Setting::Bitrate, bitrate, SetupError::Bitrate)?;
-        self.set(
-            Setting::Complexity,
-            complexity.into(),
-            SetupError::Complexity,
-        )?;
+        self.set(Setting::Complexity, complexity.into(), SetupError::Complexity)?;
         self.set(Setting::InbandFec, fec.into(), SetupError::ExpectedLoss)?;
-        self.set(
-            Setting::PacketLossPercent,
-            expected_loss_percent.into(),
-            SetupError::ExpectedLoss,
-        )?;
+        self.set(Setting::PacketLossPercent, expected_loss_percent.into(), SetupError::ExpectedLoss)?;
         self.set(Setting::Dtx, dtx.into(), SetupError::OutOfMemory)
     }
 
@@ -222,9 +183,7 @@ pub struct OpusDecoder {
 impl OpusDecoder {
     /// Creates a decoder; it takes every frame length and bitrate.
     pub fn new() -> Result<Self, SetupError> {
-        RawDecoder::new(RATE)
-            .map(|raw| Self { raw })
-            .map_err(|_| SetupError::OutOfMemory)
+        RawDecoder::new(RATE).map(|raw| Self { raw }).map_err(|_| SetupError::OutOfMemory)
     }
 
     /// Decodes `packet` into the front of `out` and returns the number of samples, at most [`MAX_PACKET_SAMPLES`].
@@ -235,9 +194,7 @@ impl OpusDecoder {
         if out.is_empty() {
             return Err(DecodeError::BufferTooSmall);
         }
-        self.raw
-            .decode(Some(packet), out, false)
-            .map_err(DecodeError::from)
+        self.raw.decode(Some(packet), out, false).map_err(DecodeError::from)
     }
 
     /// Fills all of `out` with the frame lost just before `next_packet`, from the copy in it, or conceals it if there is none.
@@ -264,10 +221,7 @@ impl OpusDecoder {
     }
 
     fn fill(&mut self, packet: Option<&[u8]>, out: &mut [i16]) -> Result<(), DecodeError> {
-        if out.is_empty()
-            || out.len() > MAX_PACKET_SAMPLES
-            || !out.len().is_multiple_of(STEP_SAMPLES)
-        {
+        if out.is_empty() || out.len() > MAX_PACKET_SAMPLES || !out.len().is_multiple_of(STEP_SAMPLES) {
             return Err(DecodeError::WrongLength);
         }
         let filled = self.raw.decode(packet, out, packet.is_some())?;
@@ -376,9 +330,7 @@ impl fmt::Display for DecodeError {
             DecodeError::Empty => "the packet is empty",
             DecodeError::Malformed => "the packet is not Opus",
             DecodeError::BufferTooSmall => "the buffer is too small for the packet's sound",
-            DecodeError::WrongLength => {
-                "the length to fill must be a multiple of 120 samples, at most 5760"
-            }
+            DecodeError::WrongLength => "the length to fill must be a multiple of 120 samples, at most 5760",
             DecodeError::Internal => "the codec failed to decode a packet",
         })
     }

@@ -48,13 +48,7 @@ pub struct ResampleError {
 
 impl fmt::Display for ResampleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "a sample rate of {} Hz is not supported; use {} to {} Hz",
-            self.rate,
-            RATES.start(),
-            RATES.end()
-        )
+        write!(f, "a sample rate of {} Hz is not supported; use {} to {} Hz", self.rate, RATES.start(), RATES.end())
     }
 }
 
@@ -63,20 +57,10 @@ impl Error for ResampleError {}
 fn convert(input: &[f64], rate: u32) -> Option<Vec<i16>> {
     let ratio = f64::from(SAMPLE_RATE) / f64::from(rate);
     let filter = SincInterpolationParameters::new(TAPS, WindowFunction::Blackman2).f_cutoff(CUTOFF);
-    let mut resampler =
-        Async::<f64>::new_sinc(ratio, 1.0, &filter, CHUNK, 1, FixedAsync::Input).ok()?;
+    let mut resampler = Async::<f64>::new_sinc(ratio, 1.0, &filter, CHUNK, 1, FixedAsync::Input).ok()?;
     let source = InterleavedSlice::new(input, 1, input.len()).ok()?;
-    let output = resampler
-        .process_all(&source, input.len(), None)
-        .ok()?
-        .take_data();
-    Some(
-        output
-            .into_iter()
-            .take(output_samples(input.len(), rate))
-            .map(to_sample)
-            .collect(),
-    )
+    let output = resampler.process_all(&source, input.len(), None).ok()?.take_data();
+    Some(output.into_iter().take(output_samples(input.len(), rate)).map(to_sample).collect())
 }
 
 fn output_samples(input_samples: usize, rate: u32) -> usize {
@@ -95,9 +79,7 @@ mod tests {
 
     fn tone(hertz: f64, rate: u32, samples: usize) -> Vec<i16> {
         let step = std::f64::consts::TAU * hertz / f64::from(rate);
-        (0..samples)
-            .map(|n| (8_000.0 * (step * n as f64).sin()) as i16)
-            .collect()
+        (0..samples).map(|n| (8_000.0 * (step * n as f64).sin()) as i16).collect()
     }
 
     #[test]
@@ -105,25 +87,13 @@ mod tests {
         for rate in [8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 96_000] {
             let heard = resample(&tone(440.0, rate, rate as usize / 4), rate).unwrap();
             let wanted = tone(440.0, SAMPLE_RATE, 12_000);
-            assert!(
-                heard.len().abs_diff(wanted.len()) <= 6,
-                "{rate} Hz gave {} samples",
-                heard.len()
-            );
+            assert!(heard.len().abs_diff(wanted.len()) <= 6, "{rate} Hz gave {} samples", heard.len());
             let (heard, wanted) = (&heard[2_000..10_000], &wanted[2_000..10_000]);
-            let products = |a: &[i16], b: &[i16]| -> f64 {
-                a.iter()
-                    .zip(b)
-                    .map(|(&a, &b)| f64::from(a) * f64::from(b))
-                    .sum()
-            };
+            let products =
+                |a: &[i16], b: &[i16]| -> f64 { a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum() };
             let (dot, power) = (products(heard, wanted), products(wanted, wanted));
             // A shift by two samples would give 0.993.
-            assert!(
-                (0.998..1.002).contains(&(dot / power)),
-                "{rate} Hz: {}",
-                dot / power
-            );
+            assert!((0.998..1.002).contains(&(dot / power)), "{rate} Hz: {}", dot / power);
             let loudness = products(heard, heard) / power;
             assert!((0.998..1.002).contains(&loudness), "{rate} Hz: {loudness}");
         }
@@ -137,19 +107,13 @@ mod tests {
 
     #[test]
     fn the_rate_of_this_crate_passes_untouched() {
-        assert_eq!(
-            resample(&[1, -2, i16::MAX], SAMPLE_RATE),
-            Ok(vec![1, -2, i16::MAX])
-        );
+        assert_eq!(resample(&[1, -2, i16::MAX], SAMPLE_RATE), Ok(vec![1, -2, i16::MAX]));
     }
 
     #[test]
     fn a_rate_outside_the_range_is_refused() {
         assert_eq!(resample(&[0], 7_999), Err(ResampleError { rate: 7_999 }));
-        assert_eq!(
-            resample(&[0], 192_000),
-            Err(ResampleError { rate: 192_000 })
-        );
+        assert_eq!(resample(&[0], 192_000), Err(ResampleError { rate: 192_000 }));
     }
 
     #[test]

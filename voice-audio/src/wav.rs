@@ -21,11 +21,7 @@ const FULL_SCALE: f64 = 32_768.0;
 pub fn read_wav(bytes: &[u8]) -> Result<Vec<i16>, WavReadError> {
     check_tags(bytes)?;
     let reader = WavReader::new(bytes).map_err(WavReadError::from_header)?;
-    let WavSpec {
-        channels,
-        sample_rate,
-        ..
-    } = reader.spec();
+    let WavSpec { channels, sample_rate, .. } = reader.spec();
     if !(1..=2).contains(&channels) {
         return Err(WavReadError::Channels(channels));
     }
@@ -80,10 +76,7 @@ impl fmt::Display for WavReadError {
             Self::Damaged => write!(f, "the WAV header is damaged; {MEND}"),
             Self::Encoding => write!(f, "the samples are in an unsupported encoding; {MEND}"),
             Self::Channels(n) => {
-                write!(
-                    f,
-                    "{n} channels are not supported; save it as mono or stereo"
-                )
+                write!(f, "{n} channels are not supported; save it as mono or stereo")
             }
             Self::SampleRate(hertz) => {
                 write!(
@@ -94,10 +87,7 @@ impl fmt::Display for WavReadError {
                 )
             }
             Self::NoSamples => write!(f, "the WAV file holds no sound; record it again"),
-            Self::TooLong => write!(
-                f,
-                "longer than {MAX_WAV_SECONDS} seconds; cut it to a shorter clip"
-            ),
+            Self::TooLong => write!(f, "longer than {MAX_WAV_SECONDS} seconds; cut it to a shorter clip"),
         }
     }
 }
@@ -119,40 +109,19 @@ impl Error for WavWriteError {}
 fn check_tags(bytes: &[u8]) -> Result<(), WavReadError> {
     match bytes {
         [] => Err(WavReadError::Empty),
-        [
-            b'R',
-            b'I',
-            b'F',
-            b'F',
-            _,
-            _,
-            _,
-            _,
-            b'W',
-            b'A',
-            b'V',
-            b'E',
-            ..,
-        ] => Ok(()),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Ok(()),
         _ => Err(WavReadError::NotWav),
     }
 }
 
 /// Reads all samples on the scale of 16 bit and averages the channels.
 fn read_mono(mut reader: WavReader<&[u8]>) -> Result<Vec<f64>, WavReadError> {
-    let WavSpec {
-        channels,
-        sample_rate,
-        bits_per_sample,
-        sample_format,
-    } = reader.spec();
+    let WavSpec { channels, sample_rate, bits_per_sample, sample_format } = reader.spec();
     let limit = sample_rate as usize * MAX_WAV_SECONDS as usize;
     let mono = match (sample_format, bits_per_sample) {
         (SampleFormat::Int, 8 | 16 | 24 | 32) => {
             let scale = FULL_SCALE / f64::from(1u32 << (bits_per_sample - 1));
-            let samples = reader
-                .samples::<i32>()
-                .map(|s| s.map(|s| f64::from(s) * scale));
+            let samples = reader.samples::<i32>().map(|s| s.map(|s| f64::from(s) * scale));
             average(samples, channels, limit)?
         }
         (SampleFormat::Float, 32) => {
@@ -201,12 +170,7 @@ fn from_float(sample: f32) -> f64 {
 }
 
 fn write(pcm: &[i16]) -> hound::Result<Vec<u8>> {
-    let spec = WavSpec {
-        channels: 1,
-        sample_rate: SAMPLE_RATE,
-        bits_per_sample: 16,
-        sample_format: SampleFormat::Int,
-    };
+    let spec = WavSpec { channels: 1, sample_rate: SAMPLE_RATE, bits_per_sample: 16, sample_format: SampleFormat::Int };
     let samples = u32::try_from(pcm.len()).map_err(|_| hound::Error::TooWide)?;
     if samples > (u32::MAX - 44) / 2 {
         return Err(hound::Error::TooWide);

@@ -5,8 +5,8 @@ mod common;
 use common::{clip, correlation, energy};
 use proptest::prelude::*;
 use voice_audio::{
-    DecodeError, EncodeError, EncoderConfig, FrameLength, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES,
-    OpusDecoder, OpusEncoder, SetupError, is_dtx, packet_samples,
+    DecodeError, EncodeError, EncoderConfig, FrameLength, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, OpusDecoder,
+    OpusEncoder, SetupError, is_dtx, packet_samples,
 };
 
 const LOOKAHEAD: usize = 312;
@@ -15,15 +15,9 @@ const LOOKAHEAD: usize = 312;
 fn speech_survives_the_round_trip_at_every_frame_length() {
     let spoken = clip(1);
     for frame_length in FrameLength::ALL {
-        let config = EncoderConfig {
-            frame_length,
-            ..EncoderConfig::default()
-        };
+        let config = EncoderConfig { frame_length, ..EncoderConfig::default() };
         let frames = encode(&spoken, config);
-        let likeness = likeness(
-            &spoken,
-            &decode(&frames, frame_length.samples(), |_| Fate::Played),
-        );
+        let likeness = likeness(&spoken, &decode(&frames, frame_length.samples(), |_| Fate::Played));
         assert!(likeness > 0.85, "{frame_length:?}: {likeness}");
     }
 }
@@ -34,9 +28,7 @@ fn the_encoder_states_its_delay_and_the_sound_confirms_it() {
     assert_eq!(encoder.lookahead(), LOOKAHEAD);
 
     let spoken = clip(2);
-    let heard = decode(&encode(&spoken, EncoderConfig::default()), 960, |_| {
-        Fate::Played
-    });
+    let heard = decode(&encode(&spoken, EncoderConfig::default()), 960, |_| Fate::Played);
     let at = |delay: usize| correlation(&spoken[..96_000], &heard[delay..][..96_000]);
     let best = (0..960).step_by(8).max_by(|a, b| at(*a).total_cmp(&at(*b)));
     assert_eq!(best, Some(LOOKAHEAD));
@@ -45,9 +37,7 @@ fn the_encoder_states_its_delay_and_the_sound_confirms_it() {
 #[test]
 fn loudness_is_kept() {
     let spoken = clip(3);
-    let heard = decode(&encode(&spoken, EncoderConfig::default()), 960, |_| {
-        Fate::Played
-    });
+    let heard = decode(&encode(&spoken, EncoderConfig::default()), 960, |_| Fate::Played);
     let ratio = energy(&heard) / energy(&spoken);
     assert!((0.7..1.2).contains(&ratio), "{ratio}");
 }
@@ -56,19 +46,13 @@ fn loudness_is_kept() {
 fn the_bitrate_is_kept_over_a_clip_and_can_change() {
     let spoken = clip(4);
     let average = |bitrate| {
-        let config = EncoderConfig {
-            bitrate,
-            ..EncoderConfig::default()
-        };
+        let config = EncoderConfig { bitrate, ..EncoderConfig::default() };
         let frames = encode(&spoken, config);
         frames.iter().map(Vec::len).sum::<usize>() * 8 * 50 / frames.len()
     };
     for wanted in [10_000, 24_000, 48_000] {
         let found = average(wanted);
-        assert!(
-            found.abs_diff(wanted as usize) < wanted as usize / 5,
-            "{wanted} became {found}"
-        );
+        assert!(found.abs_diff(wanted as usize) < wanted as usize / 5, "{wanted} became {found}");
     }
 
     let mut encoder = OpusEncoder::new(EncoderConfig::default()).unwrap();
@@ -83,31 +67,13 @@ fn the_bitrate_is_kept_over_a_clip_and_can_change() {
 #[test]
 fn redundancy_recovers_lost_speech_better_than_concealment() {
     let spoken = clip(1);
-    let config = EncoderConfig {
-        expected_loss_percent: 20,
-        ..EncoderConfig::default()
-    };
+    let config = EncoderConfig { expected_loss_percent: 20, ..EncoderConfig::default() };
     let frames = encode(&spoken, config);
     let lost = |number: usize| number % 5 == 3;
-    let recovered = decode(&frames, 960, |n| {
-        if lost(n) {
-            Fate::Recovered
-        } else {
-            Fate::Played
-        }
-    });
-    let concealed = decode(&frames, 960, |n| {
-        if lost(n) {
-            Fate::Concealed
-        } else {
-            Fate::Played
-        }
-    });
+    let recovered = decode(&frames, 960, |n| if lost(n) { Fate::Recovered } else { Fate::Played });
+    let concealed = decode(&frames, 960, |n| if lost(n) { Fate::Concealed } else { Fate::Played });
     let whole = decode(&frames, 960, |_| Fate::Played);
-    let (recovered, concealed) = (
-        correlation(&whole, &recovered),
-        correlation(&whole, &concealed),
-    );
+    let (recovered, concealed) = (correlation(&whole, &recovered), correlation(&whole, &concealed));
     assert!(recovered > concealed + 0.02, "{recovered} {concealed}");
     assert!(concealed > 0.5, "{concealed}");
 }
@@ -115,32 +81,19 @@ fn redundancy_recovers_lost_speech_better_than_concealment() {
 #[test]
 fn a_long_gap_fades_to_silence() {
     let frames = encode(&clip(5), EncoderConfig::default());
-    let heard = decode(&frames, 960, |n| {
-        if n < 60 {
-            Fate::Played
-        } else {
-            Fate::Concealed
-        }
-    });
+    let heard = decode(&frames, 960, |n| if n < 60 { Fate::Played } else { Fate::Concealed });
     let gap = &heard[60 * 960..];
     assert!(energy(&gap[48_000..]) < energy(&gap[..960]) / 1_000.0 + 1.0);
 }
 
 #[test]
 fn dtx_leaves_silence_out_and_keeps_speech() {
-    let config = EncoderConfig {
-        dtx: true,
-        ..EncoderConfig::default()
-    };
+    let config = EncoderConfig { dtx: true, ..EncoderConfig::default() };
     let silent = encode(&vec![0; 48_000 * 2], config);
     assert!(silent.iter().filter(|frame| is_dtx(frame)).count() > 50);
     let spoken = encode(&clip(6), config);
     assert!(spoken.iter().filter(|frame| !is_dtx(frame)).count() > spoken.len() / 2);
-    assert!(
-        !encode(&vec![0; 48_000], EncoderConfig::default())
-            .iter()
-            .any(|frame| is_dtx(frame))
-    );
+    assert!(!encode(&vec![0; 48_000], EncoderConfig::default()).iter().any(|frame| is_dtx(frame)));
 }
 
 #[test]
@@ -148,15 +101,7 @@ fn equal_input_gives_equal_bytes() {
     let spoken = clip(7);
     let frames = encode(&spoken, EncoderConfig::default());
     assert_eq!(frames, encode(&spoken, EncoderConfig::default()));
-    let twice = [0, 1].map(|_| {
-        decode(&frames, 960, |n| {
-            if n % 7 == 0 {
-                Fate::Concealed
-            } else {
-                Fate::Played
-            }
-        })
-    });
+    let twice = [0, 1].map(|_| decode(&frames, 960, |n| if n % 7 == 0 { Fate::Concealed } else { Fate::Played }));
     assert_eq!(twice[0], twice[1]);
 }
 
@@ -181,34 +126,10 @@ fn a_reset_codec_is_as_new() {
 fn settings_out_of_range_are_refused_and_change_nothing() {
     let config = EncoderConfig::default();
     let refused = |config| OpusEncoder::new(config).err();
-    assert_eq!(
-        refused(EncoderConfig {
-            bitrate: 5_999,
-            ..config
-        }),
-        Some(SetupError::Bitrate)
-    );
-    assert_eq!(
-        refused(EncoderConfig {
-            bitrate: u32::MAX,
-            ..config
-        }),
-        Some(SetupError::Bitrate)
-    );
-    assert_eq!(
-        refused(EncoderConfig {
-            complexity: 11,
-            ..config
-        }),
-        Some(SetupError::Complexity)
-    );
-    assert_eq!(
-        refused(EncoderConfig {
-            expected_loss_percent: 101,
-            ..config
-        }),
-        Some(SetupError::ExpectedLoss)
-    );
+    assert_eq!(refused(EncoderConfig { bitrate: 5_999, ..config }), Some(SetupError::Bitrate));
+    assert_eq!(refused(EncoderConfig { bitrate: u32::MAX, ..config }), Some(SetupError::Bitrate));
+    assert_eq!(refused(EncoderConfig { complexity: 11, ..config }), Some(SetupError::Complexity));
+    assert_eq!(refused(EncoderConfig { expected_loss_percent: 101, ..config }), Some(SetupError::ExpectedLoss));
 
     let mut encoder = OpusEncoder::new(config).unwrap();
     assert_eq!(encoder.set_bitrate(0), Err(SetupError::Bitrate));
@@ -219,37 +140,19 @@ fn settings_out_of_range_are_refused_and_change_nothing() {
 #[test]
 fn wrong_lengths_are_refused() {
     let mut encoder = OpusEncoder::new(EncoderConfig::default()).unwrap();
-    let wrong = EncodeError::WrongLength {
-        expected: 960,
-        found: 480,
-    };
+    let wrong = EncodeError::WrongLength { expected: 960, found: 480 };
     assert_eq!(encoder.encode(&[0; 480], &mut [0; 100]), Err(wrong));
-    assert_eq!(
-        encoder.encode(&[0; 960], &mut []),
-        Err(EncodeError::BufferTooSmall)
-    );
+    assert_eq!(encoder.encode(&[0; 960], &mut []), Err(EncodeError::BufferTooSmall));
 
     let packet = &encode(&[1_000; 960], EncoderConfig::default())[0];
     let mut decoder = OpusDecoder::new().unwrap();
     assert_eq!(decoder.decode(&[], &mut [0; 960]), Err(DecodeError::Empty));
-    assert_eq!(
-        decoder.decode(packet, &mut []),
-        Err(DecodeError::BufferTooSmall)
-    );
-    assert_eq!(
-        decoder.decode(packet, &mut [0; 959]),
-        Err(DecodeError::BufferTooSmall)
-    );
+    assert_eq!(decoder.decode(packet, &mut []), Err(DecodeError::BufferTooSmall));
+    assert_eq!(decoder.decode(packet, &mut [0; 959]), Err(DecodeError::BufferTooSmall));
     assert_eq!(decoder.decode(packet, &mut [0; 5_760]), Ok(960));
-    assert_eq!(
-        decoder.conceal(&mut [0; 100]),
-        Err(DecodeError::WrongLength)
-    );
+    assert_eq!(decoder.conceal(&mut [0; 100]), Err(DecodeError::WrongLength));
     assert_eq!(decoder.conceal(&mut []), Err(DecodeError::WrongLength));
-    assert_eq!(
-        decoder.decode_fec(packet, &mut [0; 5_880]),
-        Err(DecodeError::WrongLength)
-    );
+    assert_eq!(decoder.decode_fec(packet, &mut [0; 5_880]), Err(DecodeError::WrongLength));
     assert_eq!(packet_samples(packet), Ok(960));
     assert_eq!(packet_samples(&[]), Err(DecodeError::Empty));
 }
@@ -346,7 +249,5 @@ fn likeness(spoken: &[i16], heard: &[i16]) -> f64 {
 }
 
 fn clip_of_noise() -> Vec<i16> {
-    (0..9_600i32)
-        .map(|n| (n.wrapping_mul(n).wrapping_mul(7_919) >> 8) as i16 / 4)
-        .collect()
+    (0..9_600i32).map(|n| (n.wrapping_mul(n).wrapping_mul(7_919) >> 8) as i16 / 4).collect()
 }

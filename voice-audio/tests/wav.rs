@@ -24,71 +24,33 @@ fn a_written_file_is_these_bytes() {
 #[test]
 fn every_usual_width_is_read() {
     let samples = [0, 16_384, -16_384, i16::MIN];
-    let of =
-        |format, bits, data: Vec<u8>| read_wav(&file(format, 1, SAMPLE_RATE, bits, &data)).unwrap();
-    assert_eq!(
-        of(
-            PCM,
-            8,
-            samples.iter().map(|s| (s >> 8) as u8 ^ 0x80).collect()
-        ),
-        samples
-    );
-    assert_eq!(
-        of(
-            PCM,
-            16,
-            samples.iter().flat_map(|s| s.to_le_bytes()).collect()
-        ),
-        samples
-    );
+    let of = |format, bits, data: Vec<u8>| read_wav(&file(format, 1, SAMPLE_RATE, bits, &data)).unwrap();
+    assert_eq!(of(PCM, 8, samples.iter().map(|s| (s >> 8) as u8 ^ 0x80).collect()), samples);
+    assert_eq!(of(PCM, 16, samples.iter().flat_map(|s| s.to_le_bytes()).collect()), samples);
     let wide = |s: &i16| (i32::from(*s) << 16).to_le_bytes();
-    assert_eq!(
-        of(
-            PCM,
-            24,
-            samples.iter().flat_map(|s| wide(s)[1..].to_vec()).collect()
-        ),
-        samples
-    );
-    assert_eq!(
-        of(PCM, 32, samples.iter().flat_map(wide).collect()),
-        samples
-    );
+    assert_eq!(of(PCM, 24, samples.iter().flat_map(|s| wide(s)[1..].to_vec()).collect()), samples);
+    assert_eq!(of(PCM, 32, samples.iter().flat_map(wide).collect()), samples);
     let float = |s: &i16| (f32::from(*s) / 32_768.0).to_le_bytes();
-    assert_eq!(
-        of(FLOAT, 32, samples.iter().flat_map(float).collect()),
-        samples
-    );
+    assert_eq!(of(FLOAT, 32, samples.iter().flat_map(float).collect()), samples);
 }
 
 #[test]
 fn floats_beyond_full_scale_are_limited_and_numbers_that_are_none_are_silence() {
-    let data: Vec<u8> = [1.5f32, -9e30, f32::NAN, f32::INFINITY, f32::NEG_INFINITY]
-        .iter()
-        .flat_map(|s| s.to_le_bytes())
-        .collect();
+    let data: Vec<u8> =
+        [1.5f32, -9e30, f32::NAN, f32::INFINITY, f32::NEG_INFINITY].iter().flat_map(|s| s.to_le_bytes()).collect();
     let heard = read_wav(&file(FLOAT, 1, SAMPLE_RATE, 32, &data)).unwrap();
     assert_eq!(heard, [i16::MAX, i16::MIN, 0, i16::MAX, i16::MIN]);
 }
 
 #[test]
 fn stereo_is_averaged() {
-    let data: Vec<u8> = [100i16, 300, -50, 50]
-        .iter()
-        .flat_map(|s| s.to_le_bytes())
-        .collect();
-    assert_eq!(
-        read_wav(&file(PCM, 2, SAMPLE_RATE, 16, &data)),
-        Ok(vec![200, 0])
-    );
+    let data: Vec<u8> = [100i16, 300, -50, 50].iter().flat_map(|s| s.to_le_bytes()).collect();
+    assert_eq!(read_wav(&file(PCM, 2, SAMPLE_RATE, 16, &data)), Ok(vec![200, 0]));
 }
 
 #[test]
 fn every_usual_rate_becomes_48_khz() {
-    for rate in [
-        8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000,
-    ] {
+    for rate in [8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000] {
         let data = vec![0; rate as usize * 2];
         let heard = read_wav(&file(PCM, 1, rate, 16, &data)).unwrap();
         assert_eq!(heard.len(), 48_000, "{rate} Hz");
@@ -100,10 +62,7 @@ fn the_clips_are_speech_of_a_few_seconds_each_and_all_differ() {
     let clips: Vec<Vec<i16>> = (1..=8).map(clip).collect();
     for (number, clip) in clips.iter().enumerate() {
         assert!((120_000..=288_000).contains(&clip.len()), "{}", clip.len());
-        let (loudest, other) = (
-            clip.iter().map(|s| s.unsigned_abs()).max(),
-            &clips[(number + 1) % 8],
-        );
+        let (loudest, other) = (clip.iter().map(|s| s.unsigned_abs()).max(), &clips[(number + 1) % 8]);
         assert!((20_000..30_000).contains(&loudest.unwrap()));
         assert!(correlation(&clip[..120_000], &other[..120_000]).abs() < 0.2);
     }
@@ -121,35 +80,14 @@ fn what_is_not_speech_is_refused_with_its_reason() {
     assert_eq!(read_wav(&[]), Err(WavReadError::Empty));
     assert_eq!(read_wav(b"ID3 an mp3 file, say"), Err(WavReadError::NotWav));
     assert_eq!(read_wav(b"RIFF"), Err(WavReadError::NotWav));
-    assert_eq!(
-        read_wav(b"RIFF\0\0\0\0WAVEfmt "),
-        Err(WavReadError::Damaged)
-    );
-    assert_eq!(
-        read_wav(&file(PCM, 1, SAMPLE_RATE, 16, &[])),
-        Err(WavReadError::NoSamples)
-    );
-    assert_eq!(
-        read_wav(&file(2, 1, SAMPLE_RATE, 16, &sound)),
-        Err(WavReadError::Encoding)
-    );
-    assert_eq!(
-        read_wav(&file(PCM, 4, SAMPLE_RATE, 16, &sound)),
-        Err(WavReadError::Channels(4))
-    );
-    assert_eq!(
-        read_wav(&file(PCM, 1, 4_000, 16, &sound)),
-        Err(WavReadError::SampleRate(4_000))
-    );
-    assert_eq!(
-        read_wav(&file(PCM, 1, 192_000, 16, &sound)),
-        Err(WavReadError::SampleRate(192_000))
-    );
+    assert_eq!(read_wav(b"RIFF\0\0\0\0WAVEfmt "), Err(WavReadError::Damaged));
+    assert_eq!(read_wav(&file(PCM, 1, SAMPLE_RATE, 16, &[])), Err(WavReadError::NoSamples));
+    assert_eq!(read_wav(&file(2, 1, SAMPLE_RATE, 16, &sound)), Err(WavReadError::Encoding));
+    assert_eq!(read_wav(&file(PCM, 4, SAMPLE_RATE, 16, &sound)), Err(WavReadError::Channels(4)));
+    assert_eq!(read_wav(&file(PCM, 1, 4_000, 16, &sound)), Err(WavReadError::SampleRate(4_000)));
+    assert_eq!(read_wav(&file(PCM, 1, 192_000, 16, &sound)), Err(WavReadError::SampleRate(192_000)));
     let long = vec![128; 8_000 * 301];
-    assert_eq!(
-        read_wav(&file(PCM, 1, 8_000, 8, &long)),
-        Err(WavReadError::TooLong)
-    );
+    assert_eq!(read_wav(&file(PCM, 1, 8_000, 8, &long)), Err(WavReadError::TooLong));
 }
 
 proptest! {

@@ -16,10 +16,6 @@ pub(crate) fn energy(pcm: &[i16]) -> f64 {
 
 /// How alike two sounds of equal length are, -1.0 to 1.0, whatever their loudness.
 pub(crate) fn correlation(a: &[i16], b: &[i16]) -> f64 {
-    let dot: f64 = a
-        .iter()
-        .zip(b)
-        .map(|(&a, &b)| f64::from(a) * f64::from(b))
-        .sum();
+    let dot: f64 = a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
     dot / (energy(a) * energy(b)).sqrt()
 }
