@@ -9,57 +9,76 @@ use std::{
 
 use crate::fail::Fail;
 
-/// A folder of results under way; dropped before [`OutDir::finish`], it leaves nothing behind.
+/// A file of a result: its name and its bytes.
+pub(crate) type File = (String, Vec<u8>);
+
+/// A place where a folder of results can be put.
 pub(crate) struct OutDir {
     wanted: PathBuf,
-    draft: PathBuf,
-    /// The outermost folder that had to be made to hold the draft.
-    made: Option<PathBuf>,
 }
 
 impl OutDir {
-    /// Makes the draft folder, so that an unusable place is found before the work is done. A folder that exists must be empty or
-    /// hold nothing but what `is_result` knows as the files of an earlier result.
-    pub(crate) fn create(wanted: &Path, is_result: fn(&str) -> bool) -> Result<Self, Fail> {
-        let draft = beside(wanted, "draft")?;
+    /// Looks whether results can be put there, so that an unusable place is found before the work is done. A folder that exists
+    /// must be empty or hold nothing but what `is_result` knows as the files of an earlier result.
+    pub(crate) fn find(wanted: &Path, is_result: fn(&str) -> bool) -> Result<Self, Fail> {
         if wanted.symlink_metadata().is_ok() {
             check_replaceable(wanted, is_result)?;
         }
-        let made = draft.ancestors().take_while(|folder| is_missing(folder)).last().map(Path::to_owned);
-        let out = Self { wanted: wanted.to_owned(), draft, made };
-        fs::create_dir_all(&out.draft).map_err(|error| fail(wanted, &error))?;
-        Ok(out)
+        // Trying is the only sure test. The draft is removed again, so that an interrupted run leaves nothing behind.
+        drop(Draft::create(wanted)?);
+        Ok(Self { wanted: wanted.to_owned() })
     }
 
-    /// Writes one file into the draft.
-    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Fail> {
-        fs::write(self.draft.join(name), bytes).map_err(|error| fail(&self.wanted, &error))
-    }
-
-    /// Puts the draft in the place asked for.
-    pub(crate) fn finish(mut self) -> Result<(), Fail> {
-        let old = beside(&self.wanted, "old")?;
-        let replaces = self.wanted.symlink_metadata().is_ok();
-        if replaces {
-            fs::rename(&self.wanted, &old).map_err(|error| fail(&self.wanted, &error))?;
+    /// Writes all files and puts them in place of what was there.
+    pub(crate) fn publish(&self, files: &[File]) -> Result<(), Fail> {
+        let mut draft = Draft::create(&self.wanted)?;
+        for (name, bytes) in files {
+            fs::write(draft.path.join(name), bytes).map_err(|error| fail(&self.wanted, &error))?;
         }
-        if let Err(error) = fs::rename(&self.draft, &self.wanted) {
-            if replaces {
-                let _ = fs::rename(&old, &self.wanted);
-            }
-            return Err(fail(&self.wanted, &error));
-        }
-        self.made = None;
-        if replaces {
-            fs::remove_dir_all(&old).map_err(|error| fail(&old, &error))?;
-        }
+        self.replace(&draft.path)?;
+        draft.made = None;
         Ok(())
+    }
+
+    fn replace(&self, draft: &Path) -> Result<(), Fail> {
+        let wanted = &self.wanted;
+        let failed = |error| fail(wanted, &error);
+        if wanted.symlink_metadata().is_err() {
+            return fs::rename(draft, wanted).map_err(failed);
+        }
+        let old = beside(wanted, "old")?;
+        fs::rename(wanted, &old).map_err(failed)?;
+        if let Err(error) = fs::rename(draft, wanted) {
+            // What was there comes back; there is nothing more to be done if that fails too.
+            let _ = fs::rename(&old, wanted);
+            return Err(fail(wanted, &error));
+        }
+        fs::remove_dir_all(&old).map_err(|error| fail(&old, &error))
     }
 }
 
-impl Drop for OutDir {
+/// A folder under way; dropped, it leaves nothing behind.
+struct Draft {
+    path: PathBuf,
+    /// The outermost folder that had to be made for it.
+    made: Option<PathBuf>,
+}
+
+impl Draft {
+    fn create(wanted: &Path) -> Result<Self, Fail> {
+        let path = beside(wanted, "draft")?;
+        let made = path.ancestors().take_while(|folder| is_missing(folder)).last().map(Path::to_owned);
+        let draft = Self { path, made };
+        fs::create_dir_all(&draft.path).map_err(|error| fail(wanted, &error))?;
+        Ok(draft)
+    }
+}
+
+impl Drop for Draft {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(self.made.as_ref().unwrap_or(&self.draft));
+        if let Some(made) = &self.made {
+            let _ = fs::remove_dir_all(made);
+        }
     }
 }
 
@@ -93,4 +112,34 @@ fn check_replaceable(wanted: &Path, is_result: fn(&str) -> bool) -> Result<(), F
 
 fn fail(wanted: &Path, error: &io::Error) -> Fail {
     Fail::new(format!("--out {}: can't be written ({error})", wanted.display()), "name a folder that you may write to")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(test: &str) -> PathBuf {
+        let place = std::env::temp_dir().join(format!("consonance-{test}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&place);
+        place
+    }
+
+    #[test]
+    fn looking_for_a_place_makes_nothing() {
+        let place = place("find");
+        assert!(OutDir::find(&place.join("a/b"), |_| true).is_ok());
+        assert!(!place.exists());
+    }
+
+    #[test]
+    fn results_take_the_place_of_earlier_ones() {
+        let place = place("publish");
+        let out = OutDir::find(&place.join("a/b"), |_| true).expect("a usable place");
+        out.publish(&[("one".into(), b"1".to_vec()), ("two".into(), b"2".to_vec())]).expect("published");
+        out.publish(&[("two".into(), b"3".to_vec())]).expect("published again");
+        assert_eq!(fs::read(place.join("a/b/two")).expect("a file"), b"3");
+        assert!(!place.join("a/b/one").exists());
+        assert_eq!(fs::read_dir(place.join("a")).expect("a folder").count(), 1);
+        fs::remove_dir_all(&place).expect("removed");
+    }
 }

@@ -23,24 +23,27 @@ use std::process::ExitCode;
 
 use adapter_sim::net::Preset;
 
-use crate::{cli::DemoArgs, fail::Fail, out_dir::OutDir, speech};
+use crate::{
+    cli::DemoArgs,
+    fail::Fail,
+    out_dir::{File, OutDir},
+    speech,
+};
 use script::{CAST, Who};
 
 /// Plays the story, writes the files, prints the result. The exit status is 1 if the story didn't hold.
 pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, Fail> {
     let preset = preset(&args.network)?;
     let clips = speech::load(&args.speech)?;
-    let out = OutDir::create(&args.out, is_result)?;
+    let out = OutDir::find(&args.out, is_result)?;
     println!("Seed {}, network {}", args.seed, preset.describe());
     let watch = Stopwatch::start();
     let (record, wavs) = play::play(args.seed, preset, &clips, progress);
     let (listeners, verdicts) = (figures::listeners(&record), proof::judge(&record));
-    for (who, wav) in wavs.iter().enumerate() {
-        out.write(&wav_name(who), wav)?;
-    }
-    out.write("report.html", report::html(&record, &listeners, &verdicts).as_bytes())?;
-    out.write("summary.json", summary::json(&record, &listeners, &verdicts).as_bytes())?;
-    out.finish()?;
+    let mut files: Vec<File> = wavs.into_iter().enumerate().map(|(who, wav)| (wav_name(who), wav)).collect();
+    files.push(("report.html".into(), report::html(&record, &listeners, &verdicts).into_bytes()));
+    files.push(("summary.json".into(), summary::json(&record, &listeners, &verdicts).into_bytes()));
+    out.publish(&files)?;
     println!("\n{}\n{}", table::listeners(&record, &listeners), table::verdicts(&verdicts));
     let shown = args.out.display();
     println!(
