@@ -276,3 +276,23 @@ fn timers_do_not_pile_up_on_a_busy_lane() {
     assert_eq!(net.queued(conn, Side::Client), 0);
     assert_eq!(net.next_at(), None, "an idle lane has no timer");
 }
+
+/// A change of the network's behaviour changes the number, and nothing else may: no platform, no build profile.
+#[test]
+fn a_seed_gives_this_trace_everywhere() {
+    let mut net = Network::new(42);
+    let machines: Vec<_> = Preset::ALL.iter().map(|preset| net.add(preset, NatKind::Cone)).collect();
+    net.set_deliver_damaged(true);
+    let conns: Vec<_> = machines[1..].iter().map(|machine| net.connect(*machine, machines[0])).collect();
+    for turn in 0..500 {
+        for (conn, machine) in conns.iter().zip(&machines[1..]) {
+            net.send(*conn, Side::Client, turn % 7 == 0, numbered(turn, 100));
+            net.send(*conn, Side::Server, turn % 5 == 0, numbered(turn, 100));
+            net.send_direct(*machine, machines[3], numbered(turn, 60));
+            net.send_direct(machines[3], *machine, numbered(turn, 60));
+        }
+        events(&mut net, u64::from(turn) * 20_000);
+    }
+    events(&mut net, 60 * SECOND);
+    assert_eq!(net.trace().hash(), 0x6879_8C55_524E_BF3B, "{:#018x}", net.trace().hash());
+}
