@@ -90,9 +90,10 @@ impl<B> Loopback<B> {
 }
 
 impl<B: AsMut<[u8]>> Loopback<B> {
-    /// Whether the longest packet would be taken.
+    /// Whether the longest packet would be taken. An empty queue always says so: in memory that is too small, waiting is no help.
     pub(super) fn has_room(&mut self, side: Side) -> bool {
-        self.ring(side).has_room(MAX_PACKET_BYTES)
+        let ring = self.ring(side);
+        ring.is_empty() || ring.has_room(MAX_PACKET_BYTES)
     }
 
     /// Queues a packet; dropped and counted when there is no room, or nobody at the ends.
