@@ -1,5 +1,7 @@
 //! How much a packet costs. Run with `cargo test --release -p adapter-sim --test net_speed -- --ignored --nocapture`.
 
+#![expect(clippy::disallowed_methods, reason = "wall time is what is measured; nothing in the run sees it")]
+
 use std::time::Instant;
 
 use adapter_sim::net::{LinkProfile, NatKind, NetEvent, Network, Preset, Side};
