@@ -5,8 +5,8 @@ use super::{
     tables::{ChannelSlot, PersonSlot, RoomSlot, SpeakerSlot},
 };
 
-/// The tables of a client. Make them with [`client_storage!`](crate::client_storage) or
-/// [`client_storage_vec!`](crate::client_storage_vec), or field by field.
+/// The tables of a client. Make them with [`client_storage_vec!`](crate::client_storage_vec), or
+/// field by field: without an allocator, of mutable slices.
 #[derive(Debug, Clone)]
 pub struct ClientStorage<R, U, C, S, P, B> {
     /// [`PersonSlot`]s: people of the session. Those beyond are not known by name, and are heard all the same.
