@@ -4,7 +4,7 @@ use proptest::{collection::vec, prelude::*};
 use voice_core::{
     ChannelOptions, ClientId, CodecSettings, FrameLength, Priority, RoomId, RoomUse, Secret, SessionId, Target, Volume,
     wire::{
-        Channel, CloseReason, Greeting, Hello, Kind, Lane, Packet, PersonFlags, Ping, RefuseReason, Resume,
+        Channel, CloseReason, Greeting, Hello, Kind, Lane, Packet, PathAck, PersonFlags, Ping, RefuseReason, Resume,
         RoomCloseReason, RosterWriter, StateFlags, TextRefuseReason, VERSION, Voice, VoiceHeader, Welcome,
         limits::{MAX_CHANNELS, MAX_PACKET_BYTES, MAX_RELAY_LIST, MAX_ROOMS_PER_CLIENT, TEXT_PART_BYTES},
     },
@@ -161,7 +161,7 @@ fn of_clients() -> impl Strategy<Value = Vec<u8>> {
 
 fn unreliable() -> impl Strategy<Value = Vec<u8>> {
     let numbers = any::<(u32, u16, u16, u8, u16, u64, u64)>();
-    (session(), client(), client(), numbers, 0..6).prop_map(|(session, sender, receiver, numbers, which)| {
+    (session(), client(), client(), numbers, 0..7).prop_map(|(session, sender, receiver, numbers, which)| {
         let (stamp, next, rtt_ms, loss, jitter_ms, nonce, proof) = numbers;
         let greeting = Greeting { session, sender, receiver, nonce, proof };
         checked(&match which {
@@ -170,7 +170,8 @@ fn unreliable() -> impl Strategy<Value = Vec<u8>> {
             2 => Packet::LaneAck { session, next },
             3 => Packet::WrongSession { ours: session, theirs: stamp },
             4 => Packet::Greet(greeting),
-            _ => Packet::GreetAck(greeting),
+            5 => Packet::GreetAck(greeting),
+            _ => Packet::PathAck(PathAck { session, sender, receiver, sequence: next, received: stamp }),
         })
     })
 }

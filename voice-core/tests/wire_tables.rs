@@ -6,7 +6,7 @@ use voice_core::{
     ChannelOptions, ClientId, CodecSettings, Delivery, DropReason, Priority, RoomId, RoomUse, Secret, SessionId,
     Target,
     wire::{
-        Channel, CloseReason, Greeting, Hello, Kind, Lane, Packet, PersonFlags, Ping, RefuseReason, Resume,
+        Channel, CloseReason, Greeting, Hello, Kind, Lane, Packet, PathAck, PersonFlags, Ping, RefuseReason, Resume,
         RoomCloseReason, RosterWriter, StateFlags, TextRefuseReason, VERSION, VoiceHeader, Welcome, limits,
     },
 };
@@ -219,6 +219,7 @@ fn fixed() -> Vec<Packet<'static>> {
         Packet::WrongSession { ours: session, theirs: 0 },
         Packet::Greet(greeting),
         Packet::GreetAck(greeting),
+        Packet::PathAck(PathAck { session, sender: client, receiver: client, sequence: 1, received: 2 }),
     ]
 }
 

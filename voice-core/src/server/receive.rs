@@ -40,7 +40,7 @@ impl Engine<'_> {
         }
         match packet {
             Packet::Hello(hello) => self.on_first_packet(now, from, hello),
-            Packet::Greet(_) | Packet::GreetAck(_) => self.drop(DropReason::GreetingAtServer),
+            Packet::Greet(_) | Packet::GreetAck(_) | Packet::PathAck(_) => self.drop(DropReason::GreetingAtServer),
             Packet::Ping(ping) => self.on_ping(now, from, ping, len),
             Packet::LaneAck { session, next } => {
                 if *session != self.session() {

@@ -6,7 +6,7 @@ use super::{
     read::Reader,
     write::Writer,
 };
-use crate::types::{DropReason, RoomUse, Secret, SessionId};
+use crate::types::{ClientId, DropReason, RoomUse, Secret, SessionId};
 
 /// A client's sign of life, with what it measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,39 @@ pub struct Ping {
     pub loss: u8,
     /// Jitter, ms, saturating.
     pub jitter_ms: u16,
+}
+
+/// Which voice packets came in on a direct path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathAck {
+    /// The session.
+    pub session: SessionId,
+    /// Who received them.
+    pub sender: ClientId,
+    /// Who spoke.
+    pub receiver: ClientId,
+    /// The newest sequence number received.
+    pub sequence: u16,
+    /// Bit i: the number `sequence` - 1 - i was received too.
+    pub received: u32,
+}
+
+impl PathAck {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Read<Self> {
+        let ack = Self {
+            session: reader.session()?,
+            sender: reader.client()?,
+            receiver: reader.client()?,
+            sequence: reader.u16()?,
+            received: reader.u32()?,
+        };
+        reader.end().map(|()| ack)
+    }
+
+    fn write(&self, w: &mut Writer<'_>) {
+        w.u32(self.session.get()).u16(self.sender.get()).u16(self.receiver.get());
+        w.u16(self.sequence).u32(self.received);
+    }
 }
 
 impl<'a> Packet<'a> {
@@ -103,6 +136,7 @@ impl<'a> Packet<'a> {
             Self::Hello(ref hello) => hello.write(w),
             Self::Welcome(ref welcome) => welcome.write(w),
             Self::Greet(ref greeting) | Self::GreetAck(ref greeting) => greeting.write(w),
+            Self::PathAck(ref ack) => ack.write(w),
             Self::Roster(ref roster) => roster.write_body(w),
             Self::Refused { nonce, reason } => _ = w.u32(nonce).u8(reason.number()),
             Self::UseRoom { room_use, name, .. } => _ = w.u8(room_use.number()).name(name, 1),

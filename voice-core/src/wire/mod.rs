@@ -14,7 +14,7 @@ mod roster;
 mod voice;
 mod write;
 
-pub use control::Ping;
+pub use control::{PathAck, Ping};
 pub use greeting::Greeting;
 pub(crate) use hello::hello_nonce;
 pub use hello::{FEATURE_DIRECT, Hello, MAGIC, Resume, StateFlags, VERSION, Welcome};
@@ -89,6 +89,7 @@ kinds! {
     WrongSession = 0x44 Unreliable,
     Greet = 0x51 Unreliable,
     GreetAck = 0x52 Unreliable,
+    PathAck = 0x53 Unreliable,
     Voice = 0x80 Unreliable,
 }
 
@@ -142,6 +143,7 @@ pub enum Packet<'a> {
     WrongSession { ours: SessionId, theirs: u32 },
     Greet(Greeting),
     GreetAck(Greeting),
+    PathAck(PathAck),
     Voice(Voice<'a>),
 }
 
@@ -164,6 +166,7 @@ impl<'a> Packet<'a> {
             Kind::Refused => hello::read_refused(&mut reader).map(|(nonce, reason)| Self::Refused { nonce, reason }),
             Kind::Greet => Greeting::read(&mut reader).map(Self::Greet),
             Kind::GreetAck => Greeting::read(&mut reader).map(Self::GreetAck),
+            Kind::PathAck => PathAck::read(&mut reader).map(Self::PathAck),
             Kind::Ping | Kind::Pong | Kind::LaneAck | Kind::WrongSession => Self::read_unreliable(kind, &mut reader),
             _ => Self::read_on_lane(kind, Lane::read(&mut reader)?, &mut reader),
         }
@@ -216,6 +219,7 @@ impl<'a> Packet<'a> {
             Self::WrongSession { .. } => Kind::WrongSession,
             Self::Greet(_) => Kind::Greet,
             Self::GreetAck(_) => Kind::GreetAck,
+            Self::PathAck(_) => Kind::PathAck,
             Self::Voice(_) => Kind::Voice,
         }
     }

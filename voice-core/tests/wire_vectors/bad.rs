@@ -87,7 +87,7 @@ const CLOSED: [&str; 22] = [
 ];
 
 fn ends(maker: &mut Maker) {
-    for name in CLOSED.iter().chain(&["GreetAck"]) {
+    for name in CLOSED.iter().chain(&["GreetAck", "PathAck"]) {
         let bytes = maker.good(name);
         maker.add(format!("{name}: a byte too few"), bytes[..bytes.len() - 1].to_vec(), Truncated);
         maker.add(format!("{name}: a byte too many"), [bytes.as_slice(), &[0]].concat(), Malformed);
@@ -134,7 +134,7 @@ fn ids(maker: &mut Maker) {
     maker.patch("Welcome, fresh", "client 0", 14, &[0; 2]);
     maker.patch("Hello, resume, name and credential", "session 0", 23, &[0; 4]);
     maker.patch("Hello, resume, name and credential", "client 0", 27, &[0; 2]);
-    for name in ["Greet", "GreetAck"] {
+    for name in ["Greet", "GreetAck", "PathAck"] {
         maker.patch(name, "sender 0", 5, &[0; 2]);
         maker.patch(name, "receiver 0", 7, &[0; 2]);
     }

@@ -4,8 +4,8 @@ use serde_json::Value;
 use voice_core::{
     ChannelOptions, ClientId, CodecSettings, FrameLength, Priority, RoomId, RoomUse, Secret, SessionId, Target, Volume,
     wire::{
-        Channel, CloseReason, Greeting, Hello, Kind, Lane, Packet, PersonFlags, Ping, Present, RefuseReason, Resume,
-        RoomCloseReason, Roster, RosterWriter, StateFlags, TextRefuseReason, Voice, VoiceHeader, Welcome,
+        Channel, CloseReason, Greeting, Hello, Kind, Lane, Packet, PathAck, PersonFlags, Ping, Present, RefuseReason,
+        Resume, RoomCloseReason, Roster, RosterWriter, StateFlags, TextRefuseReason, Voice, VoiceHeader, Welcome,
         limits::MAX_PACKET_BYTES,
     },
 };
@@ -112,6 +112,13 @@ fn packet(kind: Kind, fields: &Value) -> Packet<'_> {
         Kind::Welcome => Packet::Welcome(welcome(fields)),
         Kind::Greet => Packet::Greet(greeting(false, fields)),
         Kind::GreetAck => Packet::GreetAck(greeting(true, fields)),
+        Kind::PathAck => Packet::PathAck(PathAck {
+            session: session(&fields["session"]),
+            sender: client(&fields["sender"]),
+            receiver: client(&fields["receiver"]),
+            sequence: number(&fields["sequence"]),
+            received: number(&fields["received"]),
+        }),
         Kind::Refused => {
             let reason = RefuseReason::from_number(number(&fields["reason"])).unwrap();
             Packet::Refused { nonce: number(&fields["nonce"]), reason }

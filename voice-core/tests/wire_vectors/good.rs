@@ -164,6 +164,7 @@ fn peers() -> Vec<Good> {
             "pair_secret": SECRET, "proof": proof,
         })
     };
+    let path_ack = |received: u32| json!({ "session": SESSION, "sender": 258, "receiver": 7, "sequence": 513, "received": received });
     vec![
         good("SendRendezvous", Kind::SendRendezvous, lane(1, json!({ "receiver": 7, "bytes": "00" }))),
         good("SendRendezvous, the longest", Kind::SendRendezvous, lane(1, json!({ "receiver": 7, "bytes": longest }))),
@@ -174,6 +175,8 @@ fn peers() -> Vec<Good> {
         good("PairGone", Kind::PairGone, lane(3, json!({ "client": 7 }))),
         good("Greet", Kind::Greet, greeting("63521ef424a5573a")),
         good("GreetAck", Kind::GreetAck, greeting("265127127c54fdc2")),
+        good("PathAck", Kind::PathAck, path_ack(0x8000_0001)),
+        good("PathAck, one packet only", Kind::PathAck, path_ack(0)),
     ]
 }
 
