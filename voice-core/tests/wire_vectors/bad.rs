@@ -55,7 +55,7 @@ impl Maker {
 fn lengths(maker: &mut Maker) {
     maker.add("no bytes", Vec::new(), Empty);
     maker.add("1,201 bytes of voice", [&[0x80], [1; 1_200].as_slice()].concat(), TooLong);
-    for kind in [0x00, 0x0A, 0x20, 0x2D, 0x40, 0x45, 0x50, 0x53, 0x7F] {
+    for kind in [0x00, 0x0A, 0x20, 0x2D, 0x40, 0x45, 0x50, 0x54, 0x7F] {
         maker.add(format!("unknown kind 0x{kind:02X}"), vec![kind, 0, 0, 0, 1, 0, 0], UnknownKind);
     }
 }
