@@ -149,8 +149,8 @@ impl Play {
                 (0..CAST.len()).all(|who| self.is_settled(who, session))
             }
             Await::Absence(absent) => {
-                let sees = |who| self.id_in_roster(who, CAST[absent].name).is_some();
-                !(0..CAST.len()).any(|who| who != absent && sees(who))
+                let seats = (0..CAST.len()).filter(|who| *who != absent).map(|who| self.seat(who));
+                !seats.flat_map(|seat| [seat.roster, seat.awaited].concat()).any(|name| name == CAST[absent].name)
             }
             Await::DirectPath(one, other) => self.is_direct(one, other) && self.is_direct(other, one),
         }
@@ -221,8 +221,10 @@ impl Play {
         }
     }
 
+    /// A seat that waits for its owner may stand beside a newer one of the same name: a join whose answer was lost leaves it behind.
     fn id_in_roster(&self, who: Who, name: &str) -> Option<ClientId> {
-        self.world.client(person(who)).roster().find(|person| person.name() == name).map(|person| person.id())
+        let mut roster = self.world.client(person(who)).roster();
+        roster.find(|person| person.name() == name && !person.flags().reconnecting).map(|person| person.id())
     }
 
     fn open_routers(&mut self, now: u64, pair: [Who; 2]) {
@@ -279,13 +281,18 @@ impl Play {
         if !connected {
             return Seat::default();
         }
-        let mut roster: Vec<_> = client.roster().map(|person| person.name().to_owned()).collect();
-        roster.sort();
+        let names = |reconnecting| {
+            let people = client.roster().filter(|person| person.flags().reconnecting == reconnecting);
+            let mut names: Vec<_> = people.map(|person| person.name().to_owned()).collect();
+            names.sort();
+            names
+        };
         Seat {
             connected,
             session: client.session().map(|session| session.get()),
             id: client.id().map(ClientId::get),
-            roster,
+            roster: names(false),
+            awaited: names(true),
         }
     }
 

@@ -229,7 +229,8 @@ fn new_session(record: &Record, act: usize, failures: &mut Vec<String>) -> Strin
 
 fn gone(record: &Record, act: usize, who: Who, failures: &mut Vec<String>) -> String {
     rosters_agree(record, act, &sorted_names(|other| other != who), failures);
-    if record.seats[act][who].connected {
+    let seats = &record.seats[act];
+    if seats[who].connected || seats.iter().any(|seat| seat.awaited.iter().any(|name| name == CAST[who].name)) {
         failures.push(format!("{} is still there", CAST[who].name));
     }
     format!("{} is in nobody's roster any more", name_of(Some(who)))

@@ -112,8 +112,10 @@ pub(crate) struct Seat {
     pub(crate) connected: bool,
     pub(crate) session: Option<u32>,
     pub(crate) id: Option<u16>,
-    /// Names in this person's roster, sorted.
+    /// Names of those in this person's roster who are connected, sorted.
     pub(crate) roster: Vec<String>,
+    /// The same of those who are reconnecting.
+    pub(crate) awaited: Vec<String>,
 }
 
 /// A drop counter that isn't zero.

@@ -111,7 +111,13 @@ fn seat(act: usize, who: Who) -> Seat {
     }
     let mut roster: Vec<_> = (0..CAST.len()).filter(|who| !left(*who)).map(|who| CAST[who].name.to_owned()).collect();
     roster.sort();
-    Seat { connected: true, session: Some(if act < 9 { 1 } else { 2 }), id: u16::try_from(who + 1).ok(), roster }
+    Seat {
+        connected: true,
+        session: Some(if act < 9 { 1 } else { 2 }),
+        id: u16::try_from(who + 1).ok(),
+        roster,
+        awaited: Vec::new(),
+    }
 }
 
 fn failures(record: &Record) -> Vec<usize> {
@@ -204,6 +210,9 @@ fn one_who_left_but_is_still_in_a_roster_is_noticed() {
     let mut record = rehearse();
     let full = record.seats[0][SCOUT].roster.clone();
     record.seats[10][SCOUT].roster = full;
+    assert_eq!(failures(&record), [10]);
+    let mut record = rehearse();
+    record.seats[10][SCOUT].awaited = vec!["Pilot".into()];
     assert_eq!(failures(&record), [10]);
 }
 
