@@ -80,6 +80,7 @@ pub(super) struct VoiceOut {
     pub(super) talking: bool,
     pub(super) unheard: bool,
     pub(super) ring: RingState,
+    pub(super) retained: RingState,
 }
 
 /// Everything that doesn't grow with the tables.
@@ -116,6 +117,8 @@ pub(super) struct ClientState {
     pub(super) server_muted: bool,
     /// The furthest that a person of the roster is from its place.
     pub(super) displaced: u16,
+    /// Whether the session has people for whom the roster had no room.
+    pub(super) strangers: bool,
     pub(super) talk_due: Option<Instant>,
     /// Something may wait to be sent.
     pub(super) pending: bool,
@@ -150,6 +153,7 @@ impl ClientState {
                 talking: false,
                 unheard: false,
                 ring: RingState::EMPTY,
+                retained: RingState::EMPTY,
             },
             links: Links::EMPTY,
             inbox: RingState::EMPTY,
@@ -159,6 +163,7 @@ impl ClientState {
             sweep: 0,
             server_muted: false,
             displaced: 0,
+            strangers: false,
             talk_due: None,
             pending: false,
         }

@@ -27,6 +27,8 @@ pub struct ClientStorage<R, U, C, S, P, B> {
     pub outbox: B,
     /// Voice packets that wait to be sent: about 1,200 bytes for each direct path and the server.
     pub voice: B,
+    /// The last voice packets that went to direct paths alone, in case they don't arrive: 4 KiB or less; may be empty.
+    pub retained: B,
 }
 
 /// Where a client keeps its tables; implemented by [`ClientStorage`].
@@ -51,6 +53,7 @@ pub struct ClientTablesMut<'a> {
     pub(super) inbox: &'a mut [u8],
     pub(super) outbox: &'a mut [u8],
     pub(super) voice: &'a mut [u8],
+    pub(super) retained: &'a mut [u8],
 }
 
 /// Slices of the tables that can be looked at from outside.
@@ -82,6 +85,7 @@ where
             inbox: self.inbox.as_mut(),
             outbox: self.outbox.as_mut(),
             voice: self.voice.as_mut(),
+            retained: self.retained.as_mut(),
         }
     }
 
@@ -113,6 +117,7 @@ macro_rules! client_storage_vec {
             inbox: vec![0_u8; 16_384],
             outbox: vec![0_u8; 16_384],
             voice: vec![0_u8; 8_192],
+            retained: vec![0_u8; 4_096],
         }
     };
 }

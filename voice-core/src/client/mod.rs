@@ -8,7 +8,7 @@
 //! | what is sent, and in which order | `transmit.rs` |
 //! | the own voice | `voice_out.rs` |
 //! | others' voices | `voice_in.rs`, `playout/` |
-//! | direct paths | `direct.rs` |
+//! | direct paths | `direct/` |
 //! | who is there | `roster.rs` |
 
 mod declared;
@@ -194,6 +194,7 @@ impl<M: ClientMemory> Client<M> {
         let mut engine = self.engine();
         engine.session_timeout(now);
         engine.talk_timeout(now);
+        engine.relay_overdue(now);
         if engine.s.links.poll_timeout().is_some_and(|due| due <= now) {
             engine.s.pending = true;
         }
@@ -401,7 +402,9 @@ impl<M: ClientMemory> Client<M> {
     /// A direct path is no more.
     pub fn handle_path_lost(&mut self, now: Instant, path: PathId) {
         let now = self.state.tick(now);
-        self.engine().direct().path_lost(now, path);
+        let mut engine = self.engine();
+        engine.direct().path_lost(now, path);
+        engine.relay_overdue(now);
         self.tell_direct_changes(now);
     }
 

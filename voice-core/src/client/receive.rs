@@ -3,7 +3,7 @@
 use super::{State, engine::Engine, events::ClientEvent};
 use crate::{
     types::{Delivery, DropReason, Instant, PathId, Source},
-    wire::{Kind, Lane, Packet, limits::LANE_ACK_EVERY},
+    wire::{Kind, Lane, Packet, PathAck, limits::LANE_ACK_EVERY},
 };
 
 /// A round trip longer than this is none.
@@ -32,6 +32,7 @@ impl Engine<'_> {
         match (path, *packet) {
             (Some(path), Packet::Greet(greeting)) => self.on_greeting(now, path, false, &greeting),
             (Some(path), Packet::GreetAck(greeting)) => self.on_greeting(now, path, true, &greeting),
+            (Some(path), Packet::PathAck(ack)) => self.on_path_ack(now, path, &ack),
             (Some(_), _) => self.drop(DropReason::UnknownKind),
             (None, Packet::Greet(_) | Packet::GreetAck(_)) => self.drop(DropReason::WrongProof),
             (None, Packet::Welcome(ref welcome)) => self.on_welcome(now, welcome),
@@ -76,6 +77,16 @@ impl Engine<'_> {
         match done {
             Ok(()) => self.s.pending = true,
             Err(reason) => self.drop(reason),
+        }
+    }
+
+    fn on_path_ack(&mut self, now: Instant, path: PathId, ack: &PathAck) {
+        let done = match self.me() {
+            Some(me) => self.direct().handle_ack(now, me, path, ack),
+            None => Err(DropReason::NotJoined),
+        };
+        if let Err(reason) = done {
+            self.drop(reason);
         }
     }
 

@@ -39,7 +39,7 @@ impl Engine<'_> {
                 self.on_gone(client);
             }
         }
-        self.s.displaced = 0;
+        (self.s.displaced, self.s.strangers) = (0, false);
         self.forget_speakers();
     }
 
@@ -48,6 +48,7 @@ impl Engine<'_> {
         let Some(name) = Name::new(present.name) else { return };
         let known = self.person_at(client);
         let Some(at) = known.or_else(|| self.free_place(client)) else {
+            self.s.strangers = true;
             return self.drop(DropReason::TableFull);
         };
         let Some(person) = self.t.roster.get_mut(at) else { return };

@@ -206,6 +206,7 @@ impl Engine<'_> {
         self.s.link.ping_at = None;
         self.s.link.say_hello = false;
         self.s.voice.ring = RingState::EMPTY;
+        self.s.voice.retained = RingState::EMPTY;
         self.s.voice.talking = false;
         self.s.outbox_sent = 0;
         self.abort_incoming_text();

@@ -38,7 +38,7 @@ impl Engine<'_> {
                 let to = path.map_or(Route::Server, Route::Path);
                 return Some(Transmit { to, delivery: Delivery::Unreliable, len });
             }
-            if let Some((path, len)) = self.write_greeting(now, out) {
+            if let Some((path, len)) = self.write_path_ack(now, out).or_else(|| self.write_greeting(now, out)) {
                 return Some(Transmit { to: Route::Path(path), delivery: Delivery::Unreliable, len });
             }
             if let Some(len) = self.write_ping(now, out).or_else(|| self.write_ack(out)) {
@@ -63,6 +63,12 @@ impl Engine<'_> {
             credential: s.config.credential(),
         };
         Packet::Hello(hello).encode(out)
+    }
+
+    fn write_path_ack(&mut self, now: Instant, out: &mut [u8]) -> Option<(PathId, usize)> {
+        let me = self.me()?;
+        let (path, ack) = self.direct().poll_ack(now, me)?;
+        Some((path, Packet::PathAck(ack).encode(out)?))
     }
 
     fn write_greeting(&mut self, now: Instant, out: &mut [u8]) -> Option<(PathId, usize)> {

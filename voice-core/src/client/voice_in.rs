@@ -30,7 +30,7 @@ impl<'a> Engine<'a> {
         let speaker = voice.header.speaker;
         match path {
             None => self.heard(now),
-            Some(path) => self.direct().handle_voice(now, path, speaker)?,
+            Some(path) => self.direct().handle_voice(now, path, speaker, voice.header.sequence)?,
         }
         if speaker == seat.id {
             return Err(DropReason::WrongSender);

@@ -116,8 +116,12 @@ impl Engine<'_> {
         payload: &[u8],
     ) -> Result<(), SendError> {
         let roster = &*self.t.roster;
-        let listeners = roster.iter().filter(|person| person.id != me.get() && reach(person, channels) != 0).count();
+        let others = roster.iter().filter(|person| person.id != me.get());
+        let known = others.filter(|person| reach(person, channels) != 0).count();
+        // Whom the roster doesn't know may be listening as well.
+        let listeners = if self.s.strangers { usize::MAX } else { known };
         let load = Load {
+            sequence: header.sequence,
             packet_bytes: payload.len() + 8 + 4 * channels.len(),
             frame_length: self.s.config.codec.frame_length,
             uplink: self.s.config.uplink_bits_per_second,
@@ -130,6 +134,9 @@ impl Engine<'_> {
                 .and_then(|at| roster.get(at))
                 .map_or(0, |person| reach(person, channels))
         });
+        if !split.listed.is_empty() {
+            self.retain(header, channels, payload);
+        }
         for (PathId(path), keep) in &split.direct {
             let kept: Vec<Channel, MAX_CHANNELS> =
                 (0..).zip(channels).filter(|(bit, _)| keep >> bit & 1 != 0).map(|(_, channel)| *channel).collect();
@@ -184,14 +191,48 @@ impl Engine<'_> {
 
     /// A packet that a path couldn't take goes to its receiver over the server.
     pub(super) fn relay_unsent(&mut self, now: Instant, path: PathId, packet: &[u8]) {
-        let client = self.direct().handle_unsent(now, path);
-        let (Some(client), Ok(voice)) = (client, Voice::decode(packet)) else { return };
+        let Ok(voice) = Voice::decode(packet) else { return };
+        let client = self.direct().handle_unsent(now, path, voice.header.sequence);
+        if let Some(client) = client {
+            self.relay(&voice, &[client]);
+        }
+        self.relay_overdue(now);
+    }
+
+    /// What paths alone were given and didn't acknowledge goes to its receivers over the server.
+    pub(super) fn relay_overdue(&mut self, now: Instant) {
+        while let Some((sequence, clients)) = self.direct().poll_overdue(now) {
+            let mut packet = [0; MAX_PACKET_BYTES];
+            let Some(len) = self.recall(sequence, &mut packet) else { continue };
+            if let Ok(voice) = Voice::decode(packet.get(..len).unwrap_or_default()) {
+                self.relay(&voice, &clients);
+            }
+        }
+    }
+
+    fn relay(&mut self, voice: &Voice<'_>, only: &[ClientId]) {
         if self.s.is_joined() {
             let channels: Vec<Channel, MAX_CHANNELS> = voice.channels.iter().collect();
-            let only = [client];
-            let relay = Some((true, only.as_slice()));
-            _ = self.queue_voice((TO_SERVER, 0), &voice.header, &channels, relay, voice.payload);
+            _ = self.queue_voice((TO_SERVER, 0), &voice.header, &channels, Some((true, only)), voice.payload);
         }
+    }
+
+    /// Keeps a packet that goes to paths alone; the oldest make room.
+    fn retain(&mut self, header: &VoiceHeader, channels: &[Channel], payload: &[u8]) {
+        let mut head = [0; 8 + 4 * MAX_CHANNELS];
+        let Some(len) = header.write(&mut head, channels, None) else { return };
+        let parts = [head.get(..len).unwrap_or_default(), payload];
+        let mut ring = self.s.voice.retained.over(self.t.retained);
+        while ring.push(header.sequence, &parts).is_err() && !ring.is_empty() {
+            ring.pop();
+        }
+    }
+
+    fn recall(&mut self, sequence: u16, out: &mut [u8]) -> Option<usize> {
+        let ring = self.s.voice.retained.over(self.t.retained);
+        let packet = ring.find(sequence)?;
+        out.get_mut(..packet.len())?.copy_from_slice(packet);
+        Some(packet.len())
     }
 }
 

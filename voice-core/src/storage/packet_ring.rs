@@ -136,6 +136,20 @@ impl<'a> PacketRing<'a> {
         Some((tag, self.bytes.get(at..at + len)?))
     }
 
+    /// The oldest record with this tag.
+    pub(crate) fn find(&self, tag: u16) -> Option<&[u8]> {
+        let mut at = self.state.start;
+        for _ in 0..self.state.records {
+            let (len, found) = self.header(at);
+            let (from, to) = (at + RECORD_OVERHEAD, at + RECORD_OVERHEAD + len);
+            if found == tag {
+                return self.bytes.get(from..to);
+            }
+            at = if self.state.wrap == Some(to) { 0 } else { to };
+        }
+        None
+    }
+
     /// Removes the oldest record.
     pub(crate) fn pop(&mut self) {
         if let Some((at, len, _)) = self.front_place() {
@@ -378,6 +392,10 @@ mod tests {
                 prop_assert_eq!(state.len(), model.0.len());
                 let ring = state.over(&mut bytes);
                 prop_assert_eq!(ring.open_bytes(), model.1.as_ref().map(|(_, b)| &b[..]));
+                for (tag, _) in &model.0 {
+                    let first = model.0.iter().find(|(other, _)| other == tag).map(|(_, b)| &b[..]);
+                    prop_assert_eq!(ring.find(*tag), first);
+                }
                 let front = model.0.front().map(|(tag, b)| (*tag, &b[..]));
                 prop_assert_eq!(ring.front(), front);
             }

@@ -1,16 +1,23 @@
 //! Direct links to other clients: greeted, proven, doubted, given up; section 6 of docs/PROTOCOL.md.
 //!
+//! What is sent to a path alone is watched: unless its end acknowledges it in time, it goes over the relay after all; see `acks.rs`.
+//!
 //! One rule is kept: voice goes to a path, and is taken from it, only while the other end has proven there that it knows the
 //! pair's secret. Everything else falls back to the relay by itself, since a link that isn't sure isn't named in the relay list.
 
+mod acks;
+#[cfg(test)]
+mod tests;
+
 use core::time::Duration;
 
+use acks::{Incoming, Outgoing, Sent};
 use heapless::Vec;
 
 use crate::rng::Rng;
 use crate::types::{ClientId, DropReason, FrameLength, Instant, PathId, Secret, SessionId};
-use crate::wire::Greeting;
 use crate::wire::limits::{GREET_INTERVAL, GREET_REFRESH, MAX_RELAY_LIST, PATH_DOUBT, PATH_PROVEN};
+use crate::wire::{Greeting, PathAck};
 
 /// Greetings at the short interval, before a path that doesn't answer is greeted at the long one.
 const GREET_TRIES: u8 = 25;
@@ -28,6 +35,7 @@ pub struct PeerLink {
     /// The latest nonce sent, until it is answered.
     nonce: Option<u64>,
     greet_at: Option<Instant>,
+    greeted_at: Instant,
     tries: u8,
     /// A greeting to answer: its nonce and where it came from.
     answer: Option<(u64, PathId)>,
@@ -35,6 +43,8 @@ pub struct PeerLink {
     heard_at: Instant,
     /// Whether the embedder was told that the link is up.
     up: bool,
+    outgoing: Outgoing,
+    incoming: Incoming,
 }
 
 /// What all links share.
@@ -43,11 +53,14 @@ pub(crate) struct Links {
     due: Option<Instant>,
     /// The longest voice packet of late, decaying, in bytes.
     peak_bytes: u32,
+    sent: Sent,
+    /// Length of the own frames.
+    frame: Duration,
 }
 
 impl Links {
     /// No links.
-    pub(crate) const EMPTY: Self = Self { due: None, peak_bytes: 0 };
+    pub(crate) const EMPTY: Self = Self { due: None, peak_bytes: 0, sent: Sent::NOTHING, frame: Duration::ZERO };
 
     /// When something has to be done or sent.
     pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
@@ -67,6 +80,8 @@ pub(crate) struct Me {
 /// One voice packet to split.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
+    /// Its sequence number.
+    pub(crate) sequence: u16,
     /// Bytes of the packet as it goes to the relay.
     pub(crate) packet_bytes: usize,
     /// Length of the frames.
@@ -118,11 +133,14 @@ impl PeerLink {
         ask: false,
         nonce: None,
         greet_at: None,
+        greeted_at: Instant::ORIGIN,
         tries: 0,
         answer: None,
         proven_at: None,
         heard_at: Instant::ORIGIN,
         up: false,
+        outgoing: Outgoing::NOTHING,
+        incoming: Incoming::NOTHING,
     };
 
     fn is_proven(&self, now: Instant) -> bool {
@@ -130,7 +148,7 @@ impl PeerLink {
     }
 
     fn is_sure(&self, now: Instant) -> bool {
-        self.is_proven(now) && now.since(self.heard_at) < PATH_DOUBT
+        self.is_proven(now) && now.since(self.heard_at) < PATH_DOUBT && !self.outgoing.is_doubted()
     }
 
     fn set_path(&mut self, now: Instant, path: PathId) {
@@ -150,6 +168,8 @@ impl PeerLink {
         self.proven_at = None;
         self.nonce = None;
         self.greet_at = None;
+        self.outgoing.doubt();
+        self.incoming = Incoming::NOTHING;
     }
 
     fn void_secret(&mut self) {
@@ -158,12 +178,13 @@ impl PeerLink {
         self.answer = None;
     }
 
-    fn due(&self, now: Instant) -> Option<Instant> {
+    fn due(&self, now: Instant, links: &Links) -> Option<Instant> {
         let lapse = self.proven_at.map(|at| at.after(PATH_PROVEN));
-        let answer = self.answer.map(|_| now);
+        let at_once = self.answer.is_some() || self.outgoing.has_overdue() || self.incoming.due;
+        let late = self.outgoing.due(&links.sent, links.frame);
         // A link that went down without a time passing has to be told.
         let down = (self.up && self.proven_at.is_none()).then_some(now);
-        [self.greet_at, lapse, answer, down].into_iter().flatten().min()
+        [self.greet_at, lapse, at_once.then_some(now), late, down].into_iter().flatten().min()
     }
 }
 
@@ -196,6 +217,7 @@ impl Direct<'_> {
         if let Some(peer) = self.by_client(client) {
             peer.void_secret();
             peer.path = None;
+            peer.outgoing = Outgoing::NOTHING;
             if !peer.up {
                 *peer = PeerLink::EMPTY;
             }
@@ -276,7 +298,13 @@ impl Direct<'_> {
     }
 
     /// Voice came in on this path: it must be proven, and be its own client's.
-    pub(crate) fn handle_voice(&mut self, now: Instant, path: PathId, speaker: ClientId) -> Result<(), DropReason> {
+    pub(crate) fn handle_voice(
+        &mut self,
+        now: Instant,
+        path: PathId,
+        speaker: ClientId,
+        sequence: u16,
+    ) -> Result<(), DropReason> {
         let peer = self.by_path(path).ok_or(DropReason::UnknownConnection)?;
         if !peer.is_proven(now) {
             return Err(DropReason::UnprovenPath);
@@ -285,14 +313,67 @@ impl Direct<'_> {
             return Err(DropReason::WrongSender);
         }
         peer.heard_at = now;
+        peer.incoming.note(sequence);
+        self.reckon(now);
         Ok(())
     }
 
-    /// The adapter could not send on this path: whom it leads to. Until something is heard from there, the relay is used as well.
-    pub(crate) fn handle_unsent(&mut self, now: Instant, path: PathId) -> Option<ClientId> {
+    /// An acknowledgement of voice came in on this path.
+    pub(crate) fn handle_ack(&mut self, now: Instant, me: Me, path: PathId, ack: &PathAck) -> Result<(), DropReason> {
+        if ack.session != me.session {
+            return Err(DropReason::WrongSession);
+        }
+        let sent = self.links.sent;
+        let peer = self.by_path(path).ok_or(DropReason::UnknownConnection)?;
+        if !peer.is_proven(now) {
+            return Err(DropReason::UnprovenPath);
+        }
+        if peer.client != Some(ack.sender) || ack.receiver != me.id {
+            return Err(DropReason::WrongSender);
+        }
+        peer.outgoing.handle_ack(now, &sent, ack.sequence, ack.received)?;
+        peer.heard_at = now;
+        self.reckon(now);
+        Ok(())
+    }
+
+    /// The next acknowledgement to send, and on which path.
+    pub(crate) fn poll_ack(&mut self, now: Instant, me: Me) -> Option<(PathId, PathAck)> {
+        let ack = self.peers.iter_mut().find_map(|peer| peer.ack_to_send(me));
+        self.reckon(now);
+        ack
+    }
+
+    /// A packet that was sent to paths alone and didn't arrive, and who has to get it from the relay, ascending.
+    pub(crate) fn poll_overdue(&mut self, now: Instant) -> Option<(u16, Vec<ClientId, MAX_RELAY_LIST>)> {
+        for peer in self.peers.iter_mut() {
+            peer.outgoing.give_up_late(now, &self.links.sent, self.links.frame);
+        }
+        let overdue = self.peers.iter().find_map(|peer| peer.outgoing.oldest_overdue());
+        let overdue = overdue.map(|sequence| (sequence, self.take_overdue(sequence)));
+        self.reckon(now);
+        overdue
+    }
+
+    fn take_overdue(&mut self, sequence: u16) -> Vec<ClientId, MAX_RELAY_LIST> {
+        let mut clients = Vec::new();
+        for peer in self.peers.iter_mut() {
+            if !clients.is_full() && peer.outgoing.take_overdue(sequence) {
+                clients.extend(peer.client);
+            }
+        }
+        clients.sort_unstable();
+        clients
+    }
+
+    /// The adapter could not send a packet on this path: whom it leads to. Until a later one is acknowledged, the relay is used as well.
+    pub(crate) fn handle_unsent(&mut self, now: Instant, path: PathId, sequence: u16) -> Option<ClientId> {
         let peer = self.by_path(path)?;
-        peer.heard_at = peer.heard_at.min(now.before(PATH_DOUBT));
-        peer.client
+        peer.outgoing.forget(sequence);
+        peer.outgoing.doubt();
+        let client = peer.client;
+        self.reckon(now);
+        client
     }
 
     /// The next greeting to send.
@@ -310,6 +391,7 @@ impl Direct<'_> {
         let change = (peer.client?, peer.up);
         if !peer.up {
             peer.proven_at = None;
+            peer.outgoing.doubt();
             if peer.path.is_none() && peer.secret.is_none() {
                 *peer = PeerLink::EMPTY;
             } else {
@@ -338,7 +420,21 @@ impl Direct<'_> {
             split.relay = true;
         }
         split.listed.sort_unstable();
+        self.note_sent(now, load, &split);
         split
+    }
+
+    fn note_sent(&mut self, now: Instant, load: Load, split: &Split) {
+        self.links.frame = load.frame_length.span();
+        self.links.sent.note(now, load.sequence);
+        for peer in self.peers.iter_mut() {
+            let goes = split.direct.iter().any(|(path, _)| peer.path == Some(*path));
+            if goes {
+                let alone = peer.client.is_some_and(|client| split.listed.contains(&client));
+                peer.outgoing.note_sent(load.sequence, alone);
+            }
+        }
+        self.reckon(now);
     }
 
     fn choose(&self, now: Instant, copies: usize, reach: &impl Fn(ClientId) -> u8) -> Split {
@@ -377,7 +473,7 @@ impl Direct<'_> {
     }
 
     fn reckon(&mut self, now: Instant) {
-        self.links.due = self.peers.iter().filter_map(|peer| peer.due(now)).min();
+        self.links.due = self.peers.iter().filter_map(|peer| peer.due(now, self.links)).min();
     }
 }
 
@@ -398,6 +494,10 @@ impl PeerLink {
             return Err(DropReason::StaleAnswer);
         }
         self.nonce = None;
+        self.outgoing.note_round_trip(now.since(self.greeted_at));
+        if self.proven_at.is_none() {
+            self.outgoing.trust();
+        }
         self.proven_at = Some(now);
         self.heard_at = now;
         self.greet_at = Some(now.after(GREET_REFRESH));
@@ -415,12 +515,19 @@ impl PeerLink {
         let path = self.path?;
         let nonce = rng.next_u64();
         self.nonce = Some(nonce);
+        self.greeted_at = now;
         self.tries = self.tries.saturating_add(1);
         let proven = self.is_proven(now);
         let short = !proven && self.tries < GREET_TRIES;
         let wait: Duration = if short { GREET_INTERVAL } else { GREET_REFRESH };
         self.greet_at = Some(now.after(wait));
         self.out_greeting(me, path, false, nonce)
+    }
+
+    fn ack_to_send(&mut self, me: Me) -> Option<(PathId, PathAck)> {
+        let (sequence, received) = self.incoming.take()?;
+        let (sender, receiver) = (me.id, self.client?);
+        Some((self.path?, PathAck { session: me.session, sender, receiver, sequence, received }))
     }
 
     fn out_greeting(&self, me: Me, path: PathId, ack: bool, nonce: u64) -> Option<OutGreeting> {
