@@ -223,7 +223,7 @@ fn when_the_path_falls_silent_at_most_one_frame_is_lost_and_none_is_played_twice
             world.run(fails_after);
             world.people[0].path_works = false;
             world.people[1].path_works = false;
-            world.run(5_000);
+            world.run(3_000);
             let missed = world.missed(1);
             assert!(missed.len() <= 1, "{direct_ms} ms, {server_ms} ms, {fails_after} ms: {missed:?}");
             let last = *world.people[1].played.last().unwrap();

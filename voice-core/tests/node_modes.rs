@@ -64,7 +64,7 @@ fn a_change_in_the_middle_of_a_change_ends_in_the_last_mode() {
     for first in Mode::ALL {
         for second in Mode::ALL {
             for third in Mode::ALL {
-                for pause in [0, 1, 30, 260] {
+                for pause in [0, 30] {
                     let mut world = World::new(1);
                     for mode in [first, second, third] {
                         world.node.set_mode(world.now, mode);
