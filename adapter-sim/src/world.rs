@@ -521,7 +521,9 @@ impl World {
     fn drain(&mut self, person: PersonId, now: Instant, people: &mut dyn People) {
         let Self { net, people: everybody, buffer, .. } = self;
         let who = &mut everybody[usize::from(person)];
-        while let Some(transmit) = who.client.poll_transmit(now, &mut buffer[..]) {
+        while who.client.poll_timeout().is_some_and(|at| at <= now)
+            && let Some(transmit) = who.client.poll_transmit(now, &mut buffer[..])
+        {
             let bytes = Bytes::copy_from_slice(&buffer[..transmit.len]);
             let direct = matches!(transmit.to, Route::Path(_));
             people.sent(net.now(), Some(person), direct, &bytes);
@@ -547,6 +549,7 @@ impl World {
                 ClientEvent::StateChanged(State::Connected) => {
                     if let Some(id) = self.people[usize::from(person)].client.id() {
                         self.person_of.insert(id, person);
+                        self.offer_to_others(id);
                     }
                 }
                 ClientEvent::Joined(id) => self.offer_path(person, id, now),
@@ -555,6 +558,16 @@ impl World {
             people.event(true_now, person, &event, &mut self.people[usize::from(person)].client);
         }
         any
+    }
+
+    /// Others may have learnt of the client before it did itself.
+    fn offer_to_others(&mut self, id: ClientId) {
+        for other in 0..self.people() {
+            let who = &self.people[usize::from(other)];
+            if who.config.direct && who.client.person(id).is_some() {
+                self.offer_path(other, id, self.local(other));
+            }
+        }
     }
 
     fn offer_path(&mut self, person: PersonId, id: ClientId, now: Instant) {
@@ -597,10 +610,9 @@ impl World {
         while let Some(event) = node.server.poll_event() {
             if let ServerEvent::Disconnect { connection } = event
                 && let Some(Some(conn)) = node.net_of.get(connection.index()).copied()
-                && net.queued(conn, Side::Server) == 0
             {
                 node.disconnected(now, conn);
-                net.close(conn, Side::Server);
+                net.finish(conn, Side::Server);
             }
             people.server_event(true_now, &event);
         }

@@ -112,7 +112,7 @@ impl Engine<'_> {
 
     /// After a Welcome: everything has to be told anew.
     pub(super) fn declare_everything(&mut self) {
-        self.s.declared.tell = true;
+        (self.s.declared.tell, self.s.declared.tell_blocks) = (true, true);
         self.s.declared.leave.clear();
         for room in self.t.rooms.iter_mut() {
             (room.id, room.tell) = (None, room.used);

@@ -67,6 +67,8 @@ pub(super) struct Declared {
     pub(super) flags: StateFlags,
     pub(super) priority: Priority,
     pub(super) tell: bool,
+    /// Whether somebody of the roster may be marked to be told of as blocked or not; keeps the roster from being searched for every packet.
+    pub(super) tell_blocks: bool,
     /// Rooms that the server believes are used, and are not.
     pub(super) leave: Vec<RoomId, MAX_ROOMS_PER_CLIENT>,
 }
@@ -145,7 +147,7 @@ impl ClientState {
             resume: None,
             features: 0,
             link: Link::NEW,
-            declared: Declared { flags, priority, tell: false, leave: Vec::new() },
+            declared: Declared { flags, priority, tell: false, tell_blocks: false, leave: Vec::new() },
             voice: VoiceOut {
                 sequence: 0,
                 media_time: 0,

@@ -208,7 +208,7 @@ impl<M: ClientMemory> Client<M> {
     }
 
     fn tell_direct_changes(&mut self, now: Instant) {
-        if self.state.links.poll_timeout().is_none() {
+        if self.state.links.poll_timeout().is_none_or(|due| due > now) {
             return;
         }
         let mut engine = self.engine();
@@ -327,6 +327,7 @@ impl<M: ClientMemory> Client<M> {
         let person = engine.person(client).ok_or(UnknownPerson)?;
         if person.blocked != muted {
             (person.blocked, person.tell_blocked) = (muted, true);
+            engine.s.declared.tell_blocks = true;
             engine.s.pending = true;
         }
         Ok(())

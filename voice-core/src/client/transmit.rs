@@ -160,7 +160,13 @@ impl Engine<'_> {
     }
 
     fn write_block(&mut self, lane: Lane, out: &mut [u8]) -> Option<usize> {
-        let person = self.t.roster.iter_mut().find(|person| person.tell_blocked)?;
+        if !self.s.declared.tell_blocks {
+            return None;
+        }
+        let Some(person) = self.t.roster.iter_mut().find(|person| person.tell_blocked) else {
+            self.s.declared.tell_blocks = false;
+            return None;
+        };
         let client = crate::types::ClientId::new(person.id)?;
         let len = Packet::SetBlock { lane, client, blocked: person.blocked }.encode(out)?;
         person.tell_blocked = false;

@@ -32,9 +32,10 @@ pub struct PeerLink {
     secret: Option<Secret>,
     /// Whether the server still has to be asked for the pair.
     ask: bool,
-    /// The latest nonce sent, until it is answered.
+    /// The latest nonce drawn, until it is answered.
     nonce: Option<u64>,
     greet_at: Option<Instant>,
+    /// When that nonce was first sent.
     greeted_at: Instant,
     tries: u8,
     /// A greeting to answer: its nonce and where it came from.
@@ -65,6 +66,11 @@ impl Links {
     /// When something has to be done or sent.
     pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
         self.due
+    }
+
+    /// Whether anything has to be done or sent now: so that a client without links spends nothing on them.
+    fn is_due(&self, now: Instant) -> bool {
+        self.due.is_some_and(|due| due <= now)
     }
 }
 
@@ -182,9 +188,9 @@ impl PeerLink {
         let lapse = self.proven_at.map(|at| at.after(PATH_PROVEN));
         let at_once = self.answer.is_some() || self.outgoing.has_overdue() || self.incoming.due;
         let late = self.outgoing.due(&links.sent, links.frame);
-        // A link that went down without a time passing has to be told.
-        let down = (self.up && self.proven_at.is_none()).then_some(now);
-        [self.greet_at, lapse, at_once.then_some(now), late, down].into_iter().flatten().min()
+        // A link that came up or went down without a time passing has to be told.
+        let change = (self.up != self.proven_at.is_some()).then_some(now);
+        [self.greet_at, lapse, at_once.then_some(now), late, change].into_iter().flatten().min()
     }
 }
 
@@ -339,6 +345,9 @@ impl Direct<'_> {
 
     /// The next acknowledgement to send, and on which path.
     pub(crate) fn poll_ack(&mut self, now: Instant, me: Me) -> Option<(PathId, PathAck)> {
+        if !self.links.is_due(now) {
+            return None;
+        }
         let ack = self.peers.iter_mut().find_map(|peer| peer.ack_to_send(me));
         self.reckon(now);
         ack
@@ -346,6 +355,9 @@ impl Direct<'_> {
 
     /// A packet that was sent to paths alone and didn't arrive, and who has to get it from the relay, ascending.
     pub(crate) fn poll_overdue(&mut self, now: Instant) -> Option<(u16, Vec<ClientId, MAX_RELAY_LIST>)> {
+        if !self.links.is_due(now) {
+            return None;
+        }
         for peer in self.peers.iter_mut() {
             peer.outgoing.give_up_late(now, &self.links.sent, self.links.frame);
         }
@@ -378,6 +390,9 @@ impl Direct<'_> {
 
     /// The next greeting to send.
     pub(crate) fn poll_greeting(&mut self, now: Instant, me: Me, rng: &mut Rng) -> Option<OutGreeting> {
+        if !self.links.is_due(now) {
+            return None;
+        }
         let out =
             self.peers.iter_mut().find_map(|peer| peer.answer_to_send(me).or_else(|| peer.greet_to_send(now, me, rng)));
         self.reckon(now);
@@ -386,6 +401,9 @@ impl Direct<'_> {
 
     /// A link that has come up (`true`) or gone down since it was last asked.
     pub(crate) fn poll_change(&mut self, now: Instant) -> Option<(ClientId, bool)> {
+        if !self.links.is_due(now) {
+            return None;
+        }
         let peer = self.peers.iter_mut().find(|peer| peer.up != peer.is_proven(now))?;
         peer.up = !peer.up;
         let change = (peer.client?, peer.up);
@@ -513,15 +531,24 @@ impl PeerLink {
     fn greet_to_send(&mut self, now: Instant, me: Me, rng: &mut Rng) -> Option<OutGreeting> {
         self.greet_at.filter(|at| now >= *at)?;
         let path = self.path?;
-        let nonce = rng.next_u64();
-        self.nonce = Some(nonce);
-        self.greeted_at = now;
+        let nonce = self.nonce_to_send(now, rng);
         self.tries = self.tries.saturating_add(1);
         let proven = self.is_proven(now);
         let short = !proven && self.tries < GREET_TRIES;
         let wait: Duration = if short { GREET_INTERVAL } else { GREET_REFRESH };
         self.greet_at = Some(now.after(wait));
         self.out_greeting(me, path, false, nonce)
+    }
+
+    /// A nonce stays the same until it is answered, so that a path on which an answer takes longer than the next greeting can be proven.
+    fn nonce_to_send(&mut self, now: Instant, rng: &mut Rng) -> u64 {
+        match self.nonce.filter(|_| now.since(self.greeted_at) < PATH_PROVEN) {
+            Some(nonce) => nonce,
+            None => {
+                self.greeted_at = now;
+                *self.nonce.insert(rng.next_u64())
+            }
+        }
     }
 
     fn ack_to_send(&mut self, me: Me) -> Option<(PathId, PathAck)> {

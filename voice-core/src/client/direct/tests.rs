@@ -141,12 +141,13 @@ fn greetings_come_every_200_ms_for_25_times_and_then_every_second() {
 }
 
 #[test]
-fn each_greeting_has_a_nonce_of_its_own() {
+fn a_nonce_is_repeated_until_it_is_answered_or_old() {
     let (mut one, _) = pair();
-    let first = one.greetings(at(0))[0].greeting;
-    let second = one.greetings(at(200))[0].greeting;
-    assert_ne!(first.nonce, second.nonce);
-    assert_ne!(first.proof, second.proof);
+    let nonce_at = |one: &mut End, ms| one.greetings(at(ms))[0].greeting.nonce;
+    let first = nonce_at(&mut one, 0);
+    assert_eq!(first, nonce_at(&mut one, 200));
+    assert_eq!(first, nonce_at(&mut one, 2_400));
+    assert_ne!(first, nonce_at(&mut one, 2_600));
 }
 
 #[test]
@@ -174,15 +175,28 @@ fn a_greeting_of_another_session_is_refused() {
 }
 
 #[test]
-fn an_answer_to_an_older_greeting_or_on_another_path_proves_nothing() {
+fn an_answer_to_an_old_greeting_or_on_another_path_proves_nothing() {
     let (mut one, mut two) = pair();
     let out = one.greetings(at(0))[0];
     two.take(at(1), PATH, &out).unwrap();
     let answer = two.greetings(at(1)).into_iter().find(|out| out.ack).unwrap();
     assert_eq!(one.take(at(2), PathId(71), &answer), Err(DropReason::StaleAnswer));
-    one.greetings(at(200));
-    assert_eq!(one.take(at(201), PATH, &answer), Err(DropReason::StaleAnswer));
-    assert!(!one.direct().is_up(at(201), id(2)));
+    one.greetings(at(2_600));
+    assert_eq!(one.take(at(2_601), PATH, &answer), Err(DropReason::StaleAnswer));
+    assert!(!one.direct().is_up(at(2_601), id(2)));
+}
+
+#[test]
+fn a_path_whose_answer_comes_after_later_greetings_is_proven() {
+    let (mut one, mut two) = pair();
+    let out = one.greetings(at(0))[0];
+    two.take(at(560), PATH, &out).unwrap();
+    let answer = two.greetings(at(560)).into_iter().find(|out| out.ack).unwrap();
+    for ms in [200, 400, 600, 800, 1_000] {
+        one.greetings(at(ms));
+    }
+    assert_eq!(one.take(at(1_120), PATH, &answer), Ok(()));
+    assert!(one.direct().is_up(at(1_120), id(2)));
 }
 
 #[test]
