@@ -333,7 +333,7 @@ impl People for Crowd {
         }
         self.serials[at] += 1;
         self.spoken_since[at] += u32::from(self.counting);
-        let audience = vec![Audience::Room(self.rooms[at])];
+        let audience = [Audience::Room(self.rooms[at])].into_iter().collect();
         let stamp = Stamp { speaker: person, serial: self.serials[at], spoken_at: now, audience };
         Some(stamp.to_payload(PAYLOAD_BYTES))
     }

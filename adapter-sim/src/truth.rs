@@ -37,55 +37,76 @@ impl Spans {
 /// The wishes of everybody over the whole scenario.
 #[derive(Debug, Clone, Default)]
 pub struct Truth {
-    listens: BTreeMap<(u16, u16), Spans>,
-    deaf: BTreeMap<u16, Spans>,
-    blocks: BTreeMap<(u16, u16), Spans>,
-    silenced: BTreeMap<u16, Spans>,
+    wishes: Vec<Wishes>,
+}
+
+/// The wishes of one person.
+#[derive(Debug, Clone, Default)]
+struct Wishes {
+    /// By room.
+    listens: BTreeMap<u16, Spans>,
+    /// By speaker.
+    blocks: BTreeMap<u16, Spans>,
+    deaf: Spans,
+    silenced: Spans,
 }
 
 impl Truth {
     /// From `now` on the person listens to the room, or no longer.
     pub fn set_listens(&mut self, now: u64, person: u16, room: u16, on: bool) {
-        self.listens.entry((person, room)).or_default().set(now, on);
+        self.of(person).listens.entry(room).or_default().set(now, on);
     }
 
     /// From `now` on the person is deafened, or no longer.
     pub fn set_deaf(&mut self, now: u64, person: u16, on: bool) {
-        self.deaf.entry(person).or_default().set(now, on);
+        self.of(person).deaf.set(now, on);
     }
 
     /// From `now` on the listener doesn't want to hear the speaker, or does again.
     pub fn set_blocks(&mut self, now: u64, listener: u16, speaker: u16, on: bool) {
-        self.blocks.entry((listener, speaker)).or_default().set(now, on);
+        self.of(listener).blocks.entry(speaker).or_default().set(now, on);
     }
 
     /// From `now` on the person is muted, by itself or the server, or no longer.
     pub fn set_silenced(&mut self, now: u64, person: u16, on: bool) {
-        self.silenced.entry(person).or_default().set(now, on);
+        self.of(person).silenced.set(now, on);
+    }
+
+    fn of(&mut self, person: u16) -> &mut Wishes {
+        let at = usize::from(person);
+        if self.wishes.len() <= at {
+            self.wishes.resize_with(at + 1, Wishes::default);
+        }
+        &mut self.wishes[at]
+    }
+
+    fn listening(&self, person: u16, room: u16) -> Option<&Spans> {
+        self.wishes.get(usize::from(person))?.listens.get(&room)
     }
 
     /// Whether the person belonged to the audience at any time between `from` and `until`.
     pub fn is_meant(&self, person: u16, audience: Audience, from: u64, until: u64) -> bool {
         match audience {
             Audience::Person(number) => number == person,
-            Audience::Room(room) => self.listens.get(&(person, room)).is_some_and(|s| s.held_within(from, until)),
+            Audience::Room(room) => self.listening(person, room).is_some_and(|spans| spans.held_within(from, until)),
         }
     }
 
     /// Whether the person listened to the room all the time between `from` and `until`.
     pub fn listened_throughout(&self, person: u16, room: u16, from: u64, until: u64) -> bool {
-        self.listens.get(&(person, room)).is_some_and(|spans| spans.holds_throughout(from, until))
+        self.listening(person, room).is_some_and(|spans| spans.holds_throughout(from, until))
     }
 
     /// Whether the listener wanted silence all the time between `from` and `until`: from this speaker, or from everybody.
     pub fn wanted_silence(&self, listener: u16, speaker: u16, from: u64, until: u64) -> bool {
-        let holds = |spans: Option<&Spans>| spans.is_some_and(|spans| spans.holds_throughout(from, until));
-        holds(self.deaf.get(&listener)) || holds(self.blocks.get(&(listener, speaker)))
+        let Some(wishes) = self.wishes.get(usize::from(listener)) else { return false };
+        let blocks = wishes.blocks.get(&speaker).is_some_and(|spans| spans.holds_throughout(from, until));
+        blocks || wishes.deaf.holds_throughout(from, until)
     }
 
     /// Whether the speaker was muted all the time between `from` and `until`.
     pub fn silenced_throughout(&self, speaker: u16, from: u64, until: u64) -> bool {
-        self.silenced.get(&speaker).is_some_and(|spans| spans.holds_throughout(from, until))
+        self.wishes.get(usize::from(speaker)).is_some_and(|wishes| wishes.silenced.holds_throughout(from, until))
     }
 }
 

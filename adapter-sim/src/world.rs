@@ -3,10 +3,7 @@
 //! The world is an adapter like any other: it moves packets and wakes the cores when they ask for it. What people do and notice is the
 //! [`People`]'s business.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
-};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use voice_core::{
@@ -106,16 +103,35 @@ struct Person {
 struct ServerNode {
     server: HeapServer,
     /// By the network's number.
-    core_of: BTreeMap<ConnId, ConnectionId>,
+    core_of: Vec<Option<ConnectionId>>,
     /// By the core's index.
     net_of: Vec<Option<ConnId>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wake {
     Client(PersonId),
     Audio(PersonId),
     Server,
+}
+
+impl Wake {
+    fn to_token(self) -> u64 {
+        match self {
+            Self::Server => 0,
+            Self::Client(person) => 1 << 16 | u64::from(person),
+            Self::Audio(person) => 2 << 16 | u64::from(person),
+        }
+    }
+
+    fn from_token(token: u64) -> Self {
+        let person = (token & 0xFFFF) as PersonId;
+        match token >> 16 {
+            0 => Self::Server,
+            1 => Self::Client(person),
+            _ => Self::Audio(person),
+        }
+    }
 }
 
 /// The world.
@@ -125,13 +141,14 @@ pub struct World {
     size: (usize, usize),
     config: ServerConfig,
     people: Vec<Person>,
-    person_at: BTreeMap<EndpointId, PersonId>,
+    /// By machine; the server's has none.
+    person_at: Vec<Option<PersonId>>,
     person_of: BTreeMap<ClientId, PersonId>,
     server: Option<ServerNode>,
     server_endpoint: EndpointId,
     server_wake_at: Option<u64>,
-    wakes: BinaryHeap<Reverse<(u64, u64, Wake)>>,
-    order: u64,
+    /// Kept for its memory.
+    speakers: Vec<ClientId>,
     buffer: Box<[u8; 1_200]>,
 }
 
@@ -147,13 +164,12 @@ impl World {
             size: (clients, rooms),
             config: ServerConfig::DEFAULT,
             people: Vec::new(),
-            person_at: BTreeMap::new(),
+            person_at: vec![None; server_endpoint.index() + 1],
             person_of: BTreeMap::new(),
             server: None,
             server_endpoint,
             server_wake_at: None,
-            wakes: BinaryHeap::new(),
-            order: 0,
+            speakers: Vec::new(),
             buffer: Box::new([0; 1_200]),
         }
     }
@@ -184,7 +200,7 @@ impl World {
         let storage = server_storage_vec!(clients: clients, rooms: rooms);
         let server = Server::new(self.config, self.rng.next_u64(), storage);
         let net_of = vec![None; clients + clients / 4 + 8];
-        self.server = Some(ServerNode { server, core_of: BTreeMap::new(), net_of });
+        self.server = Some(ServerNode { server, core_of: Vec::new(), net_of });
         self.net.set_alive(self.server_endpoint, true);
     }
 
@@ -197,7 +213,7 @@ impl World {
     /// Gives the server a new session while its transport lives on, as when only the voice process restarts behind a proxy.
     pub fn replace_server(&mut self) {
         let open: Vec<ConnId> =
-            self.server.as_ref().map(|node| node.core_of.keys().copied().collect()).unwrap_or_default();
+            self.server.as_ref().map(|node| node.net_of.iter().copied().flatten().collect()).unwrap_or_default();
         self.start_server();
         let now = Instant::from_us(self.net.now());
         let Some(node) = &mut self.server else { return };
@@ -212,7 +228,8 @@ impl World {
         let endpoint = self.net.add(&config.preset, config.nat);
         self.net.set_drift(endpoint, config.drift_ppm);
         let client = self.new_client(&config);
-        self.person_at.insert(endpoint, id);
+        self.person_at.resize(endpoint.index(), None);
+        self.person_at.push(Some(id));
         self.people.push(Person {
             client,
             config,
@@ -319,17 +336,8 @@ impl World {
 
     /// Lets time pass.
     pub fn run_until(&mut self, until: u64, people: &mut dyn People) {
-        loop {
-            let wake = self.wakes.peek().map(|Reverse((at, ..))| *at);
-            let target = wake.unwrap_or(until).min(until);
-            if let Some(event) = self.net.poll(target) {
-                self.on_net(event, people);
-                continue;
-            }
-            match wake.filter(|at| *at <= until) {
-                Some(_) => self.on_wake(people),
-                None => return,
-            }
+        while let Some(event) = self.net.poll(until) {
+            self.on_net(event, people);
         }
     }
 
@@ -347,8 +355,7 @@ impl World {
     }
 
     fn schedule(&mut self, at: u64, wake: Wake) {
-        self.order += 1;
-        self.wakes.push(Reverse((at, self.order, wake)));
+        self.net.wake(at, wake.to_token());
     }
 
     fn schedule_tick(&mut self, person: PersonId) {
@@ -362,8 +369,8 @@ impl World {
         self.schedule(at, Wake::Audio(person));
     }
 
-    fn on_wake(&mut self, people: &mut dyn People) {
-        let Some(Reverse((at, _, wake))) = self.wakes.pop() else { return };
+    fn on_wake(&mut self, wake: Wake, people: &mut dyn People) {
+        let at = self.net.now();
         match wake {
             Wake::Audio(person) => self.on_tick(person, people),
             Wake::Client(person) => {
@@ -408,8 +415,9 @@ impl World {
                 }
                 None => {}
             }
-            let speakers: Vec<ClientId> = who.client.speakers().collect();
-            for speaker in speakers {
+            self.speakers.clear();
+            self.speakers.extend(who.client.speakers());
+            for &speaker in &self.speakers {
                 let frame = who.client.next_frame(local, speaker);
                 people.hear(now, person, speaker, &frame);
             }
@@ -445,7 +453,7 @@ impl World {
                 self.at_client(conn, people, |now, client| client.handle_disconnected(now));
             }
             NetEvent::Packet { conn, at: Side::Client, reliable, bytes } => {
-                let person = self.person_at[&self.net.ends(conn).0];
+                let Some(person) = self.person_of_conn(conn) else { return };
                 people.arrived(self.net.now(), person, false, &bytes);
                 self.at_client(conn, people, |now, client| {
                     client.handle_packet(now, Source::Server, delivery(reliable), &bytes);
@@ -454,12 +462,13 @@ impl World {
             NetEvent::Packet { conn, at: Side::Server, reliable, bytes } => {
                 self.at_server(conn, delivery(reliable), &bytes, people);
             }
+            NetEvent::Wake(token) => self.on_wake(Wake::from_token(token), people),
             NetEvent::Direct { from, to, bytes } => self.on_direct(from, to, &bytes, people),
         }
     }
 
     fn at_client(&mut self, conn: ConnId, people: &mut dyn People, what: impl FnOnce(Instant, &mut HeapClient)) {
-        let person = self.person_at[&self.net.ends(conn).0];
+        let Some(person) = self.person_of_conn(conn) else { return };
         let now = self.local(person);
         let who = &mut self.people[usize::from(person)];
         if who.conn == Some(conn) && who.alive {
@@ -468,8 +477,12 @@ impl World {
         }
     }
 
+    fn person_of_conn(&self, conn: ConnId) -> Option<PersonId> {
+        self.person_at[self.net.ends(conn).0.index()]
+    }
+
     fn on_direct(&mut self, from: EndpointId, to: EndpointId, bytes: &[u8], people: &mut dyn People) {
-        let Some(&person) = self.person_at.get(&to) else { return };
+        let Some(person) = self.person_at[to.index()] else { return };
         let now = self.local(person);
         people.arrived(self.net.now(), person, true, bytes);
         let who = &mut self.people[usize::from(person)];
@@ -484,7 +497,7 @@ impl World {
         let Self { net, server, buffer, .. } = self;
         let now = net.now();
         let Some(node) = server else { return };
-        let Some(from) = node.core_of.get(&conn).copied() else { return };
+        let Some(from) = node.core(conn) else { return };
         let Some(packet) = buffer.get_mut(..bytes.len()) else { return };
         packet.copy_from_slice(bytes);
         let mut forward = node.server.handle_packet(Instant::from_us(now), from, delivery, packet);
@@ -628,15 +641,22 @@ impl World {
 impl ServerNode {
     fn connected(&mut self, now: Instant, conn: ConnId) -> bool {
         let Ok(connection) = self.server.handle_connected(now) else { return false };
-        self.core_of.insert(conn, connection);
+        if self.core_of.len() <= conn.index() {
+            self.core_of.resize(conn.index() + 1, None);
+        }
+        self.core_of[conn.index()] = Some(connection);
         if let Some(slot) = self.net_of.get_mut(connection.index()) {
             *slot = Some(conn);
         }
         true
     }
 
+    fn core(&self, conn: ConnId) -> Option<ConnectionId> {
+        self.core_of.get(conn.index()).copied().flatten()
+    }
+
     fn disconnected(&mut self, now: Instant, conn: ConnId) {
-        let Some(connection) = self.core_of.remove(&conn) else { return };
+        let Some(connection) = self.core_of.get_mut(conn.index()).and_then(Option::take) else { return };
         self.server.handle_disconnected(now, connection);
         if let Some(slot) = self.net_of.get_mut(connection.index()) {
             *slot = None;

@@ -2,11 +2,14 @@ use std::collections::BTreeMap;
 
 use crate::{check::Violations, stamp::Stamp};
 
+/// The last serial by receiver, and there by sender.
+type LastOf = Vec<BTreeMap<u16, u32>>;
+
 /// Nobody hears a frame twice or out of order; texts come once, in order, and unchanged.
 #[derive(Debug, Default)]
 pub struct OrderChecker {
-    frames: BTreeMap<(u16, u16), u32>,
-    texts: BTreeMap<(u16, u16), u32>,
+    frames: LastOf,
+    texts: LastOf,
 }
 
 impl OrderChecker {
@@ -21,14 +24,18 @@ impl OrderChecker {
     }
 
     fn judge(
-        last: &mut BTreeMap<(u16, u16), u32>,
+        last: &mut LastOf,
         what: &str,
         now: u64,
         to: u16,
         (from, serial): (u16, u32),
         violations: &mut Violations,
     ) {
-        if let Some(before) = last.insert((to, from), serial)
+        let to_index = usize::from(to);
+        if last.len() <= to_index {
+            last.resize_with(to_index + 1, BTreeMap::new);
+        }
+        if let Some(before) = last[to_index].insert(from, serial)
             && before >= serial
         {
             let how = if before == serial { "twice" } else { "out of order" };

@@ -29,6 +29,10 @@ pub enum NetEvent {
         /// The packet.
         bytes: Bytes,
     },
+    /// The time asked for by [`Network::wake`] has come: its token.
+    ///
+    /// [`Network::wake`]: super::Network::wake
+    Wake(u64),
 }
 
 /// What travels.
@@ -84,4 +88,5 @@ pub(super) enum Due {
     Arrival(Packet),
     LaneTimer(ConnId, Side),
     Connect(ConnId),
+    Wake(u64),
 }

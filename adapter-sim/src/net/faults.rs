@@ -90,6 +90,7 @@ impl Network {
         self.connections.forget(endpoint);
         let Self { connections, events, .. } = self;
         events.retain(|event| match event {
+            NetEvent::Wake(_) => true,
             NetEvent::Up(conn, side) | NetEvent::Down(conn, side) => connections.endpoint(*conn, *side) != endpoint,
             NetEvent::Packet { conn, at, .. } => connections.endpoint(*conn, *at) != endpoint,
             NetEvent::Direct { to, .. } => *to != endpoint,

@@ -75,6 +75,11 @@ impl Network {
         }
     }
 
+    /// Asks for [`NetEvent::Wake`] with this token at a true time, µs; one that has passed is taken as now.
+    pub fn wake(&mut self, at: u64, token: u64) {
+        self.due.push(at.max(self.now), Due::Wake(token));
+    }
+
     /// How often each fault struck.
     pub const fn faults(&self) -> &FaultCounts {
         &self.faults
@@ -128,17 +133,19 @@ impl Network {
             Due::Arrival(packet) => self.arrive(packet),
             Due::LaneTimer(conn, side) => self.on_lane_timer(conn, side),
             Due::Connect(conn) => self.on_connect_timer(conn),
+            Due::Wake(token) => self.events.push_back(NetEvent::Wake(token)),
         }
     }
 
     fn note(&mut self, event: &NetEvent) {
-        self.trace.number(self.now);
         let (kind, who, bytes) = match event {
+            NetEvent::Wake(_) => return,
             NetEvent::Up(conn, side) => (1, conn.number(*side), None),
             NetEvent::Down(conn, side) => (2, conn.number(*side), None),
             NetEvent::Packet { conn, at, reliable, bytes } => (3 + u64::from(*reliable), conn.number(*at), Some(bytes)),
             NetEvent::Direct { from, to, bytes } => (5, u64::from(from.0) << 16 | u64::from(to.0), Some(bytes)),
         };
+        self.trace.number(self.now);
         self.trace.number(kind << 56 | who);
         if let Some(bytes) = bytes {
             self.trace.bytes(bytes);
