@@ -86,44 +86,48 @@ pub(super) struct VoiceOut {
 }
 
 /// Everything that doesn't grow with the tables.
+///
+/// In this order in memory: what every packet and every frame touches lies together at the front, so that a machine with a thousand
+/// clients waits for memory less often.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct ClientState {
-    pub(super) config: ClientConfig,
     pub(super) now: Instant,
-    pub(super) rng: Rng,
-    pub(super) drops: DropCounts,
-    pub(super) counters: Counters,
-    pub(super) events: Deque<ClientEvent, EVENTS>,
-    pub(super) state: State,
-    pub(super) reason: StateReason,
-    pub(super) wanted: bool,
-    pub(super) attempt: u32,
-    pub(super) attempts_in_a_row: u8,
+    pub(super) link: Link,
     /// When connecting, joining, backing off or taking leave has lasted long enough.
     pub(super) phase_until: Option<Instant>,
-    pub(super) connected_at: Instant,
+    pub(super) talk_due: Option<Instant>,
+    pub(super) state: State,
+    pub(super) wanted: bool,
+    /// Something may wait to be sent.
+    pub(super) pending: bool,
+    pub(super) server_muted: bool,
+    /// Whether the session has people for whom the roster had no room.
+    pub(super) strangers: bool,
+    pub(super) sweep: u8,
+    /// The furthest that a person of the roster is from its place.
+    pub(super) displaced: u16,
     pub(super) seat: Option<Seat>,
-    /// The seat that the next Hello asks for.
-    pub(super) resume: Option<Seat>,
-    pub(super) features: u32,
-    pub(super) link: Link,
-    pub(super) declared: Declared,
-    pub(super) voice: VoiceOut,
     pub(super) links: Links,
+    pub(super) voice: VoiceOut,
+    pub(super) attempt: u32,
+    pub(super) attempts_in_a_row: u8,
+    pub(super) reason: StateReason,
+    pub(super) counters: Counters,
+    pub(super) declared: Declared,
     pub(super) inbox: RingState,
     pub(super) outbox: RingState,
     /// Bytes of the first text in the outbox that are sent already.
     pub(super) outbox_sent: u16,
     pub(super) text_number: u16,
-    pub(super) sweep: u8,
-    pub(super) server_muted: bool,
-    /// The furthest that a person of the roster is from its place.
-    pub(super) displaced: u16,
-    /// Whether the session has people for whom the roster had no room.
-    pub(super) strangers: bool,
-    pub(super) talk_due: Option<Instant>,
-    /// Something may wait to be sent.
-    pub(super) pending: bool,
+    pub(super) features: u32,
+    pub(super) connected_at: Instant,
+    /// The seat that the next Hello asks for.
+    pub(super) resume: Option<Seat>,
+    pub(super) config: ClientConfig,
+    pub(super) rng: Rng,
+    pub(super) drops: DropCounts,
+    pub(super) events: Deque<ClientEvent, EVENTS>,
 }
 
 impl ClientState {

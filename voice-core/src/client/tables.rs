@@ -9,22 +9,23 @@ use crate::{
     wire::{PersonFlags, limits::MAX_ROOMS_PER_CLIENT},
 };
 
-/// What is known of a person of the session, and how the embedder wants to hear it.
+/// What is known of a person of the session, and how the embedder wants to hear it. What every frame looks at is at the front.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub struct PersonSlot {
     /// 0 while free.
     pub(super) id: u16,
-    pub(super) flags: PersonFlags,
-    pub(super) codec: CodecSettings,
     pub(super) priority: Priority,
-    pub(super) name: Name,
-    pub(super) rooms: Vec<RoomId, MAX_ROOMS_PER_CLIENT>,
-    /// The sweep that last named it.
-    pub(super) sweep: u8,
     pub(super) volume: Volume,
     pub(super) blocked: bool,
     /// The server hasn't been told of `blocked` yet.
     pub(super) tell_blocked: bool,
+    /// The sweep that last named it.
+    pub(super) sweep: u8,
+    pub(super) flags: PersonFlags,
+    pub(super) codec: CodecSettings,
+    pub(super) name: Name,
+    pub(super) rooms: Vec<RoomId, MAX_ROOMS_PER_CLIENT>,
 }
 
 impl PersonSlot {
