@@ -31,7 +31,7 @@ fn exchange(net: &mut Network, client: EndpointId, server: EndpointId, count: u3
             NetEvent::Up(_, side) => (0..count).for_each(|n| assert!(net.send(conn, side, true, message(n)))),
             NetEvent::Packet { at, bytes, .. } => got[at as usize].push(number(&bytes)),
             NetEvent::Down(..) => break,
-            NetEvent::Direct { .. } => {}
+            NetEvent::Direct { .. } | NetEvent::Wake(_) => {}
         }
     }
     got
