@@ -49,6 +49,7 @@ struct Wishes {
     blocks: BTreeMap<u16, Spans>,
     deaf: Spans,
     silenced: Spans,
+    silenced_by_server: Spans,
 }
 
 impl Truth {
@@ -67,7 +68,18 @@ impl Truth {
         self.of(listener).blocks.entry(speaker).or_default().set(now, on);
     }
 
-    /// From `now` on the person is muted, by itself or the server, or no longer.
+    /// From `now` on the server mutes the person, or no longer.
+    pub fn set_server_silenced(&mut self, now: u64, person: u16, on: bool) {
+        self.of(person).silenced_by_server.set(now, on);
+    }
+
+    /// Whether the server muted the speaker all the time between `from` and `until`.
+    pub fn silenced_by_server_throughout(&self, speaker: u16, from: u64, until: u64) -> bool {
+        let wishes = self.wishes.get(usize::from(speaker));
+        wishes.is_some_and(|wishes| wishes.silenced_by_server.holds_throughout(from, until))
+    }
+
+    /// From `now` on the person mutes itself, or no longer.
     pub fn set_silenced(&mut self, now: u64, person: u16, on: bool) {
         self.of(person).silenced.set(now, on);
     }
@@ -104,7 +116,7 @@ impl Truth {
         blocks || wishes.deaf.holds_throughout(from, until)
     }
 
-    /// Whether the speaker was muted all the time between `from` and `until`.
+    /// Whether the speaker muted itself all the time between `from` and `until`.
     pub fn silenced_throughout(&self, speaker: u16, from: u64, until: u64) -> bool {
         self.wishes.get(usize::from(speaker)).is_some_and(|wishes| wishes.silenced.holds_throughout(from, until))
     }

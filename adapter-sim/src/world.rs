@@ -83,6 +83,9 @@ pub trait People {
     /// A person's transport received a packet.
     fn arrived(&mut self, now: u64, at: PersonId, direct: bool, bytes: &[u8]) {}
 
+    /// A packet was not taken, since too much waits on its connection; the server is `None`.
+    fn lane_full(&mut self, now: u64, by: Option<PersonId>, delivery: Delivery) {}
+
     /// Somebody sent a packet; the server is `None`.
     fn sent(&mut self, now: u64, by: Option<PersonId>, direct: bool, bytes: &[u8]) {}
 }
@@ -546,7 +549,10 @@ impl World {
                     net.send_direct(who.endpoint, to, bytes);
                 }
                 (_, Some(conn)) => {
-                    net.send(conn, Side::Client, transmit.delivery == Delivery::Reliable, bytes);
+                    let taken = net.send(conn, Side::Client, transmit.delivery == Delivery::Reliable, bytes);
+                    if !taken && net.is_open(conn, Side::Client) {
+                        people.lane_full(net.now(), Some(person), transmit.delivery);
+                    }
                 }
                 (_, None) => {}
             }
@@ -618,7 +624,10 @@ impl World {
             let Some(Some(conn)) = node.net_of.get(connection.index()).copied() else { continue };
             let bytes = Bytes::copy_from_slice(&buffer[..transmit.len]);
             people.sent(true_now, None, false, &bytes);
-            net.send(conn, Side::Server, transmit.delivery == Delivery::Reliable, bytes);
+            let taken = net.send(conn, Side::Server, transmit.delivery == Delivery::Reliable, bytes);
+            if !taken && net.is_open(conn, Side::Server) {
+                people.lane_full(true_now, None, transmit.delivery);
+            }
         }
         while let Some(event) = node.server.poll_event() {
             if let ServerEvent::Disconnect { connection } = event

@@ -61,6 +61,7 @@ fn report(name: &str, seed: u64, wall_seconds: f64, outcome: &Outcome) -> Value 
         "wall_seconds": wall_seconds,
         "trace_hash": format!("{:016x}", outcome.trace_hash),
         "deliveries": outcome.deliveries,
+        "texts": outcome.texts,
         "drops": outcome.drops,
         "faults": faults,
         "violations": violations,

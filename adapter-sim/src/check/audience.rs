@@ -15,6 +15,10 @@ impl AudienceChecker {
     /// what lay in the buffer, generously.
     pub const TAIL: u64 = 500_000;
 
+    /// How long after the server muted somebody a listener may hear it on a direct path, µs: as long as either may take to notice
+    /// that the server is out of reach. By the relay it is not a moment.
+    pub const SERVER_MUTE_TAIL: u64 = 20_000_000;
+
     /// Judges a frame that came out at a listener's ear, with the channels by which the core says it was heard.
     pub fn heard(
         &self,
@@ -48,6 +52,20 @@ impl AudienceChecker {
                 violations.push(NAME, now, format!("person {listener} learnt of {channel:?} of {speaker}"));
             }
         }
+        if truth.silenced_throughout(speaker, spoken_at, now) {
+            violations.push(
+                NAME,
+                now,
+                format!("person {listener} heard frame {serial} of {speaker}, spoken while muted"),
+            );
+        }
+        if truth.silenced_by_server_throughout(speaker, spoken_at.saturating_sub(Self::SERVER_MUTE_TAIL), now) {
+            violations.push(
+                NAME,
+                now,
+                format!("person {listener} heard frame {serial} of {speaker}, muted by the server"),
+            );
+        }
         if truth.wanted_silence(listener, speaker, now.saturating_sub(Self::TAIL), now) {
             violations.push(NAME, now, format!("person {listener} heard {speaker} though deafened or muting"));
         }
@@ -60,10 +78,38 @@ impl AudienceChecker {
         else {
             return;
         };
+        self.arrived_stamp(now, at, &stamp, violations);
+    }
+
+    /// The same for a packet whose stamp is read already.
+    pub fn arrived_stamp(&self, now: u64, at: u16, stamp: &Stamp, violations: &mut Violations) {
         let only_others = stamp.audience.iter().all(|whom| matches!(whom, Audience::Person(person) if *person != at));
         if only_others {
             let text = format!("a whisper of {} (frame {}) reached person {at}", stamp.speaker, stamp.serial);
             violations.push(NAME, now, text);
         }
     }
+
+    /// Judges the channels that a packet names to the person it reached: only such that it was spoken to, and that the person belongs
+    /// to or belonged to not long ago.
+    pub fn named(
+        &self,
+        now: u64,
+        at: u16,
+        stamp: &Stamp,
+        named: &[Audience],
+        truth: &Truth,
+        violations: &mut Violations,
+    ) {
+        for channel in named {
+            let belongs = truth.is_meant(at, *channel, now.saturating_sub(Self::NAME_TAIL), now);
+            if !belongs || !stamp.audience.contains(channel) {
+                let text = format!("person {at} learnt of {channel:?} of {} (frame {})", stamp.speaker, stamp.serial);
+                violations.push(NAME, now, text);
+            }
+        }
+    }
+
+    /// How long a person that leaves a room may still be sent its voice, µs: until the server hears of it over a bad network.
+    pub const NAME_TAIL: u64 = 60_000_000;
 }
