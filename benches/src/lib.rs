@@ -1,1 +1,10 @@
-//! Benchmarks of Consonance.
+//! What `cargo bench` times and `tools/bench` counts: the same cases for both, so that a figure of one explains a figure of the other.
+//! Results and method are in docs/BENCHMARKS.md.
+
+mod case;
+mod codec;
+mod crowd;
+mod fan_out;
+mod presence;
+
+pub use case::{Case, Task, cases};

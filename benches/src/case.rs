@@ -1,0 +1,72 @@
+use crate::{
+    codec::{DecodeRoster, DecodeVoice, EncodeRoster, EncodeVoice},
+    fan_out::FanOut,
+    presence::{Announcement, Idle, Join},
+};
+
+/// Work that is repeated to be measured.
+pub trait Task {
+    /// Brings about what [`Task::run`] starts from; not measured.
+    fn prepare(&mut self) {}
+
+    /// Does the work once.
+    fn run(&mut self);
+}
+
+/// A task and what its figure is divided by.
+pub struct Case {
+    /// Name without spaces, as the benchmark filter takes it.
+    pub name: &'static str,
+    /// What one run does, for a reader.
+    pub what: &'static str,
+    /// Deliveries (or other pieces of work) of one run.
+    pub pieces: u32,
+    /// Runs that are enough to count instructions: so many that a warm-up no longer shows.
+    pub runs: u32,
+    /// Whether every run needs [`Task::prepare`] before it.
+    pub prepared: bool,
+    make: fn() -> Box<dyn Task>,
+}
+
+impl Case {
+    /// Sets the stage; for large crowds this takes a second.
+    pub fn make(&self) -> Box<dyn Task> {
+        (self.make)()
+    }
+}
+
+const fn quick(name: &'static str, what: &'static str, pieces: u32, make: fn() -> Box<dyn Task>) -> Case {
+    Case { name, what, pieces, runs: 1_000, prepared: false, make }
+}
+
+const fn with_preparation(name: &'static str, what: &'static str, make: fn() -> Box<dyn Task>) -> Case {
+    Case { name, what, pieces: 1, runs: 4, prepared: true, make }
+}
+
+/// All cases, in the order of the tables.
+pub const fn cases() -> &'static [Case] {
+    const CASES: &[Case] = &[
+        quick("decode/voice", "a voice packet, one room, 60 B payload", 1, || Box::new(DecodeVoice::new())),
+        quick("decode/roster", "a roster page of 47 people, all records read", 47, || Box::new(DecodeRoster::new())),
+        quick("encode/voice", "a voice packet, one room, 60 B payload", 1, || Box::new(EncodeVoice::new())),
+        quick("encode/roster", "a roster page of 47 people", 47, || Box::new(EncodeRoster::new())),
+        quick("fan-out/10", "10 listeners, nobody else", 10, || Box::new(FanOut::to_room(10, 11))),
+        quick("fan-out/100", "100 listeners, nobody else", 100, || Box::new(FanOut::to_room(100, 101))),
+        quick("fan-out/1000", "1,000 listeners, nobody else", 1_000, || Box::new(FanOut::to_room(1_000, 1_001))),
+        quick("fan-out/4000", "4,000 listeners, nobody else", 4_000, || Box::new(FanOut::to_room(4_000, 4_001))),
+        quick("fan-out/500-alone", "500 listeners, nobody else", 500, || Box::new(FanOut::to_room(500, 501))),
+        quick("fan-out/500-of-4096", "500 listeners strewn among 4,096 clients", 500, || {
+            Box::new(FanOut::to_room(500, 4_096))
+        }),
+        quick("fan-out/500-of-4096-whisper", "the same, and a whisper to one of another room", 501, || {
+            Box::new(FanOut::to_room(500, 4_096).with_whisper())
+        }),
+        quick("idle/10", "a turn with nothing due, 10 clients", 1, || Box::new(Idle::new(10))),
+        quick("idle/4096", "a turn with nothing due, 4,096 clients", 1, || Box::new(Idle::new(4_096))),
+        with_preparation("join/10", "Hello to a whole roster, 10 present", || Box::new(Join::new(10))),
+        with_preparation("join/4000", "Hello to a whole roster, 4,000 present", || Box::new(Join::new(4_000))),
+        with_preparation("join-told/10", "telling 10 others of it", || Box::new(Announcement::new(10))),
+        with_preparation("join-told/4000", "telling 4,000 others of it", || Box::new(Announcement::new(4_000))),
+    ];
+    CASES
+}
