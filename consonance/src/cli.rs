@@ -65,6 +65,12 @@ pub(crate) struct SimArgs {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write the run down before it begins: a text file with its seed and everything that happens in it
+    #[arg(long, value_name = "FILE", requires = "scenario")]
+    pub(crate) save: Option<PathBuf>,
+    /// Run what --save wrote, changed by hand or not
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "soak", "scenario", "seconds", "clients", "seed"])]
+    pub(crate) replay: Option<PathBuf>,
     /// Run the swarm with N seeds, from --seed on, and stop at the first that breaks a rule
     #[arg(long, value_name = "N", conflicts_with = "list")]
     pub(crate) soak: Option<u64>,

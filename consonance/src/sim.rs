@@ -1,8 +1,8 @@
 //! Scenarios and the swarm on the command line.
 
-use std::process::ExitCode;
+use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
-use adapter_sim::scenario::{Outcome, Scenario, bandwidth};
+use adapter_sim::scenario::{Outcome, Plan, Scenario, bandwidth};
 use serde_json::{Map, Value, json};
 
 use crate::{cli::SimArgs, fail::Fail};
@@ -13,6 +13,9 @@ const BANDWIDTH: &str = "bandwidth";
 pub(crate) fn run(args: &SimArgs) -> Result<ExitCode, Fail> {
     if let Some(seeds) = args.soak {
         return soak(args, seeds);
+    }
+    if let Some(file) = &args.replay {
+        return one(args, &read(file)?, None);
     }
     match args.scenario.as_deref() {
         None => {
@@ -27,7 +30,11 @@ pub(crate) fn run(args: &SimArgs) -> Result<ExitCode, Fail> {
             let scenario = Scenario::from_name(name).ok_or_else(|| {
                 Fail::new(format!("--scenario {name}: there is no such scenario"), "'consonance sim --list' shows them")
             })?;
-            one(args, scenario)
+            let plan = scenario.plan(args.seed, args.seconds, args.clients);
+            if let Some(file) = &args.save {
+                save(file, &plan)?;
+            }
+            one(args, &plan, Some(args.seed))
         }
     }
 }
@@ -39,9 +46,23 @@ fn list() {
     println!("{BANDWIDTH:14} one speaker and three listeners, over the server and directly: kbit/s of voice");
 }
 
-fn one(args: &SimArgs, scenario: &Scenario) -> Result<ExitCode, Fail> {
-    let (outcome, wall_seconds) = timed(|| scenario.run(args.seed, args.seconds, args.clients));
-    let report = report(scenario.name, args.seed, wall_seconds, &outcome);
+fn read(file: &Path) -> Result<Plan, Fail> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Fail::new(format!("--replay {}: {error}", file.display()), "give a file that --save wrote"))?;
+    text.parse()
+        .map_err(|bad| Fail::new(format!("--replay {}: {bad}", file.display()), "mend that line, or save the run anew"))
+}
+
+fn save(file: &Path, plan: &Plan) -> Result<(), Fail> {
+    std::fs::write(file, plan.to_string()).map_err(|error| {
+        Fail::new(format!("--save {}: {error}", file.display()), "give a file in a folder that can be written")
+    })
+}
+
+/// `seed` is that of the command line; a replayed run has its own inside.
+fn one(args: &SimArgs, plan: &Plan, seed: Option<u64>) -> Result<ExitCode, Fail> {
+    let (outcome, wall_seconds) = timed(|| plan.run());
+    let report = report(&plan.scenario, seed.unwrap_or(plan.seed), wall_seconds, &outcome);
     if args.json {
         println!("{report}");
     } else {
@@ -70,8 +91,11 @@ fn report(name: &str, seed: u64, wall_seconds: f64, outcome: &Outcome) -> Value 
 
 fn soak(args: &SimArgs, seeds: u64) -> Result<ExitCode, Fail> {
     let swarm = Scenario::from_name("swarm").ok_or_else(|| Fail::new("the swarm is missing", "build anew"))?;
+    let mut sums = Sums::default();
     for seed in args.seed..args.seed.saturating_add(seeds) {
-        let outcome = swarm.run(seed, args.seconds, args.clients);
+        let plan = swarm.plan(seed, args.seconds, args.clients);
+        let outcome = plan.run();
+        sums.add(&plan, &outcome);
         if let Some(violation) = outcome.violations.first() {
             let clients = args.clients.map_or(String::new(), |clients| format!(" --clients {clients}"));
             println!("seed {seed}: {violation}");
@@ -83,8 +107,41 @@ fn soak(args: &SimArgs, seeds: u64) -> Result<ExitCode, Fail> {
             eprintln!("{done} of {seeds} seeds");
         }
     }
+    sums.print();
     println!("{seeds} seeds, no rule broken");
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a soak has tried, to be seen at its end: a fault that never struck proves nothing.
+#[derive(Default)]
+struct Sums {
+    presets: BTreeMap<&'static str, u64>,
+    actions: BTreeMap<&'static str, u64>,
+    faults: BTreeMap<&'static str, u64>,
+    drops: BTreeMap<&'static str, u64>,
+    deliveries: u64,
+    texts: u64,
+}
+
+impl Sums {
+    fn add(&mut self, plan: &Plan, outcome: &Outcome) {
+        plan.people.iter().for_each(|person| *self.presets.entry(person.preset.name).or_default() += 1);
+        plan.actions.iter().for_each(|(_, action)| *self.actions.entry(action.name()).or_default() += 1);
+        outcome.faults.iter().for_each(|(name, count)| *self.faults.entry(name).or_default() += count);
+        outcome.drops.iter().for_each(|(name, count)| *self.drops.entry(name).or_default() += count);
+        self.deliveries += outcome.deliveries;
+        self.texts += outcome.texts;
+    }
+
+    fn print(&self) {
+        println!("{} frames heard, {} texts read", self.deliveries, self.texts);
+        for (what, counts) in
+            [("links", &self.presets), ("actions", &self.actions), ("faults", &self.faults), ("drops", &self.drops)]
+        {
+            let counts: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
+            println!("{what}: {}", counts.join(", "));
+        }
+    }
 }
 
 fn show_bandwidth(args: &SimArgs) {

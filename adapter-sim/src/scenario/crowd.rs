@@ -2,8 +2,8 @@
 
 use arrayvec::ArrayVec;
 use voice_core::{
-    ChannelHandle, ClientEvent, ClientId, Delivery, Frame, Message, RoomHandle, RoomId, Sound, State, StateReason,
-    Target, wire::Voice,
+    ChannelHandle, ClientEvent, ClientId, Delivery, Frame, Message, RoomHandle, RoomId, SessionId, Sound, State,
+    StateReason, Target, wire::Voice,
 };
 
 use crate::{
@@ -34,7 +34,8 @@ pub(super) struct Doer {
     frames: u32,
     /// Frames since recovery is judged.
     pub(super) counted: u32,
-    id: Option<ClientId>,
+    /// By which voice packets of its session are known.
+    tag: Option<u16>,
 }
 
 impl Doer {
@@ -189,8 +190,8 @@ impl People for Crowd {
             ClientEvent::StateChanged(State::Connected) => {
                 if let Some(id) = client.id() {
                     self.person_of[usize::from(id.get())] = Some(person);
-                    doer.id = Some(id);
                 }
+                doer.tag = client.session().map(SessionId::tag);
                 doer.rooms.iter_mut().for_each(|room| room.id = client.room_id(room.handle));
                 if client.state_reason() == StateReason::Joined {
                     self.fresh_seat(now, person);
@@ -228,6 +229,7 @@ impl People for Crowd {
         self.audience.arrived_stamp(now, at, &stamp, &mut self.violations);
         if stamp.audience.len() > 1
             && let Ok(voice) = Voice::decode(bytes)
+            && self.doers[usize::from(at)].tag == Some(voice.header.tag)
         {
             let named = self.named(at, &voice);
             self.audience.named(now, at, &stamp, &named, &self.truth, &mut self.violations);

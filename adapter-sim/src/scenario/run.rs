@@ -54,7 +54,7 @@ impl<'a> Run<'a> {
         for (number, person) in plan.people.iter().enumerate() {
             let mut config = PersonConfig::new(&format!("person-{number}"), person.preset);
             (config.nat, config.direct, config.drift_ppm) = (person.nat, person.direct, person.drift_ppm);
-            config.speakers = 8;
+            config.speakers = if plan.heals { people.min(32) } else { 4 };
             let id = run.world.add_person(config);
             run.settle(id);
         }
@@ -167,8 +167,10 @@ impl<'a> Run<'a> {
         Some(match to {
             Audience::Room(number) => TalkTo::Room(self.crowd.doers[usize::from(person)].room(number)?.handle),
             Audience::Person(other) => {
-                let id = self.world.client(other).id()?;
-                TalkTo::Client(self.world.client(person).person(id)?.id())
+                // As a person would: by name, among those whom its own roster shows. A seat that waits for its owner comes second.
+                let name = format!("person-{other}");
+                let named = self.world.client(person).roster().filter(|who| who.name() == name);
+                TalkTo::Client(named.min_by_key(|who| who.flags().reconnecting)?.id())
             }
         })
     }
@@ -286,7 +288,11 @@ impl<'a> Run<'a> {
         for person in 0..self.world.people() {
             self.make_well(person);
         }
-        let until = self.world.now() + RecoveryChecker::BOUND;
+        // Who is told only now that it was thrown out comes back too.
+        let until = self.world.now() + RecoveryChecker::BOUND / 3;
+        self.world.run_until(until, &mut self.crowd);
+        (0..self.world.people()).for_each(|person| self.world.connect(person));
+        let until = until + RecoveryChecker::BOUND;
         self.world.run_until(until, &mut self.crowd);
         // What others did to a person takes effect while it is away, and its own wishes when it is back.
         for person in 0..self.world.people() {
