@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use crate::{check::Violations, stamp::Stamp};
 
-/// The last serial by receiver, and there by sender.
-type LastOf = Vec<BTreeMap<u16, u32>>;
+/// The last serial by receiver, and there by source: a sender, and the client id by which it was heard.
+type LastOf = Vec<BTreeMap<(u16, u16), u32>>;
 
 /// Nobody hears a frame twice or out of order; texts come once, in order, and unchanged.
 #[derive(Debug, Default)]
@@ -13,14 +13,15 @@ pub struct OrderChecker {
 }
 
 impl OrderChecker {
-    /// Judges a frame that came out at a listener's ear.
-    pub fn heard(&mut self, now: u64, listener: u16, stamp: &Stamp, violations: &mut Violations) {
-        Self::judge(&mut self.frames, "frame", now, listener, (stamp.speaker, stamp.serial), violations);
+    /// Judges a frame that came out at a listener's ear, heard of this client id. A speaker who rejoined has another, and for a moment
+    /// both may sound.
+    pub fn heard(&mut self, now: u64, listener: u16, id: u16, stamp: &Stamp, violations: &mut Violations) {
+        Self::judge(&mut self.frames, "frame", now, listener, ((stamp.speaker, id), stamp.serial), violations);
     }
 
     /// Judges a text that a person read: the `serial`-th of its sender, counted over the scenario.
     pub fn read(&mut self, now: u64, reader: u16, sender: u16, serial: u32, violations: &mut Violations) {
-        Self::judge(&mut self.texts, "text", now, reader, (sender, serial), violations);
+        Self::judge(&mut self.texts, "text", now, reader, ((sender, 0), serial), violations);
     }
 
     fn judge(
@@ -28,7 +29,7 @@ impl OrderChecker {
         what: &str,
         now: u64,
         to: u16,
-        (from, serial): (u16, u32),
+        (from, serial): ((u16, u16), u32),
         violations: &mut Violations,
     ) {
         let to_index = usize::from(to);
@@ -39,7 +40,11 @@ impl OrderChecker {
             && before >= serial
         {
             let how = if before == serial { "twice" } else { "out of order" };
-            violations.push("order", now, format!("person {to} got {what} {serial} of {from} {how} (after {before})"));
+            violations.push(
+                "order",
+                now,
+                format!("person {to} got {what} {serial} of {} {how} (after {before})", from.0),
+            );
         }
     }
 }

@@ -116,6 +116,11 @@ impl Connections {
         }
     }
 
+    /// Takes back all breaks that wait for a message to strike.
+    pub(super) fn mend_lanes(&mut self) {
+        self.lanes.iter_mut().flatten().for_each(|lanes| lanes.into.mend());
+    }
+
     fn state(&self, id: ConnId, side: Side) -> State {
         self.all[id.index()].states[side as usize]
     }

@@ -69,10 +69,11 @@ impl Network {
         self.let_go();
     }
 
-    /// Ends all partitions and clogging, and puts every machine back on the network. Machines that are off stay off.
+    /// Ends all partitions and clogging, takes back breaks of lanes that haven't struck yet, and puts every machine back on the network. Machines that are off stay off.
     pub fn heal(&mut self) {
         self.blocks.blocked.clear();
         self.blocks.clogged.clear();
+        self.connections.mend_lanes();
         for endpoint in &mut self.endpoints {
             (endpoint.dark, endpoint.clogged_up, endpoint.clogged_down) = (false, false, false);
         }

@@ -283,6 +283,10 @@ impl LaneIn {
         self.broken = Some(how);
     }
 
+    pub(super) const fn mend(&mut self) {
+        self.broken = None;
+    }
+
     pub(super) fn ack(&self) -> Ack {
         let early = self.early.keys().fold(0, |bits, number| bits | 1 << (number - self.next - 1));
         Ack { next: self.next, early }

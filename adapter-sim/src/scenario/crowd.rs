@@ -170,7 +170,7 @@ impl People for Crowd {
         Some(stamp.to_payload(PAYLOAD_BYTES))
     }
 
-    fn hear(&mut self, now: u64, listener: PersonId, _speaker: ClientId, frame: &Frame<'_>) {
+    fn hear(&mut self, now: u64, listener: PersonId, speaker: ClientId, frame: &Frame<'_>) {
         let Sound::Play(payload) = frame.sound else { return };
         let Some(stamp) = Stamp::from_payload(payload) else {
             if !self.damage {
@@ -180,7 +180,7 @@ impl People for Crowd {
         };
         self.deliveries += 1;
         self.audience.heard(now, listener, &stamp, &[], &self.truth, &mut self.violations);
-        self.order.heard(now, listener, &stamp, &mut self.violations);
+        self.order.heard(now, listener, speaker.get(), &stamp, &mut self.violations);
         self.recovery.heard(listener, &stamp);
     }
 
