@@ -118,7 +118,8 @@ impl Engine<'_> {
             (room.id, room.tell) = (None, room.used);
         }
         for person in self.t.roster.iter_mut() {
-            person.tell_blocked = person.blocked;
+            // A seat that is resumed keeps its blocks, and what took one back may never have arrived.
+            person.tell_blocked = person.blocked || person.told_blocked;
         }
     }
 

@@ -64,6 +64,7 @@ impl Engine<'_> {
             volume: before.volume,
             blocked: before.blocked,
             tell_blocked: before.tell_blocked,
+            told_blocked: before.told_blocked,
         };
         let rooms = person.rooms.clone();
         if self.s.seat.is_some_and(|seat| seat.id == client) {

@@ -20,6 +20,8 @@ pub struct PersonSlot {
     pub(super) blocked: bool,
     /// The server hasn't been told of `blocked` yet.
     pub(super) tell_blocked: bool,
+    /// The server was told that it is blocked, at some time: it may still believe so.
+    pub(super) told_blocked: bool,
     /// The sweep that last named it.
     pub(super) sweep: u8,
     pub(super) flags: PersonFlags,
@@ -41,6 +43,7 @@ impl PersonSlot {
         volume: Volume::FULL,
         blocked: false,
         tell_blocked: false,
+        told_blocked: false,
     };
 }
 

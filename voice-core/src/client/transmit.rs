@@ -169,7 +169,7 @@ impl Engine<'_> {
         };
         let client = crate::types::ClientId::new(person.id)?;
         let len = Packet::SetBlock { lane, client, blocked: person.blocked }.encode(out)?;
-        person.tell_blocked = false;
+        (person.tell_blocked, person.told_blocked) = (false, person.told_blocked || person.blocked);
         Some(len)
     }
 
