@@ -6,5 +6,7 @@ mod codec;
 mod crowd;
 mod fan_out;
 mod presence;
+mod sizes;
 
 pub use case::{Case, Task, cases};
+pub use sizes::{Size, sizes};

@@ -1,5 +1,7 @@
 //! What people do and notice, and what the checkers make of it.
 
+use std::collections::BTreeMap;
+
 use arrayvec::ArrayVec;
 use voice_core::{
     ChannelHandle, ClientEvent, ClientId, Delivery, Frame, Message, RoomHandle, RoomId, SessionId, Sound, State,
@@ -54,8 +56,8 @@ impl Doer {
 /// All people, and the judges.
 pub(super) struct Crowd {
     pub(super) doers: Vec<Doer>,
-    /// The person of a client id, as it last told.
-    person_of: Vec<Option<PersonId>>,
+    /// The person of a client id in a session, as it told itself.
+    person_of: BTreeMap<(u16, ClientId), PersonId>,
     pub(super) counting: bool,
     /// Damaged datagrams reach the cores: what a bit more or less does to a payload is not theirs to notice.
     pub(super) damage: bool,
@@ -73,7 +75,7 @@ impl Crowd {
     pub(super) fn new(people: usize) -> Self {
         Self {
             doers: vec![Doer::default(); people],
-            person_of: vec![None; 1 << 16],
+            person_of: BTreeMap::new(),
             counting: false,
             damage: false,
             truth: Truth::default(),
@@ -123,7 +125,7 @@ impl Crowd {
         let (Some(kind), Some(whom), true) = (kind, whom, filler == Some(&expected)) else {
             return self.wrong_text(now, reader, format!("{serial} of {sender} came changed"));
         };
-        if self.person_of[usize::from(from.get())] != Some(sender) {
+        if self.known_as(reader, from) != Some(sender) {
             self.wrong_text(now, reader, format!("{serial} of {sender} is said to be from client {from}"));
         }
         let meant = match (kind, target) {
@@ -140,6 +142,12 @@ impl Crowd {
         self.order.read(now, reader, sender, serial, &mut self.violations);
     }
 
+    /// The person that has an id in the session that another is in.
+    fn known_as(&self, seen_by: PersonId, id: ClientId) -> Option<PersonId> {
+        let tag = self.doers[usize::from(seen_by)].tag?;
+        self.person_of.get(&(tag, id)).copied()
+    }
+
     fn wrong_text(&mut self, now: u64, reader: PersonId, what: String) {
         self.violations.push("audience", now, format!("person {reader} read a text that was not so: {what}"));
     }
@@ -148,7 +156,7 @@ impl Crowd {
     fn named(&self, at: PersonId, voice: &Voice<'_>) -> ArrayVec<Audience, 8> {
         let doer = &self.doers[usize::from(at)];
         let channels = voice.channels.iter().filter_map(|channel| match channel.target {
-            Target::Client(id) => self.person_of[usize::from(id.get())].map(Audience::Person),
+            Target::Client(id) => self.known_as(at, id).map(Audience::Person),
             Target::Room(id) => {
                 doer.rooms.iter().find(|room| room.id == Some(id)).map(|room| Audience::Room(room.number))
             }
@@ -188,10 +196,10 @@ impl People for Crowd {
         let doer = &mut self.doers[usize::from(person)];
         match *event {
             ClientEvent::StateChanged(State::Connected) => {
-                if let Some(id) = client.id() {
-                    self.person_of[usize::from(id.get())] = Some(person);
-                }
                 doer.tag = client.session().map(SessionId::tag);
+                if let (Some(tag), Some(id)) = (doer.tag, client.id()) {
+                    self.person_of.insert((tag, id), person);
+                }
                 doer.rooms.iter_mut().for_each(|room| room.id = client.room_id(room.handle));
                 if client.state_reason() == StateReason::Joined {
                     self.fresh_seat(now, person);
