@@ -115,7 +115,7 @@ impl Engine<'_> {
         }
         self.direct().forget(now, client);
         self.close_channels_to(client);
-        self.forget_speaker(client);
+        self.silence_speaker(client);
         if self.s.seat.is_none_or(|seat| seat.id != client) {
             self.s.event(ClientEvent::Left(client));
         }

@@ -176,11 +176,11 @@ impl<'a> Engine<'a> {
         self.s.talk_due = self.t.speakers.iter().filter_map(|slot| slot.speaker.poll_timeout()).min();
     }
 
-    pub(super) fn forget_speaker(&mut self, client: ClientId) {
+    /// The speaker is gone. What was received of it is remembered until the slot is needed, so that packets that come after the word of
+    /// its leaving, out of order, don't begin to play anew.
+    pub(super) fn silence_speaker(&mut self, client: ClientId) {
         let Some(slot) = self.t.speakers.iter_mut().find(|slot| slot.client == Some(client)) else { return };
-        let talked = slot.speaker.is_talking();
-        *slot = SpeakerSlot::EMPTY;
-        if talked {
+        if slot.speaker.silence() {
             self.s.event(ClientEvent::StoppedSpeaking(client));
         }
         self.reckon_talk();
@@ -189,7 +189,10 @@ impl<'a> Engine<'a> {
     pub(super) fn forget_speakers(&mut self) {
         for at in 0..self.t.speakers.len() {
             if let Some(client) = self.t.speakers.get(at).and_then(|slot| slot.client) {
-                self.forget_speaker(client);
+                self.silence_speaker(client);
+            }
+            if let Some(slot) = self.t.speakers.get_mut(at) {
+                *slot = SpeakerSlot::EMPTY;
             }
         }
     }

@@ -258,6 +258,16 @@ impl Speaker {
         sound
     }
 
+    /// Ends everything that goes on and gives up what waits; packets up to the newest one are too late from now on. `true` if a
+    /// talkspurt ended.
+    pub(crate) fn silence(&mut self) -> bool {
+        self.phase = Phase::Idle;
+        self.slots = Slots::EMPTY;
+        self.next = self.highest.wrapping_add(1);
+        self.floor = self.next;
+        core::mem::replace(&mut self.talking, false)
+    }
+
     /// Ends a talkspurt of which nothing was heard for too long; `true` if it ended now.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
         let over = self.poll_timeout().is_some_and(|at| now >= at);

@@ -297,6 +297,15 @@ fn a_packet_from_before_the_end_does_not_start_a_talkspurt() {
 }
 
 #[test]
+fn a_straggler_after_a_silenced_speaker_is_late() {
+    let mut ear = Ear::new();
+    ear.run(&[mark(10, 0), packet(11, 1), packet(13, 3)], 0, 8);
+    ear.speaker.silence();
+    assert_eq!(ear.insert(200, packet(12, 2)).dropped, Some(DropReason::Late));
+    assert_eq!(ear.pull(300), Silence);
+}
+
+#[test]
 fn a_payload_longer_than_a_slot_is_refused() {
     let mut ear = Ear::new();
     let long = ear.insert_payload(0, mark(1, 0), &[0; 17]);
