@@ -215,9 +215,11 @@ impl<'a> Engine<'a> {
             return;
         };
         connection.open = false;
-        let seat = connection.seat.take();
-        if let Some(at) = seat {
-            self.lose_connection(now, at);
+        match connection.seat.take() {
+            Some(at) if self.seat(at).is_some_and(|seat| seat.known) => self.lose_connection(now, at),
+            // Its client can't ask for a seat that it never heard of.
+            Some(at) => self.free_seat(at, LeaveReason::TimedOut),
+            None => {}
         }
         self.forget_pending(id);
         let (Ok(at), s) = (u16::try_from(id.index()), &mut *self.s) else { return };

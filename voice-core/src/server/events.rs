@@ -82,7 +82,7 @@ pub enum ServerEvent {
 pub enum LeaveReason {
     /// It said so.
     Left,
-    /// It didn't come back within the grace period.
+    /// It didn't come back within the grace period, or never answered its Welcome.
     TimedOut,
     /// It was thrown out.
     Kicked,

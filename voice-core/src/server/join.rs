@@ -44,11 +44,10 @@ impl Engine<'_> {
         }
         List::remove(&mut [&mut self.s.grace], self.t.seats, seat_link, at);
         self.drop_posts_for(at);
-        let secret = self.s.rng.next_secret();
         let Some(seat) = self.seat(at) else { return };
         let server_muted = seat.flags.server_muted;
         seat.flags = PersonFlags { server_muted, ..joining.flags };
-        seat.secret = secret;
+        // The secret stays: were it a new one, a Welcome that is lost would lose the seat.
         seat.tell = Tell::NOTHING;
         seat.rates = Rates::FULL;
         seat.rooms.iter_mut().for_each(|entry| entry.tell = true);
@@ -96,7 +95,7 @@ impl Engine<'_> {
             connection.roster = Cursor { at: journal, sweep: Some(0) };
             connection.half_sent = None;
         }
-        self.keep_alive(now, from);
+        self.note_heard(now, from);
         self.update_hearing(at);
         self.note_change(at);
         self.wake(from);

@@ -165,8 +165,16 @@ impl Engine<'_> {
         }
     }
 
-    /// Notes a sign of life.
+    /// Notes a sign of life of a client that knows its seat.
     pub(super) fn keep_alive(&mut self, now: Instant, from: ConnectionId) {
+        let seat = self.connection(from).and_then(|connection| connection.seat);
+        if let Some(seat) = seat.and_then(|at| self.seat(at)) {
+            seat.known = true;
+        }
+        self.note_heard(now, from);
+    }
+
+    pub(super) fn note_heard(&mut self, now: Instant, from: ConnectionId) {
         let Some(connection) = self.connection(from) else { return };
         connection.heard_at = now;
         let Ok(at) = u16::try_from(from.index()) else { return };

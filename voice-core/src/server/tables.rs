@@ -35,6 +35,8 @@ pub struct Seat {
     pub(super) rates: Rates,
     pub(super) tell: Tell,
     pub(super) lost_at: Instant,
+    /// Whether the client has shown that it got its Welcome.
+    pub(super) known: bool,
     pub(super) report: LinkReport,
     /// Free list or grace list.
     pub(super) link: Link,
@@ -61,6 +63,7 @@ impl Seat {
         rates: Rates::FULL,
         tell: Tell::NOTHING,
         lost_at: Instant::ORIGIN,
+        known: false,
         report: LinkReport { rtt_ms: 0, loss: 0, jitter_ms: 0 },
         link: Link::FREE,
         talking_link: Link::FREE,
