@@ -27,3 +27,17 @@ fn the_server_carries_one_stream_per_listener_and_none_when_all_paths_are_direct
     let direct = bandwidth(1, 5, true);
     assert!(direct.server.0 < 1.0 && direct.speaker.0 > 2.9 * relay.speaker.0, "{direct:?}");
 }
+
+#[test]
+fn a_swarm_that_did_anything_heals_and_no_rule_is_broken() {
+    let scenario = Scenario::from_name("swarm").unwrap();
+    for seed in 1..41 {
+        assert_eq!(scenario.run(seed, 10, None).violations, [], "seed {seed}");
+    }
+}
+
+#[test]
+fn after_a_storm_of_joins_everybody_has_the_same_roster() {
+    let scenario = Scenario::from_name("storm").unwrap();
+    assert_eq!(scenario.run(1, 10, Some(1_000)).violations, []);
+}

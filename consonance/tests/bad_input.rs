@@ -116,3 +116,19 @@ fn line_breaks_in_a_file_name_do_not_break_the_line() {
     let folder = Folder::new("newline");
     complaint(&folder, &["demo", "--speech", "two\nlines.wav"]);
 }
+
+#[test]
+fn a_replay_of_what_is_no_saved_run_names_the_line() {
+    let folder = Folder::new("bad-replay");
+    assert!(complaint(&folder, &["sim", "--replay", "nothing.run"]).contains("nothing.run"));
+    folder.put("notes.run", b"Dear diary");
+    assert!(complaint(&folder, &["sim", "--replay", "notes.run"]).contains("line 1"));
+    folder.put("bad.run", b"consonance run 1\nseed many\n");
+    assert!(complaint(&folder, &["sim", "--replay", "bad.run"]).contains("line 2"));
+}
+
+#[test]
+fn a_run_that_can_not_be_saved_is_not_begun() {
+    let folder = Folder::new("bad-save");
+    assert!(complaint(&folder, &["sim", "--scenario", "swarm", "--save", "no/such/folder.run"]).contains("folder.run"));
+}

@@ -9,6 +9,7 @@ use std::{
 /// An empty folder for one test, removed when the test is over.
 pub(crate) struct Folder(pub(crate) PathBuf);
 
+#[allow(dead_code)] // Each file of tests uses a part of it.
 impl Folder {
     pub(crate) fn new(test: &str) -> Self {
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}", std::process::id()));
