@@ -11,26 +11,36 @@ struct Span {
     until: u64,
 }
 
-/// Spans in which something held, in order and apart.
+/// Spans in which something held, in order and apart. The last is at hand: nearly all questions are about it.
 #[derive(Debug, Clone, Default)]
-struct Spans(Vec<Span>);
+struct Spans {
+    last: Option<Span>,
+    earlier: Vec<Span>,
+}
 
 impl Spans {
     fn set(&mut self, now: u64, on: bool) {
-        let open = self.0.last().is_some_and(|span| span.until == u64::MAX);
-        match (on, open) {
-            (true, false) => self.0.push(Span { from: now, until: u64::MAX }),
-            (false, true) => self.0.last_mut().expect("open span").until = now,
+        match &mut self.last {
+            Some(last) if last.until == u64::MAX => {
+                if !on {
+                    last.until = now;
+                }
+            }
+            last if on => self.earlier.extend(last.replace(Span { from: now, until: u64::MAX })),
             _ => {}
         }
     }
 
+    fn backwards(&self) -> impl Iterator<Item = &Span> {
+        self.last.iter().chain(self.earlier.iter().rev())
+    }
+
     fn held_within(&self, from: u64, until: u64) -> bool {
-        self.0.iter().rev().take_while(|span| span.until >= from).any(|span| span.from <= until)
+        self.backwards().take_while(|span| span.until >= from).any(|span| span.from <= until)
     }
 
     fn holds_throughout(&self, from: u64, until: u64) -> bool {
-        self.0.iter().rev().any(|span| span.from <= from && span.until >= until)
+        self.backwards().take_while(|span| span.until >= until).any(|span| span.from <= from)
     }
 }
 
@@ -43,8 +53,8 @@ pub struct Truth {
 /// The wishes of one person.
 #[derive(Debug, Clone, Default)]
 struct Wishes {
-    /// By room.
-    listens: BTreeMap<u16, Spans>,
+    /// By room; few.
+    listens: Vec<(u16, Spans)>,
     /// By speaker.
     blocks: BTreeMap<u16, Spans>,
     deaf: Spans,
@@ -55,7 +65,12 @@ struct Wishes {
 impl Truth {
     /// From `now` on the person listens to the room, or no longer.
     pub fn set_listens(&mut self, now: u64, person: u16, room: u16, on: bool) {
-        self.of(person).listens.entry(room).or_default().set(now, on);
+        let listens = &mut self.of(person).listens;
+        let at = listens.iter().position(|(number, _)| *number == room).unwrap_or_else(|| {
+            listens.push((room, Spans::default()));
+            listens.len() - 1
+        });
+        listens[at].1.set(now, on);
     }
 
     /// From `now` on the person is deafened, or no longer.
@@ -93,7 +108,8 @@ impl Truth {
     }
 
     fn listening(&self, person: u16, room: u16) -> Option<&Spans> {
-        self.wishes.get(usize::from(person))?.listens.get(&room)
+        let listens = &self.wishes.get(usize::from(person))?.listens;
+        listens.iter().find(|(number, _)| *number == room).map(|(_, spans)| spans)
     }
 
     /// Whether the person belonged to the audience at any time between `from` and `until`.

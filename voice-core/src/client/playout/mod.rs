@@ -329,7 +329,7 @@ impl Speaker {
             }
         }
         self.limit_wait(settings, memory, placed);
-        self.make_room(settings, memory, placed.sequence);
+        self.make_room(settings, memory, placed.sequence)?;
         self.highest = self.highest.max(placed.sequence);
         let frame = Waiting { sequence: placed.sequence, media: placed.media, mark: packet.mark, end: packet.end };
         self.late_in_a_row = 0;
@@ -406,16 +406,21 @@ impl Speaker {
         }
     }
 
-    /// Gives the oldest frames up until this one has a slot.
-    fn make_room(&mut self, settings: Settings, memory: &[u8], sequence: u64) {
-        let slots = self.slots(settings, memory);
-        let lowest = sequence.wrapping_add(1).saturating_sub(slots);
-        while let Some(first) = self.first(settings, memory)
-            && first.sequence < lowest
-        {
-            self.skip(settings, memory, first.sequence);
+    /// Gives the oldest frame up if there is no slot free; `None` if this one is older than all that wait.
+    fn make_room(&mut self, settings: Settings, memory: &[u8], sequence: u64) -> Option<()> {
+        if !self.slots.is_full(memory, settings.frame_bytes) {
+            return Some(());
         }
-        self.next = self.next.max(lowest);
+        let Some(first) = self.first(settings, memory) else {
+            // Full of what has passed already.
+            self.slots = Slots::EMPTY;
+            return Some(());
+        };
+        if first.sequence > sequence {
+            return None;
+        }
+        self.skip(settings, memory, first.sequence);
+        Some(())
     }
 
     fn skip(&mut self, settings: Settings, memory: &[u8], sequence: u64) {

@@ -1,7 +1,10 @@
-//! Frames that wait to be played, each in a slot of one slice: length, flags and media time, then the payload.
+//! Frames that wait to be played, each in a slot of one slice: length, flags, media time and sequence number, then the payload.
+//!
+//! A frame takes the first free slot. So the few that usually wait use the same few slots over and over, and the rest of the memory stays
+//! untouched until the network is bad.
 
 /// Bytes of a slot besides the payload.
-const HEADER: usize = 7;
+const HEADER: usize = 15;
 /// Slots of one speaker at most: the bits of the map.
 const MAX_SLOTS: usize = 64;
 const MARK: u8 = 1;
@@ -27,8 +30,6 @@ pub(super) fn count(memory: &[u8], frame_bytes: usize) -> usize {
 }
 
 /// Which slots hold a frame; the frames themselves are in the caller's memory.
-///
-/// All sequence numbers held lie within `count` of the first one that is asked for; the owner sees to that.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slots {
     filled: u64,
@@ -41,60 +42,69 @@ impl Slots {
         self.filled == 0
     }
 
-    /// Writes a frame into its slot. A payload that doesn't fit is refused.
+    pub(super) fn is_full(self, memory: &[u8], frame_bytes: usize) -> bool {
+        self.filled.trailing_ones() as usize >= count(memory, frame_bytes)
+    }
+
+    /// Writes a frame into a free slot. `None` if there is none, or the payload doesn't fit.
     pub(super) fn put(&mut self, memory: &mut [u8], frame_bytes: usize, frame: Waiting, payload: &[u8]) -> Option<()> {
-        let index = index(frame.sequence, count(memory, frame_bytes))?;
-        let slot = memory.chunks_exact_mut(frame_bytes.saturating_add(HEADER)).nth(index)?;
-        let (header, body) = slot.split_at_mut_checked(HEADER)?;
+        let index = self.filled.trailing_ones() as usize;
+        let size = frame_bytes.saturating_add(HEADER);
+        if index >= count(memory, frame_bytes) {
+            return None;
+        }
+        let slot = memory.get_mut(index * size..(index + 1) * size)?;
+        let (header, body) = slot.split_first_chunk_mut::<HEADER>()?;
         let [high, low] = u16::try_from(payload.len()).ok()?.to_be_bytes();
         let [a, b, c, d] = frame.media.to_be_bytes();
+        let [s, t, u, v, w, x, y, z] = frame.sequence.to_be_bytes();
         let flags = (u8::from(frame.mark) * MARK) | (u8::from(frame.end) * END);
         body.get_mut(..payload.len())?.copy_from_slice(payload);
-        header.copy_from_slice(&[high, low, flags, a, b, c, d]);
+        *header = [high, low, flags, a, b, c, d, s, t, u, v, w, x, y, z];
         self.filled |= 1 << index;
         Some(())
     }
 
     /// The first frame waiting whose number is `from` or later.
     pub(super) fn first(self, memory: &[u8], frame_bytes: usize, from: u64) -> Option<Waiting> {
-        if self.is_empty() {
-            return None;
-        }
-        let slots = count(memory, frame_bytes);
-        (0..slots).find_map(|k| {
-            let sequence = from.wrapping_add(u64::try_from(k).ok()?);
-            let index = index(sequence, slots)?;
-            if self.filled & 1 << index == 0 {
-                return None;
-            }
-            let (_, flags, media) = header(memory, frame_bytes, index)?;
-            Some(Waiting { sequence, media, mark: flags & MARK != 0, end: flags & END != 0 })
-        })
+        let waiting = self.all(memory, frame_bytes).map(|(_, _, frame)| frame);
+        waiting.filter(|frame| frame.sequence >= from).min_by_key(|frame| frame.sequence)
     }
 
     /// Frees the slot of a number and hands out its payload.
     pub(super) fn take<'m>(&mut self, memory: &'m [u8], frame_bytes: usize, sequence: u64) -> Option<&'m [u8]> {
-        let index = index(sequence, count(memory, frame_bytes))?;
-        if self.filled & 1 << index == 0 {
-            return None;
-        }
+        let (index, len, _) = self.all(memory, frame_bytes).find(|(_, _, frame)| frame.sequence == sequence)?;
         self.filled &= !(1 << index);
-        let (len, ..) = header(memory, frame_bytes, index)?;
         slot(memory, frame_bytes, index)?.get(HEADER..HEADER + len)
+    }
+
+    /// Slot, length of the payload, and frame of each that waits.
+    fn all(self, memory: &[u8], frame_bytes: usize) -> impl Iterator<Item = (usize, usize, Waiting)> + '_ {
+        let mut left = self.filled;
+        let slots = core::iter::from_fn(move || {
+            let index = (left != 0).then_some(left.trailing_zeros() as usize);
+            left &= left.wrapping_sub(1);
+            index
+        });
+        slots.filter_map(move |index| {
+            let (len, frame) = header(memory, frame_bytes, index)?;
+            Some((index, len, frame))
+        })
     }
 }
 
-fn index(sequence: u64, slots: usize) -> Option<usize> {
-    let slots = u64::try_from(slots).ok()?;
-    usize::try_from(sequence.checked_rem(slots)?).ok()
-}
-
 fn slot(memory: &[u8], frame_bytes: usize, index: usize) -> Option<&[u8]> {
-    memory.chunks_exact(frame_bytes.saturating_add(HEADER)).nth(index)
+    let size = frame_bytes.saturating_add(HEADER);
+    memory.get(index * size..(index + 1) * size)
 }
 
-fn header(memory: &[u8], frame_bytes: usize, index: usize) -> Option<(usize, u8, u32)> {
-    let &[high, low, flags, a, b, c, d] = slot(memory, frame_bytes, index)?.first_chunk::<HEADER>()?;
-    let len = usize::from(u16::from_be_bytes([high, low]));
-    Some((len, flags, u32::from_be_bytes([a, b, c, d])))
+fn header(memory: &[u8], frame_bytes: usize, index: usize) -> Option<(usize, Waiting)> {
+    let &[high, low, flags, a, b, c, d, s, t, u, v, w, x, y, z] = slot(memory, frame_bytes, index)?.first_chunk()?;
+    let frame = Waiting {
+        sequence: u64::from_be_bytes([s, t, u, v, w, x, y, z]),
+        media: u32::from_be_bytes([a, b, c, d]),
+        mark: flags & MARK != 0,
+        end: flags & END != 0,
+    };
+    Some((usize::from(u16::from_be_bytes([high, low])), frame))
 }
