@@ -7,9 +7,11 @@ mod client_ops;
 mod decode;
 mod host_ops;
 mod hostile_peer;
+mod input;
 mod round_trip;
 pub mod seeds;
 mod server_ops;
+mod session;
 
 pub use client_ops::client_ops;
 pub use decode::decode;
