@@ -25,22 +25,28 @@ pub struct Case {
     pub runs: u32,
     /// Whether every run needs [`Task::prepare`] before it.
     pub prepared: bool,
+    /// Whether setting the stage takes a while, and without optimisation far too long.
+    pub slow: bool,
     make: fn() -> Box<dyn Task>,
 }
 
 impl Case {
-    /// Sets the stage; for large crowds this takes a second.
+    const fn slow(self) -> Self {
+        Self { slow: true, ..self }
+    }
+
+    /// Sets the stage.
     pub fn make(&self) -> Box<dyn Task> {
         (self.make)()
     }
 }
 
 const fn quick(name: &'static str, what: &'static str, pieces: u32, make: fn() -> Box<dyn Task>) -> Case {
-    Case { name, what, pieces, runs: 1_000, prepared: false, make }
+    Case { name, what, pieces, runs: 1_000, prepared: false, slow: false, make }
 }
 
 const fn with_preparation(name: &'static str, what: &'static str, make: fn() -> Box<dyn Task>) -> Case {
-    Case { name, what, pieces: 1, runs: 4, prepared: true, make }
+    Case { name, what, pieces: 1, runs: 4, prepared: true, slow: false, make }
 }
 
 /// All cases, in the order of the tables.
@@ -62,11 +68,11 @@ pub const fn cases() -> &'static [Case] {
             Box::new(FanOut::to_room(500, 4_096).with_whisper())
         }),
         quick("idle/10", "a turn with nothing due, 10 clients", 1, || Box::new(Idle::new(10))),
-        quick("idle/4096", "a turn with nothing due, 4,096 clients", 1, || Box::new(Idle::new(4_096))),
+        quick("idle/4096", "a turn with nothing due, 4,096 clients", 1, || Box::new(Idle::new(4_096))).slow(),
         with_preparation("join/10", "Hello to a whole roster, 10 present", || Box::new(Join::new(10))),
-        with_preparation("join/4000", "Hello to a whole roster, 4,000 present", || Box::new(Join::new(4_000))),
+        with_preparation("join/4000", "Hello to a whole roster, 4,000 present", || Box::new(Join::new(4_000))).slow(),
         with_preparation("join-told/10", "telling 10 others of it", || Box::new(Announcement::new(10))),
-        with_preparation("join-told/4000", "telling 4,000 others of it", || Box::new(Announcement::new(4_000))),
+        with_preparation("join-told/4000", "telling 4,000 others of it", || Box::new(Announcement::new(4_000))).slow(),
     ];
     CASES
 }
