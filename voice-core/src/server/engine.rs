@@ -47,6 +47,8 @@ pub(super) struct State {
     pub(super) journal: u64,
     pub(super) roster_due: Option<Instant>,
     pub(super) posts_begun: u64,
+    /// Posts that are not free: usually none, and then nobody looks for any.
+    pub(super) posts_held: u16,
     pub(super) free_seats: List,
     pub(super) grace: List,
     pub(super) talking: List,
@@ -80,6 +82,7 @@ impl State {
             journal: 1,
             roster_due: None,
             posts_begun: 0,
+            posts_held: 0,
             free_seats: List::EMPTY,
             grace: List::EMPTY,
             talking: List::EMPTY,

@@ -58,8 +58,8 @@ impl Engine<'_> {
         let Some(place) = self.free_place(now) else { return self.drop(DropReason::TableFull) };
         let from = self.seat(at).map_or(0, |seat| seat.id);
         let order = self.next_order();
-        let Some(post) = self.t.posts.get_mut(place) else { return };
-        *post = Post { state: PostState::Whole, from, order, begun: now, left: 1, ..Post::EMPTY };
+        let post = Post { state: PostState::Whole, from, order, begun: now, left: 1, ..Post::EMPTY };
+        let Some(post) = self.hold_post(place, post) else { return };
         let len = bytes.len().min(MAX_RENDEZVOUS_BYTES);
         if let (Some(room), Some(bytes)) = (post.bytes.get_mut(..len), bytes.get(..len)) {
             room.copy_from_slice(bytes);
@@ -85,7 +85,7 @@ impl Engine<'_> {
             self.free_post(place);
         }
         for place in 0..self.t.posts.len() {
-            if has_bit(self.t.bits.post(place), usize::from(at)) {
+            if self.s.posts_held > 0 && has_bit(self.t.bits.post(place), usize::from(at)) {
                 self.delivered(place, at);
             }
         }
@@ -124,6 +124,9 @@ impl Engine<'_> {
     }
 
     fn next_post(&mut self, at: u16) -> Option<usize> {
+        if self.s.posts_held == 0 {
+            return None;
+        }
         let mut next: Option<(u64, usize)> = None;
         for place in 0..self.t.posts.len() {
             let Some(order) = self.t.posts.get(place).filter(|p| p.state == PostState::Whole).map(|p| p.order) else {
@@ -147,6 +150,9 @@ impl Engine<'_> {
     }
 
     fn half_text(&mut self, at: u16) -> Option<usize> {
+        if self.s.posts_held == 0 {
+            return None;
+        }
         let id = self.seat(at)?.id;
         self.t.posts.iter().position(|post| post.state == PostState::Begun && post.from == id)
     }
@@ -167,8 +173,8 @@ impl Engine<'_> {
             return None;
         };
         let target = Some(target);
-        *self.t.posts.get_mut(place)? =
-            Post { state: PostState::Begun, from, number, target, begun: now, ..Post::EMPTY };
+        let post = Post { state: PostState::Begun, from, number, target, begun: now, ..Post::EMPTY };
+        self.hold_post(place, post)?;
         Some(place)
     }
 
@@ -246,8 +252,16 @@ impl Engine<'_> {
         free.or_else(|| self.t.posts.iter().position(stale))
     }
 
+    fn hold_post(&mut self, place: usize, post: Post) -> Option<&mut Post> {
+        let held = self.t.posts.get_mut(place)?;
+        self.s.posts_held += u16::from(held.state == PostState::Free);
+        *held = post;
+        Some(held)
+    }
+
     fn free_post(&mut self, place: usize) {
         if let Some(post) = self.t.posts.get_mut(place) {
+            self.s.posts_held -= u16::from(post.state != PostState::Free);
             (post.state, post.left, post.len) = (PostState::Free, 0, 0);
         }
         self.t.bits.post(place).fill(0);

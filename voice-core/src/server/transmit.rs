@@ -229,6 +229,6 @@ impl Engine<'_> {
         let Some(seat) = self.t.seats.get(usize::from(at)) else { return true };
         let Some(client) = seat.client() else { return true };
         let rooms = seat.rooms.iter().filter(|entry| entry.room_use.listens()).map(|entry| entry.room);
-        page.push_present(client, seat.flags, &seat.codec, seat.priority, seat.name.as_str(), rooms)
+        page.push_named(client, seat.flags, &seat.codec, seat.priority, seat.name.as_bytes(), rooms)
     }
 }

@@ -139,7 +139,7 @@ impl<'a> Packet<'a> {
             Self::PathAck(ref ack) => ack.write(w),
             Self::Roster(ref roster) => roster.write_body(w),
             Self::Refused { nonce, reason } => _ = w.u32(nonce).u8(reason.number()),
-            Self::UseRoom { room_use, name, .. } => _ = w.u8(room_use.number()).name(name, 1),
+            Self::UseRoom { room_use, name, .. } => _ = w.u8(room_use.number()).name(name.as_bytes(), 1),
             Self::LeaveRoom { room, .. } => _ = w.u16(room.get()),
             Self::SetState { flags, priority, .. } => _ = w.u8(flags.number()).u8(priority as u8),
             Self::SetBlock { client, blocked, .. } => _ = w.u16(client.get()).u8(blocked.into()),
@@ -152,9 +152,9 @@ impl<'a> Packet<'a> {
                 w.u16(client.get()).rest(bytes, 1, MAX_RENDEZVOUS_BYTES);
             }
             Self::RoomGranted { room, room_use, name, .. } => {
-                w.u16(room.get()).u8(room_use.number()).name(name, 1);
+                w.u16(room.get()).u8(room_use.number()).name(name.as_bytes(), 1);
             }
-            Self::RoomClosed { reason, name, .. } => _ = w.u8(reason.number()).name(name, 1),
+            Self::RoomClosed { reason, name, .. } => _ = w.u8(reason.number()).name(name.as_bytes(), 1),
             Self::Audience { heard, .. } => _ = w.u8(heard.into()),
             Self::Text { from, last, target, bytes, .. } => {
                 w.u16(from.get()).u8(last.into()).target(target);

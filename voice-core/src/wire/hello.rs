@@ -100,7 +100,7 @@ impl<'a> Hello<'a> {
             None => writer.u8(0),
             Some(resume) => writer.u8(1).u32(resume.session.get()).u16(resume.client.get()).bytes(&resume.secret.0),
         };
-        writer.name(self.name, 0);
+        writer.name(self.name.as_bytes(), 0);
         write_credential(self.credential, writer);
     }
 }

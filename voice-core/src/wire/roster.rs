@@ -194,6 +194,19 @@ impl<'a> RosterWriter<'a> {
         name: &str,
         rooms: impl Iterator<Item = RoomId> + Clone,
     ) -> bool {
+        self.push_named(client, flags, codec, priority, name.as_bytes(), rooms)
+    }
+
+    /// The same with a name that is known to be UTF-8.
+    pub(crate) fn push_named(
+        &mut self,
+        client: ClientId,
+        flags: PersonFlags,
+        codec: &CodecSettings,
+        priority: Priority,
+        name: &[u8],
+        rooms: impl Iterator<Item = RoomId> + Clone,
+    ) -> bool {
         self.push_with(|writer| {
             writer.u16(client.get()).u8(flags.number());
             write_codec(codec, writer);

@@ -45,9 +45,9 @@ impl<'a> Writer<'a> {
     }
 
     /// A name of `least` to 64 bytes with its length; another one doesn't fit.
-    pub(super) fn name(&mut self, name: &str, least: usize) -> &mut Self {
+    pub(super) fn name(&mut self, name: &[u8], least: usize) -> &mut Self {
         match u8::try_from(name.len()) {
-            Ok(len) => self.u8(len).rest(name.as_bytes(), least, MAX_NAME_BYTES),
+            Ok(len) => self.u8(len).rest(name, least, MAX_NAME_BYTES),
             Err(_) => self.fail(),
         }
     }
