@@ -90,6 +90,16 @@ impl AudienceChecker {
         }
     }
 
+    /// Judges by what people wanted whether a packet's voice belongs at the person it reached: somebody it was spoken to, in a room that
+    /// the person listens to or listened to not long ago.
+    pub fn reached(&self, now: u64, at: u16, stamp: &Stamp, truth: &Truth, violations: &mut Violations) {
+        let belongs = |whom: &Audience| truth.is_meant(at, *whom, now.saturating_sub(Self::NAME_TAIL), now);
+        if !stamp.audience.iter().any(belongs) {
+            let (speaker, serial, whom) = (stamp.speaker, stamp.serial, &stamp.audience);
+            violations.push(NAME, now, format!("frame {serial} of {speaker}, meant for {whom:?}, reached person {at}"));
+        }
+    }
+
     /// Judges the channels that a packet names to the person it reached: only such that it was spoken to, and that the person belongs
     /// to or belonged to not long ago.
     pub fn named(

@@ -8,7 +8,7 @@ mod recovery;
 mod roster;
 
 pub use audience::AudienceChecker;
-pub use limits::LimitChecker;
+pub use limits::{LaneChecker, LimitChecker};
 pub use order::OrderChecker;
 pub use recovery::{ExpectedListener, RecoveryChecker};
 pub use roster::{PersonSeen, RosterChecker};

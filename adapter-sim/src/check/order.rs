@@ -10,6 +10,8 @@ type LastOf = Vec<BTreeMap<(u16, u16), u32>>;
 pub struct OrderChecker {
     frames: LastOf,
     texts: LastOf,
+    /// By sender and serial.
+    written: BTreeMap<(u16, u32), String>,
 }
 
 impl OrderChecker {
@@ -22,6 +24,23 @@ impl OrderChecker {
     /// Judges a text that a person read: the `serial`-th of its sender, counted over the scenario.
     pub fn read(&mut self, now: u64, reader: u16, sender: u16, serial: u32, violations: &mut Violations) {
         Self::judge(&mut self.texts, "text", now, reader, ((sender, 0), serial), violations);
+    }
+
+    /// Notes a text that a person writes: the `serial`-th of its own, different from all its others. Needed for [`OrderChecker::read_text`].
+    pub fn wrote(&mut self, sender: u16, serial: u32, text: &str) {
+        self.written.insert((sender, serial), text.into());
+    }
+
+    /// Judges a text that a person read, said to be by `sender`: whether it is one of those noted, word by word, and then its order.
+    pub fn read_text(&mut self, now: u64, reader: u16, sender: u16, text: &str, violations: &mut Violations) {
+        let of_sender = self.written.range((sender, 0)..=(sender, u32::MAX)).rev();
+        let Some(serial) = of_sender.filter(|(_, written)| *written == text).map(|((_, serial), _)| *serial).next()
+        else {
+            let start: String = text.chars().take(40).collect();
+            violations.push("order", now, format!("person {reader} read a text that {sender} didn't write: '{start}'"));
+            return;
+        };
+        self.read(now, reader, sender, serial, violations);
     }
 
     fn judge(
