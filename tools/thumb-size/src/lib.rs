@@ -4,6 +4,60 @@
 
 use core::mem::size_of;
 
+use voice_core::{
+    ChannelSlot, Client, ClientStorage, Connection, ConnectionId, PeerLink, PendingJoin, PersonSlot, Post, Room,
+    RoomSlot, Seat, Server, ServerStorage, SpeakerSlot, playout_bytes, server_words,
+};
+
+/// A client's object and tables for a device that hears four people at once.
+///
+/// Opus at 24 kbit/s makes frames of 60 B; five of 80 B hold 100 ms for each speaker. The texts' memory holds the longest text, 2,000 B,
+/// one way, and short ones the other.
+pub struct SmallClient {
+    /// The object; its tables are slices of the fields below.
+    pub client: Client<Slices>,
+    /// People known by name.
+    pub roster: [PersonSlot; 4],
+    /// Rooms used at once.
+    pub rooms: [RoomSlot; 2],
+    /// Channels open at once.
+    pub channels: [ChannelSlot; 2],
+    /// People heard at once.
+    pub speakers: [SpeakerSlot; 4],
+    /// Direct paths.
+    pub peers: [PeerLink; 1],
+    /// Frames that wait.
+    pub frames: [u8; 4 * playout_bytes(80, 5)],
+    /// Texts that wait to be read.
+    pub inbox: [u8; 2_004],
+    /// Texts that wait to be sent.
+    pub outbox: [u8; 256],
+    /// Voice that waits to be sent.
+    pub voice: [u8; 256],
+}
+
+type Slices = ClientStorage<
+    &'static mut [PersonSlot],
+    &'static mut [RoomSlot],
+    &'static mut [ChannelSlot],
+    &'static mut [SpeakerSlot],
+    &'static mut [PeerLink],
+    &'static mut [u8],
+>;
+
+/// A server in a static, for 64 clients and 16 rooms.
+pub type SmallServer = Server<
+    ServerStorage<
+        [Seat; 64],
+        [Room; 16],
+        [u64; server_words(64, 16, 2)],
+        [Connection; 72],
+        [Post; 2],
+        [PendingJoin; 1],
+        [ConnectionId; 128],
+    >,
+>;
+
 /// Fails to compile when `T` takes more than `LIMIT` bytes.
 const fn at_most<T, const LIMIT: usize>() {
     assert!(size_of::<T>() <= LIMIT, "a type is over its limit of memory");
@@ -12,8 +66,8 @@ const fn at_most<T, const LIMIT: usize>() {
 // Sizes mean something only where a pointer has four bytes; on the host, for clippy, nothing is claimed.
 #[cfg(target_pointer_width = "32")]
 const _: () = {
-    // PLACEHOLDER: a client for four remote speakers in at most 8 KiB.
-    at_most::<[usize; 2], 8>();
+    at_most::<SmallClient, 8_192>();
+    at_most::<SmallServer, { 64 * 2_048 }>();
 };
 
 #[cfg(not(target_pointer_width = "32"))]

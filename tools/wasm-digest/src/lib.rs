@@ -4,6 +4,7 @@
 #![no_std]
 
 mod scenario;
+mod stage;
 
 pub use scenario::scenario_digest;
 
