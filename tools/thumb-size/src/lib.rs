@@ -30,10 +30,10 @@ pub struct SmallClient {
     pub frames: [u8; 4 * playout_bytes(80, 5)],
     /// Texts that wait to be read.
     pub inbox: [u8; 2_004],
-    /// Texts that wait to be sent.
-    pub outbox: [u8; 256],
-    /// Voice that waits to be sent.
-    pub voice: [u8; 256],
+    /// Texts that wait to be sent: one of a line's length.
+    pub outbox: [u8; 160],
+    /// Voice that waits to be sent: two packets.
+    pub voice: [u8; 176],
 }
 
 type Slices = ClientStorage<

@@ -1,10 +1,10 @@
-//! Frames that wait to be played, each in a slot of one slice: length, flags, media time and sequence number, then the payload.
+//! Frames that wait to be played, each in a slot of one slice: length, flags, media time and the low half of the extended sequence number, then the payload.
 //!
 //! A frame takes the first free slot. So the few that usually wait use the same few slots over and over, and the rest of the memory stays
 //! untouched until the network is bad.
 
 /// Bytes of a slot besides the payload.
-const HEADER: usize = 15;
+const HEADER: usize = 11;
 /// Slots of one speaker at most: the bits of the map.
 const MAX_SLOTS: usize = 64;
 const MARK: u8 = 1;
@@ -57,29 +57,30 @@ impl Slots {
         let (header, body) = slot.split_first_chunk_mut::<HEADER>()?;
         let [high, low] = u16::try_from(payload.len()).ok()?.to_be_bytes();
         let [a, b, c, d] = frame.media.to_be_bytes();
-        let [s, t, u, v, w, x, y, z] = frame.sequence.to_be_bytes();
+        let [.., w, x, y, z] = frame.sequence.to_be_bytes();
         let flags = (u8::from(frame.mark) * MARK) | (u8::from(frame.end) * END);
         body.get_mut(..payload.len())?.copy_from_slice(payload);
-        *header = [high, low, flags, a, b, c, d, s, t, u, v, w, x, y, z];
+        *header = [high, low, flags, a, b, c, d, w, x, y, z];
         self.filled |= 1 << index;
         Some(())
     }
 
     /// The first frame waiting whose number is `from` or later.
     pub(super) fn first(self, memory: &[u8], frame_bytes: usize, from: u64) -> Option<Waiting> {
-        let waiting = self.all(memory, frame_bytes).map(|(_, _, frame)| frame);
+        let waiting = self.all(memory, frame_bytes, from).map(|(_, _, frame)| frame);
         waiting.filter(|frame| frame.sequence >= from).min_by_key(|frame| frame.sequence)
     }
 
     /// Frees the slot of a number and hands out its payload.
     pub(super) fn take<'m>(&mut self, memory: &'m [u8], frame_bytes: usize, sequence: u64) -> Option<&'m [u8]> {
-        let (index, len, _) = self.all(memory, frame_bytes).find(|(_, _, frame)| frame.sequence == sequence)?;
+        let (index, len, _) =
+            self.all(memory, frame_bytes, sequence).find(|(_, _, frame)| frame.sequence == sequence)?;
         self.filled &= !(1 << index);
         slot(memory, frame_bytes, index)?.get(HEADER..HEADER + len)
     }
 
-    /// Slot, length of the payload, and frame of each that waits.
-    fn all(self, memory: &[u8], frame_bytes: usize) -> impl Iterator<Item = (usize, usize, Waiting)> + '_ {
+    /// Slot, length of the payload, and frame of each that waits; their numbers are within 2^31 of `near`.
+    fn all(self, memory: &[u8], frame_bytes: usize, near: u64) -> impl Iterator<Item = (usize, usize, Waiting)> + '_ {
         let mut left = self.filled;
         let slots = core::iter::from_fn(move || {
             let index = (left != 0).then_some(left.trailing_zeros() as usize);
@@ -87,7 +88,7 @@ impl Slots {
             index
         });
         slots.filter_map(move |index| {
-            let (len, frame) = header(memory, frame_bytes, index)?;
+            let (len, frame) = header(memory, frame_bytes, index, near)?;
             Some((index, len, frame))
         })
     }
@@ -98,10 +99,13 @@ fn slot(memory: &[u8], frame_bytes: usize, index: usize) -> Option<&[u8]> {
     memory.get(index * size..(index + 1) * size)
 }
 
-fn header(memory: &[u8], frame_bytes: usize, index: usize) -> Option<(usize, Waiting)> {
-    let &[high, low, flags, a, b, c, d, s, t, u, v, w, x, y, z] = slot(memory, frame_bytes, index)?.first_chunk()?;
+fn header(memory: &[u8], frame_bytes: usize, index: usize, near: u64) -> Option<(usize, Waiting)> {
+    let &[high, low, flags, a, b, c, d, w, x, y, z] = slot(memory, frame_bytes, index)?.first_chunk()?;
+    let [.., e, f, g, h] = near.to_be_bytes();
+    let ahead = u32::from_be_bytes([w, x, y, z]).wrapping_sub(u32::from_be_bytes([e, f, g, h]));
+    let ahead = i32::from_ne_bytes(ahead.to_ne_bytes());
     let frame = Waiting {
-        sequence: u64::from_be_bytes([s, t, u, v, w, x, y, z]),
+        sequence: near.wrapping_add_signed(ahead.into()),
         media: u32::from_be_bytes([a, b, c, d]),
         mark: flags & MARK != 0,
         end: flags & END != 0,
