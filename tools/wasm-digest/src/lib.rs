@@ -6,7 +6,7 @@
 mod scenario;
 mod stage;
 
-pub use scenario::scenario_digest;
+pub use scenario::{EVENTS, scenario_digest, scenario_events};
 
 #[cfg(feature = "artefact")]
 mod artefact {

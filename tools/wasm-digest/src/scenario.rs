@@ -1,8 +1,8 @@
 //! A server, three clients and a host, on a network without delay that loses some packets. Everything that comes out is summed.
 
 use voice_core::{
-    ChannelHandle, ChannelOptions, ClientEvent, GameSession, Instant, Mode, Priority, RoomUse, ServerConfig, TalkTo,
-    Volume,
+    ChannelHandle, ChannelOptions, ClientEvent, ClientId, GameSession, Instant, Mode, Priority, RoomUse, ServerConfig,
+    TalkTo, Volume,
 };
 
 use crate::stage::{Memory, Stage, host};
@@ -11,6 +11,36 @@ use crate::stage::{Memory, Stage, host};
 ///
 /// Compiled without change for the host and for wasm: nothing here may depend on the width of a pointer.
 pub fn scenario_digest() -> u64 {
+    play().0
+}
+
+/// Runs the scenario and returns which kinds of a client's events came up in it: bit n for kind n of [`EVENTS`].
+pub fn scenario_events() -> u32 {
+    play().1
+}
+
+/// Names of the kinds of events that are told apart; the last stands for the rest.
+pub const EVENTS: [&str; 17] = [
+    "state changed",
+    "joined",
+    "left",
+    "reconnecting",
+    "resumed",
+    "changed",
+    "entered room",
+    "left room",
+    "room granted",
+    "room closed",
+    "started speaking",
+    "stopped speaking",
+    "text refused",
+    "direct up",
+    "direct down",
+    "server muted",
+    "others",
+];
+
+fn play() -> (u64, u32) {
     let mut memory = [const { Memory::EMPTY }; 3];
     let mut stage = Stage::new(&mut memory);
     let rooms = arrive(&mut stage);
@@ -19,8 +49,9 @@ pub fn scenario_digest() -> u64 {
     go_direct(&mut stage);
     moderate(&mut stage);
     fall_and_rise(&mut stage);
+    let events = stage.events;
     let sum = stage.digest();
-    sum ^ host::digest().rotate_left(1)
+    (sum ^ host::digest().rotate_left(1), events)
 }
 
 fn arrive(stage: &mut Stage<'_>) -> [Option<ChannelHandle>; 3] {
@@ -69,6 +100,9 @@ fn whisper_and_write(stage: &mut Stage<'_>) {
         _ = stage.peers[0].client.send_text(now, TalkTo::Room(room), text);
     }
     _ = stage.peers[0].client.send_rendezvous(now, second, &[1, 2, 3]);
+    if let Some(nobody) = ClientId::new(4_000) {
+        _ = stage.peers[1].client.send_text(now, TalkTo::Client(nobody), "hello?");
+    }
     stage.run(600);
     if let Ok(whisper) = whisper {
         let now = stage.now();
@@ -151,6 +185,7 @@ impl Stage<'_> {
             ClientEvent::ServerMuted(muted) => (16, u16::from(muted)),
             _ => (17, 0),
         };
+        self.events |= 1 << (kind - 1);
         self.sum.add(&[kind]);
         self.sum.add(&number.to_be_bytes());
     }

@@ -113,6 +113,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) server: SmallServer,
     pub(crate) peers: [Peer<'a>; 3],
     pub(crate) sum: Sum,
+    /// Kinds of events that came up.
+    pub(crate) events: u32,
     pub(crate) cut_paths: bool,
     /// Unreliable packets so far; every eleventh is lost.
     packets: u32,
@@ -126,7 +128,7 @@ impl<'a> Stage<'a> {
             let client = memory.client(["Scout", "Médic", "Pilot"][seed as usize - 1], seed);
             Peer { client, attempt: None, connection: None, says: false }
         });
-        Self { ms: 0, server: new_server(99), peers, sum: Sum::NEW, cut_paths: false, packets: 0 }
+        Self { ms: 0, server: new_server(99), peers, sum: Sum::NEW, events: 0, cut_paths: false, packets: 0 }
     }
 
     pub(crate) const fn now(&self) -> Instant {
