@@ -1,4 +1,10 @@
-use adapter_sim::{scenario::Action, stamp::Audience, world::PersonId};
+use adapter_sim::{
+    check::{AudienceChecker, Violations},
+    scenario::Action,
+    stamp::{Audience, Stamp},
+    truth::Truth,
+    world::PersonId,
+};
 use voice_core::{
     RoomId, Target,
     wire::{self, Channel},
@@ -133,6 +139,11 @@ fn a_core_that_heard_by_another_channel_than_was_spoken_to_is_caught() {
     assert_caught(EVENING, &mut WrongRoom::default(), "audience", words);
 }
 
+#[test]
+fn a_packet_that_names_a_room_that_was_not_spoken_to_is_caught() {
+    assert_caught(EVENING, &mut WrongRoom::default(), "audience", "person 2 learnt of Room(1) of 0 (frame 1)");
+}
+
 /// Shows in the snapshot of heard channels the whisper to somebody else.
 struct Telltale;
 
@@ -222,4 +233,39 @@ fn a_server_that_passes_on_whom_it_muted_is_caught() {
 #[track_caller]
 fn assert_caught_stubborn(script: &str, wish: &'static str, words: &str) {
     assert_caught(script, &mut Stubborn(wish), "audience", words);
+}
+
+type Judgement = fn(u64, &Stamp, &Truth, &mut Violations);
+
+/// What is said of a frame of person 0 to room 0, judged at a time; person 1 left it at 100 s, and person 0 is muted by the server since.
+fn judged(judge: Judgement, now: u64) -> u64 {
+    let mut truth = Truth::default();
+    truth.set_listens(0, 1, 0, true);
+    truth.set_listens(0, 2, 0, true);
+    truth.set_listens(100_000_000, 1, 0, false);
+    truth.set_server_silenced(100_000_000, 0, true);
+    let stamp = Stamp { speaker: 0, serial: 1, spoken_at: now, audience: [Audience::Room(0)].into_iter().collect() };
+    let mut violations = Violations::default();
+    judge(now, &stamp, &truth, &mut violations);
+    violations.count()
+}
+
+#[test]
+fn what_nobody_can_know_yet_is_forgiven_for_as_long_as_stated_and_no_longer() {
+    let from = 100_000_000;
+    let bounds: [(Judgement, u64); 4] = [
+        (|now, stamp, truth, bad| AudienceChecker.heard(now, 1, stamp, &[], truth, bad), AudienceChecker::TAIL),
+        (
+            |now, stamp, truth, bad| AudienceChecker.heard(now, 2, stamp, &[], truth, bad),
+            AudienceChecker::SERVER_MUTE_TAIL,
+        ),
+        (|now, stamp, truth, bad| AudienceChecker.reached(now, 1, stamp, truth, bad), AudienceChecker::NAME_TAIL),
+        (
+            |now, stamp, truth, bad| AudienceChecker.named(now, 1, stamp, &stamp.audience, truth, bad),
+            AudienceChecker::NAME_TAIL,
+        ),
+    ];
+    for (judge, tail) in bounds {
+        assert_eq!((judged(judge, from + tail - 1), judged(judge, from + tail + 1)), (0, 1), "{tail}");
+    }
 }

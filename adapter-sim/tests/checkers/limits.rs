@@ -9,7 +9,8 @@ use voice_core::{
 
 use crate::{
     assert_caught, broken,
-    node::{Node, Packet},
+    node::{Honest, Node, Packet},
+    play,
 };
 
 const TALK: &str = "
@@ -118,6 +119,16 @@ fn a_lane_that_runs_ahead_of_its_window_is_caught() {
         |violation: &&Violation| violation.checker == "limits" && violation.what.contains("over its bound of 64");
     // The same text so many times breaks another rule too.
     assert!(broken.iter().find(over).is_some(), "{broken:#?}");
+}
+
+#[test]
+fn a_lane_that_is_acknowledged_carries_any_number_of_packets() {
+    let toggles = (0..u64::from(LaneChecker::WINDOW) * 2).map(|count| {
+        let on_off = if count % 2 == 0 { "on" } else { "off" };
+        format!("{} mute 0 {on_off}\n", 1_000 + count * 20)
+    });
+    let script: String = toggles.chain(["5000".into()]).collect();
+    assert_eq!(play(&script, &mut Honest).violations.list(), []);
 }
 
 /// A server that a stranger pings, behind a node that sends each answer so many times: what the checker makes of it.

@@ -1,4 +1,9 @@
-use adapter_sim::world::PersonId;
+use adapter_sim::{
+    check::{RecoveryChecker, Violations},
+    stamp::Stamp,
+    world::PersonId,
+};
+use arrayvec::ArrayVec;
 
 use crate::{
     assert_caught, broken,
@@ -67,4 +72,20 @@ fn what_was_heard_before_the_faults_stopped_counts_for_nothing() {
 fn a_listener_that_hears_more_than_the_share_is_well() {
     let mut sieve = Sieve { from: 2_000_000, pass: 2, of: 3, count: 0 };
     assert_eq!(broken(LOSS, &mut sieve), []);
+}
+
+#[test]
+fn just_the_share_is_enough_and_frames_spoken_before_are_not_of_it() {
+    let heard = |spoken_at: [u64; 2]| {
+        let mut checker = RecoveryChecker::default();
+        checker.start(1_000);
+        for spoken_at in spoken_at {
+            checker.heard(1, &Stamp { speaker: 0, serial: 1, spoken_at, audience: ArrayVec::new() });
+        }
+        let mut violations = Violations::default();
+        checker.finish(2_000, [((1, 0), 4)], 50, &mut violations);
+        violations.count()
+    };
+    assert_eq!(heard([1_000, 1_001]), 0);
+    assert_eq!(heard([999, 1_001]), 1);
 }
