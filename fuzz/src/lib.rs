@@ -11,7 +11,7 @@ mod input;
 mod round_trip;
 pub mod seeds;
 mod server_ops;
-mod session;
+pub mod session;
 
 pub use client_ops::client_ops;
 pub use decode::decode;

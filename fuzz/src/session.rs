@@ -6,9 +6,11 @@ use voice_core::{
     Source, SpeakerSlot, playout_bytes, server_words,
 };
 
-pub(crate) type FuzzClient =
+/// A client with small tables.
+pub type FuzzClient =
     Client<ClientStorage<Vec<PersonSlot>, Vec<RoomSlot>, Vec<ChannelSlot>, Vec<SpeakerSlot>, Vec<PeerLink>, Vec<u8>>>;
-pub(crate) type FuzzServer = Server<
+/// A server with small tables.
+pub type FuzzServer = Server<
     ServerStorage<Vec<Seat>, Vec<Room>, Vec<u64>, Vec<Connection>, Vec<Post>, Vec<PendingJoin>, Vec<ConnectionId>>,
 >;
 
@@ -16,7 +18,9 @@ const SEATS: usize = 4;
 const ROOMS: usize = 3;
 const POSTS: usize = 2;
 
-pub(crate) fn new_server(config: ServerConfig) -> FuzzServer {
+/// Makes a server of four seats, three rooms, two texts under way and two joins that wait.
+#[must_use]
+pub fn new_server(config: ServerConfig) -> FuzzServer {
     let storage = ServerStorage {
         seats: vec![Seat::EMPTY; SEATS],
         rooms: vec![Room::EMPTY; ROOMS],
@@ -29,7 +33,13 @@ pub(crate) fn new_server(config: ServerConfig) -> FuzzServer {
     Server::new(config, 7, storage)
 }
 
-pub(crate) fn new_client(name: &str, seed: u64) -> FuzzClient {
+/// Makes a client with a roster of three.
+///
+/// # Panics
+///
+/// When the name is longer than 64 bytes.
+#[must_use]
+pub fn new_client(name: &str, seed: u64) -> FuzzClient {
     let storage = ClientStorage {
         roster: vec![PersonSlot::EMPTY; 3],
         rooms: vec![RoomSlot::EMPTY; 2],
@@ -46,19 +56,23 @@ pub(crate) fn new_client(name: &str, seed: u64) -> FuzzClient {
 }
 
 /// A client and its connection.
-pub(crate) struct Guest {
-    pub(crate) client: FuzzClient,
+pub struct Guest {
+    /// The client.
+    pub client: FuzzClient,
     attempt: Option<u32>,
-    pub(crate) connection: Option<ConnectionId>,
+    /// At the server.
+    pub connection: Option<ConnectionId>,
 }
 
 impl Guest {
-    pub(crate) fn new(name: &str, seed: u64) -> Self {
+    /// Makes one that isn't connected.
+    #[must_use]
+    pub fn new(name: &str, seed: u64) -> Self {
         Self { client: new_client(name, seed), attempt: None, connection: None }
     }
 
     /// Does what an adapter does with [`Client::transport_wanted`].
-    pub(crate) fn follow_wish(&mut self, now: Instant, server: &mut FuzzServer) {
+    pub fn follow_wish(&mut self, now: Instant, server: &mut FuzzServer) {
         let wanted = self.client.transport_wanted();
         if wanted == self.attempt {
             return;
@@ -79,7 +93,11 @@ impl Guest {
     }
 
     /// Gives the server all that the client has to send; `forwarded` gets what goes on to others at once.
-    pub(crate) fn send_all(
+    ///
+    /// # Panics
+    ///
+    /// When the client never stops sending.
+    pub fn send_all(
         &mut self,
         now: Instant,
         server: &mut FuzzServer,
@@ -100,10 +118,14 @@ impl Guest {
 }
 
 /// More packets than a core may have to send at one moment.
-pub(crate) const MOST_PACKETS: usize = 2_000;
+pub const MOST_PACKETS: usize = 2_000;
 
 /// Lets everything flow until nobody has anything to send; `other` gets what is for connections of nobody here.
-pub(crate) fn settle(
+///
+/// # Panics
+///
+/// When voice goes back to its speaker.
+pub fn settle(
     now: Instant,
     server: &mut FuzzServer,
     guests: &mut [&mut Guest],
@@ -154,7 +176,11 @@ fn give(
 }
 
 /// Takes out all that a server has to send; how many packets.
-pub(crate) fn send_server(
+///
+/// # Panics
+///
+/// When the server never stops sending.
+pub fn send_server(
     now: Instant,
     server: &mut FuzzServer,
     mut give: impl FnMut(ConnectionId, Delivery, &[u8]),
