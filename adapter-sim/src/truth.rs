@@ -20,13 +20,10 @@ struct Spans {
 
 impl Spans {
     fn set(&mut self, now: u64, on: bool) {
-        match &mut self.last {
-            Some(last) if last.until == u64::MAX => {
-                if !on {
-                    last.until = now;
-                }
-            }
-            last if on => self.earlier.extend(last.replace(Span { from: now, until: u64::MAX })),
+        let lasts = self.last.is_some_and(|last| last.until == u64::MAX);
+        match (on, &mut self.last) {
+            (true, last) if !lasts => self.earlier.extend(last.replace(Span { from: now, until: u64::MAX })),
+            (false, Some(last)) if lasts => last.until = now,
             _ => {}
         }
     }

@@ -26,7 +26,7 @@ impl Engine<'_> {
         }
         match resumed {
             Some(at) => self.resume(now, from, at, &joining),
-            None if self.s.stopping => self.refuse(from, joining.nonce, RefuseReason::NotAdmitted),
+            None if self.s.stopping => self.refuse(from, joining.nonce, RefuseReason::Busy),
             None if self.s.config.admission == Admission::AcceptAll => self.admit(now, from, &joining, Identity(0)),
             None => self.ask(from, joining, hello.credential),
         }
