@@ -42,6 +42,7 @@ fn control(input: &mut Input<'_>, which: usize) {
         5 => Packet::SendText { lane, number, last: flag, target: target(input), bytes },
         6 => Packet::PairRequest { lane, client },
         7 => Packet::SendRendezvous { lane, to: client, bytes },
+        8 if flag => Packet::RosterRequest { lane },
         8 => Packet::Leave { lane },
         9 => return welcome(input, flag),
         10 => Packet::Refused { nonce: input.u32(), reason: reason(input, RefuseReason::from_number) },

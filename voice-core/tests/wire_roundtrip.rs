@@ -148,7 +148,13 @@ fn of_clients() -> impl Strategy<Value = Vec<u8>> {
                 0 => Packet::SetState { lane, flags, priority },
                 1 => Packet::SetBlock { lane, client, blocked: yes },
                 2 => Packet::PairRequest { lane, client },
-                3 => Packet::Leave { lane },
+                3 => {
+                    if yes {
+                        Packet::Leave { lane }
+                    } else {
+                        Packet::RosterRequest { lane }
+                    }
+                }
                 4 => Packet::Audience { lane, heard: yes },
                 5 => Packet::Pair { lane, client, secret },
                 6 => Packet::PairGone { lane, client },

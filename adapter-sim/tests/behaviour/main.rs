@@ -8,5 +8,6 @@ mod mutes;
 mod party;
 mod resume;
 mod rooms;
+mod roster;
 mod session;
 mod text;

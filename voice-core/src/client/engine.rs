@@ -104,6 +104,10 @@ pub(super) struct ClientState {
     pub(super) server_muted: bool,
     /// Whether the session has people for whom the roster had no room.
     pub(super) strangers: bool,
+    /// The same, of the sweep that is going on.
+    pub(super) sweep_strangers: bool,
+    /// A place has become free that a stranger may take: the server is to be asked for everybody again.
+    pub(super) ask_roster: bool,
     pub(super) sweep: u8,
     /// The furthest that a person of the roster is from its place.
     pub(super) displaced: u16,
@@ -122,6 +126,7 @@ pub(super) struct ClientState {
     pub(super) text_number: u16,
     pub(super) features: u32,
     pub(super) connected_at: Instant,
+    pub(super) asked_roster_at: Option<Instant>,
     /// The seat that the next Hello asks for.
     pub(super) resume: Option<Seat>,
     pub(super) config: ClientConfig,
@@ -170,6 +175,9 @@ impl ClientState {
             server_muted: false,
             displaced: 0,
             strangers: false,
+            sweep_strangers: false,
+            ask_roster: false,
+            asked_roster_at: None,
             talk_due: None,
             pending: false,
         }

@@ -11,6 +11,7 @@ impl Engine<'_> {
     pub(super) fn on_roster(&mut self, page: &Roster<'_>) {
         if page.first {
             self.s.sweep = self.s.sweep.wrapping_add(1);
+            self.s.sweep_strangers = false;
         }
         for record in page.records() {
             match record.present {
@@ -39,7 +40,7 @@ impl Engine<'_> {
                 self.on_gone(client);
             }
         }
-        (self.s.displaced, self.s.strangers) = (0, false);
+        (self.s.displaced, self.s.strangers, self.s.ask_roster) = (0, false, false);
         self.forget_speakers();
     }
 
@@ -48,7 +49,7 @@ impl Engine<'_> {
         let Some(name) = Name::new(present.name) else { return };
         let known = self.person_at(client);
         let Some(at) = known.or_else(|| self.free_place(client)) else {
-            self.s.strangers = true;
+            (self.s.strangers, self.s.sweep_strangers) = (true, true);
             return self.drop(DropReason::TableFull);
         };
         let Some(person) = self.t.roster.get_mut(at) else { return };
@@ -113,6 +114,7 @@ impl Engine<'_> {
         if let Some(person) = self.t.roster.get_mut(at) {
             *person = PersonSlot::EMPTY;
         }
+        self.ask_for_strangers();
         self.direct().forget(now, client);
         self.close_channels_to(client);
         self.silence_speaker(client);
@@ -128,6 +130,17 @@ impl Engine<'_> {
             if let Some(client) = stale.and_then(|person| ClientId::new(person.id)) {
                 self.on_gone(client);
             }
+        }
+        self.s.strangers = self.s.sweep_strangers;
+        if self.t.roster.iter().any(|person| person.id == 0) {
+            self.ask_for_strangers();
+        }
+    }
+
+    /// A place is free. If there are people without one, the server has to name them again.
+    fn ask_for_strangers(&mut self) {
+        if self.s.strangers {
+            (self.s.ask_roster, self.s.pending) = (true, true);
         }
     }
 

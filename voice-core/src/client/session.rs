@@ -12,7 +12,7 @@ use crate::{
     types::{DropReason, Instant},
     wire::{
         CloseReason, RefuseReason, Welcome,
-        limits::{CLIENT_TIMEOUT, CONNECT_TIMEOUT, DEGRADED_AFTER, JOIN_TIMEOUT},
+        limits::{CLIENT_TIMEOUT, CONNECT_TIMEOUT, DEGRADED_AFTER, JOIN_TIMEOUT, ROSTER_REQUEST_INTERVAL},
     },
 };
 
@@ -160,7 +160,8 @@ impl Engine<'_> {
                 self.enter(State::Degraded, StateReason::Silence);
             }
         }
-        if self.s.link.ping_at.is_some_and(|at| at <= now) {
+        let due = [self.s.link.ping_at, self.s.roster_request_due()];
+        if due.into_iter().flatten().any(|at| at <= now) {
             self.s.pending = true;
         }
     }
@@ -241,6 +242,13 @@ impl ClientState {
             _ => None,
         };
         let ping = self.link.ping_at.filter(|_| self.is_joined());
-        [self.phase_until, silence, ping].into_iter().flatten().min()
+        let roster = self.roster_request_due().filter(|_| self.is_joined());
+        [self.phase_until, silence, ping, roster].into_iter().flatten().min()
+    }
+
+    /// When the server is to be asked for the whole roster.
+    pub(super) fn roster_request_due(&self) -> Option<Instant> {
+        let earliest = self.asked_roster_at.map_or(Instant::ORIGIN, |at| at.after(ROSTER_REQUEST_INTERVAL));
+        self.ask_roster.then_some(earliest)
     }
 }

@@ -153,7 +153,8 @@ impl Engine<'_> {
             room.tell = false;
             return Some(len);
         }
-        if let Some(len) = self.write_block(lane, out).or_else(|| self.write_pair_request(lane, out)) {
+        let news = self.write_block(lane, out).or_else(|| self.write_pair_request(lane, out));
+        if let Some(len) = news.or_else(|| self.write_roster_request(lane, out)) {
             return Some(len);
         }
         self.write_outbox(lane, out)
@@ -170,6 +171,14 @@ impl Engine<'_> {
         let client = crate::types::ClientId::new(person.id)?;
         let len = Packet::SetBlock { lane, client, blocked: person.blocked }.encode(out)?;
         (person.tell_blocked, person.told_blocked) = (false, person.told_blocked || person.blocked);
+        Some(len)
+    }
+
+    fn write_roster_request(&mut self, lane: Lane, out: &mut [u8]) -> Option<usize> {
+        let now = self.s.now;
+        self.s.roster_request_due().filter(|at| *at <= now)?;
+        let len = Packet::RosterRequest { lane }.encode(out)?;
+        (self.s.ask_roster, self.s.asked_roster_at) = (false, Some(now));
         Some(len)
     }
 

@@ -1,9 +1,9 @@
 //! What comes in: checked, then given to the part that it is for.
 
 use super::{
-    engine::{Engine, RELIABLE_RATE, WRONG_SESSION_RATE, timer_link},
+    engine::{Engine, RELIABLE_RATE, ROSTER_RATE, WRONG_SESSION_RATE, timer_link},
     events::LeaveReason,
-    tables::LinkReport,
+    tables::{Cursor, LinkReport},
 };
 use crate::{
     storage::list::List,
@@ -160,9 +160,22 @@ impl Engine<'_> {
             }
             Packet::SendRendezvous { to, bytes, .. } => self.on_rendezvous(now, at, to, bytes),
             Packet::PairRequest { client, .. } => self.on_pair_request(now, at, client),
+            Packet::RosterRequest { .. } => self.on_roster_request(now, from, at),
             Packet::Leave { .. } => self.throw_out(from, CloseReason::Left, LeaveReason::Left),
             _ => self.drop(DropReason::UnknownKind),
         }
+    }
+
+    /// All seats again, from the first.
+    fn on_roster_request(&mut self, now: Instant, from: ConnectionId, at: u16) {
+        if self.seat(at).is_none_or(|seat| !seat.rates.roster.take(now, ROSTER_RATE)) {
+            return self.drop(DropReason::RateLimited);
+        }
+        let journal = self.s.journal;
+        if let Some(connection) = self.connection(from) {
+            connection.roster = Cursor { at: journal, sweep: Some(0) };
+        }
+        self.wake(from);
     }
 
     /// Notes a sign of life of a client that knows its seat.

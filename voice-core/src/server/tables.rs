@@ -123,6 +123,7 @@ pub(super) struct Rates {
     pub(super) text: Bucket,
     pub(super) rendezvous: Bucket,
     pub(super) pair: Bucket,
+    pub(super) roster: Bucket,
 }
 
 impl Rates {
@@ -132,6 +133,7 @@ impl Rates {
         text: Bucket::FULL,
         rendezvous: Bucket::FULL,
         pair: Bucket::FULL,
+        roster: Bucket::FULL,
     };
 }
 

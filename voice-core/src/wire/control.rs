@@ -92,6 +92,7 @@ impl<'a> Packet<'a> {
                 Self::SendRendezvous { lane, to: reader.client()?, bytes: reader.rest(1, MAX_RENDEZVOUS_BYTES)? }
             }
             Kind::Leave => Self::Leave { lane },
+            Kind::RosterRequest => Self::RosterRequest { lane },
             Kind::Roster => Self::Roster(Roster::read(lane, reader)?),
             _ => return Self::read_from_server(kind, lane, reader),
         };
@@ -169,7 +170,7 @@ impl<'a> Packet<'a> {
             Self::Pong { session, stamp, next } => _ = w.u32(session.get()).u32(stamp).u16(next),
             Self::LaneAck { session, next } => _ = w.u32(session.get()).u16(next),
             Self::WrongSession { ours, theirs } => _ = w.u32(ours.get()).u32(theirs),
-            Self::Leave { .. } | Self::Voice(_) => {}
+            Self::Leave { .. } | Self::RosterRequest { .. } | Self::Voice(_) => {}
         }
     }
 }

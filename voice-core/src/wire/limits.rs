@@ -47,6 +47,8 @@ pub const GRACE: Duration = Duration::from_secs(30);
 pub const LANE_STALL: Duration = Duration::from_secs(15);
 /// Roster changes are gathered.
 pub const ROSTER_INTERVAL: Duration = Duration::from_millis(50);
+/// Between two requests of a client for the whole roster.
+pub const ROSTER_REQUEST_INTERVAL: Duration = Duration::from_secs(5);
 /// No voice: stopped speaking.
 pub const TALKSPURT_TIMEOUT: Duration = Duration::from_millis(400);
 /// Between greetings until a path is proven.

@@ -71,6 +71,7 @@ kinds! {
     PairRequest = 0x07 Reliable,
     SendRendezvous = 0x08 Reliable,
     Leave = 0x09 Reliable,
+    RosterRequest = 0x0A Reliable,
     Welcome = 0x21 Reliable,
     Refused = 0x22 Reliable,
     RoomGranted = 0x23 Reliable,
@@ -125,6 +126,7 @@ pub enum Packet<'a> {
     PairRequest { lane: Lane, client: ClientId },
     SendRendezvous { lane: Lane, to: ClientId, bytes: &'a [u8] },
     Leave { lane: Lane },
+    RosterRequest { lane: Lane },
     Welcome(Welcome),
     Refused { nonce: u32, reason: RefuseReason },
     RoomGranted { lane: Lane, room: RoomId, room_use: RoomUse, name: &'a str },
@@ -201,6 +203,7 @@ impl<'a> Packet<'a> {
             Self::PairRequest { .. } => Kind::PairRequest,
             Self::SendRendezvous { .. } => Kind::SendRendezvous,
             Self::Leave { .. } => Kind::Leave,
+            Self::RosterRequest { .. } => Kind::RosterRequest,
             Self::Welcome(_) => Kind::Welcome,
             Self::Refused { .. } => Kind::Refused,
             Self::RoomGranted { .. } => Kind::RoomGranted,
@@ -240,6 +243,7 @@ impl<'a> Packet<'a> {
             | Self::PairRequest { lane, .. }
             | Self::SendRendezvous { lane, .. }
             | Self::Leave { lane }
+            | Self::RosterRequest { lane }
             | Self::RoomGranted { lane, .. }
             | Self::RoomClosed { lane, .. }
             | Self::Audience { lane, .. }

@@ -55,13 +55,13 @@ impl Maker {
 fn lengths(maker: &mut Maker) {
     maker.add("no bytes", Vec::new(), Empty);
     maker.add("1,201 bytes of voice", [&[0x80], [1; 1_200].as_slice()].concat(), TooLong);
-    for kind in [0x00, 0x0A, 0x20, 0x2D, 0x40, 0x45, 0x50, 0x54, 0x7F] {
+    for kind in [0x00, 0x0B, 0x20, 0x2D, 0x40, 0x45, 0x50, 0x54, 0x7F] {
         maker.add(format!("unknown kind 0x{kind:02X}"), vec![kind, 0, 0, 0, 1, 0, 0], UnknownKind);
     }
 }
 
 /// Kinds whose last field has a length of its own, each by one packet.
-const CLOSED: [&str; 22] = [
+const CLOSED: [&str; 23] = [
     "Hello, fresh, without name",
     "Hello, resume, name and credential",
     "UseRoom, both",
@@ -70,6 +70,7 @@ const CLOSED: [&str; 22] = [
     "SetBlock, block",
     "PairRequest",
     "Leave",
+    "RosterRequest",
     "Welcome, fresh",
     "Refused, full",
     "RoomGranted",

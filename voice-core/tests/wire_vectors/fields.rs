@@ -207,6 +207,7 @@ fn on_lane(kind: Kind, lane: Lane, fields: &Value) -> Packet<'_> {
             Packet::SendRendezvous { lane, to: client(&fields["receiver"]), bytes: octets(&fields["bytes"]) }
         }
         Kind::Leave => Packet::Leave { lane },
+        Kind::RosterRequest => Packet::RosterRequest { lane },
         _ => from_server(kind, lane, fields),
     }
 }

@@ -83,6 +83,7 @@ fn joining() -> Vec<Good> {
         good("Refused, the embedder's first", Kind::Refused, refused(128)),
         good("Refused, the embedder's last", Kind::Refused, refused(255)),
         good("Leave", Kind::Leave, lane(65_535, json!({}))),
+        good("RosterRequest", Kind::RosterRequest, lane(7, json!({}))),
         good("Closed, kicked", Kind::Closed, lane(1, json!({ "reason": 1 }))),
         good("Closed, banned", Kind::Closed, lane(1, json!({ "reason": 2 }))),
         good("Closed, server stopping", Kind::Closed, lane(1, json!({ "reason": 3 }))),
