@@ -14,3 +14,8 @@ pub use client::*;
 pub use node::*;
 pub use server::*;
 pub use types::*;
+
+/// The code of the README, which has to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
