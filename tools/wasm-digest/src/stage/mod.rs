@@ -234,7 +234,7 @@ impl<'a> Stage<'a> {
             }
             match transmit.to {
                 Route::Path(path) => self.over_path(at, path, now, packet),
-                _ => self.to_server(at, now, transmit.delivery, packet),
+                _ => self.over_relay(at, now, transmit.delivery, packet),
             }
         }
         while let Some(event) = self.peers[at].client.poll_event() {
@@ -273,7 +273,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn to_server(&mut self, at: usize, now: Instant, delivery: Delivery, packet: &mut [u8]) {
+    fn over_relay(&mut self, at: usize, now: Instant, delivery: Delivery, packet: &mut [u8]) {
         let Some(from) = self.peers[at].connection else { return };
         let mut forward = self.server.handle_packet(now, from, delivery, packet);
         while let Some((bytes, to)) = forward.next() {
