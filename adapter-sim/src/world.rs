@@ -43,6 +43,8 @@ pub struct PersonConfig {
     pub drift_ppm: i32,
     /// People heard at once.
     pub speakers: usize,
+    /// Uplink that voice may use, bit/s; `None` for no limit.
+    pub uplink_bits_per_second: Option<u32>,
 }
 
 impl PersonConfig {
@@ -56,6 +58,7 @@ impl PersonConfig {
             direct: false,
             drift_ppm: 0,
             speakers: 16,
+            uplink_bits_per_second: None,
         }
     }
 }
@@ -348,6 +351,7 @@ impl World {
         let mut client_config = ClientConfig::new(&config.name).expect("a name of at most 64 bytes");
         client_config.codec = config.codec;
         client_config.direct = config.direct;
+        client_config.uplink_bits_per_second = config.uplink_bits_per_second;
         let people = self.size.0;
         let speakers = config.speakers;
         Client::new(client_config, self.rng.next_u64(), client_storage_vec!(people: people, speakers: speakers))

@@ -9,7 +9,7 @@ use voice_core::{
 };
 
 use crate::{
-    check::{AudienceChecker, LimitChecker, OrderChecker, RecoveryChecker, Violations},
+    check::{AudienceChecker, LaneChecker, LimitChecker, OrderChecker, RecoveryChecker, Violations},
     stamp::{Audience, Stamp},
     truth::Truth,
     world::{HeapClient, People, PersonId},
@@ -65,6 +65,8 @@ pub(super) struct Crowd {
     audience: AudienceChecker,
     order: OrderChecker,
     limits: LimitChecker,
+    /// By person: the lane to the server.
+    lanes: LaneChecker,
     pub(super) recovery: RecoveryChecker,
     pub(super) violations: Violations,
     pub(super) deliveries: u64,
@@ -82,6 +84,7 @@ impl Crowd {
             audience: AudienceChecker,
             order: OrderChecker::default(),
             limits: LimitChecker,
+            lanes: LaneChecker::default(),
             recovery: RecoveryChecker::default(),
             violations: Violations::default(),
             deliveries: 0,
@@ -231,10 +234,11 @@ impl People for Crowd {
 
     fn arrived(&mut self, now: u64, at: PersonId, _direct: bool, bytes: &[u8]) {
         if bytes.first().is_none_or(|first| *first < 0x80) {
+            self.lanes.came_back(at.into(), bytes);
             return;
         }
         let Some(stamp) = Stamp::find(bytes) else { return };
-        self.audience.arrived_stamp(now, at, &stamp, &mut self.violations);
+        self.audience.reached(now, at, &stamp, &self.truth, &mut self.violations);
         if stamp.audience.len() > 1
             && let Ok(voice) = Voice::decode(bytes)
             && self.doers[usize::from(at)].tag == Some(voice.header.tag)
@@ -245,6 +249,9 @@ impl People for Crowd {
     }
 
     fn sent(&mut self, now: u64, by: Option<PersonId>, _direct: bool, bytes: &[u8]) {
+        if let Some(person) = by {
+            self.lanes.sent(now, person.into(), bytes, &mut self.violations);
+        }
         if bytes.is_empty() || bytes.len() > LimitChecker::PACKET {
             let by = by.map_or("the server".to_owned(), |person| format!("person {person}"));
             self.limits.sent(now, &by, bytes, &mut self.violations);

@@ -73,3 +73,27 @@ fn a_whisper_over_a_path_stays_between_the_two() {
     assert!(party.hears(1, 0) && !party.hears(2, 0));
     assert_eq!(party.record.arrived_direct.get(&2), None);
 }
+
+#[test]
+fn a_speaker_keeps_within_its_uplink_and_gives_the_rest_to_the_relay() {
+    // A frame of 40 B is about 13 kbit/s with its headers: two direct copies fit beside the one for the relay, four don't.
+    let budget = 100_000;
+    let mut party = Party::direct(0);
+    party.add_with(|config| (config.direct, config.uplink_bits_per_second) = (true, Some(budget)));
+    (0..4).for_each(|_| _ = party.add(true));
+    party.run(2_000);
+    let sent = |party: &Party| {
+        let counters = party.world.client(0).counters();
+        (counters.direct_out, counters.voice_out)
+    };
+    let before = sent(&party);
+    party.speak(&[0]);
+    let after = sent(&party);
+    let (direct, relay) = (after.0.packets - before.0.packets, after.1.packets - before.1.packets);
+    assert!((1..5).all(|listener| party.hears(listener, 0)));
+    assert!(direct > 20 && relay > 20, "{direct} direct, {relay} relayed");
+    let datagrams = direct + relay;
+    let bits = 8 * (after.0.bytes - before.0.bytes + after.1.bytes - before.1.bytes + 28 * datagrams);
+    // In half a second of speech, with the greetings of all.
+    assert!(bits <= u64::from(budget) / 2 * 11 / 10, "{bits} bits");
+}

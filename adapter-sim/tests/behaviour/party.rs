@@ -112,8 +112,13 @@ impl Party {
     }
 
     pub(crate) fn add(&mut self, direct: bool) -> PersonId {
-        let name = format!("person-{}", self.world.people());
-        let person = self.world.add_person(PersonConfig { direct, ..PersonConfig::new(&name, &Preset::LAN) });
+        self.add_with(|config| config.direct = direct)
+    }
+
+    pub(crate) fn add_with(&mut self, change: impl FnOnce(&mut PersonConfig)) -> PersonId {
+        let mut config = PersonConfig::new(&format!("person-{}", self.world.people()), &Preset::LAN);
+        change(&mut config);
+        let person = self.world.add_person(config);
         let (room, channel) = self.world.command(person, |now, client| {
             let room = client.use_room(now, "Lobby", RoomUse::Both).unwrap();
             (room, client.open_channel(now, TalkTo::Room(room), ChannelOptions::DEFAULT).unwrap())
