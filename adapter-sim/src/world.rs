@@ -523,13 +523,13 @@ impl World {
     /// Drains a client: packets, events, its wish for a transport, its next time-out.
     fn drive(&mut self, person: PersonId, people: &mut dyn People) {
         let now = self.local(person);
-        self.drain(person, now, people);
+        let mut due = self.drain(person, now, people);
         while self.drain_events(person, people) {
-            self.drain(person, now, people);
+            due = self.drain(person, now, people);
         }
         self.follow_wish(person);
         let who = &mut self.people[usize::from(person)];
-        let Some(at) = who.client.poll_timeout() else { return };
+        let Some(at) = due else { return };
         let (endpoint, wake_at) = (who.endpoint, who.wake_at);
         let at = self.net.true_time(endpoint, at.as_us()).max(self.net.now() + 1);
         if wake_at.is_none_or(|before| at < before) {
@@ -538,12 +538,18 @@ impl World {
         }
     }
 
-    fn drain(&mut self, person: PersonId, now: Instant, people: &mut dyn People) {
+    /// Takes out what there is to send; when the client wants to be woken.
+    fn drain(&mut self, person: PersonId, now: Instant, people: &mut dyn People) -> Option<Instant> {
         let Self { net, people: everybody, buffer, .. } = self;
         let who = &mut everybody[usize::from(person)];
-        while who.client.poll_timeout().is_some_and(|at| at <= now)
-            && let Some(transmit) = who.client.poll_transmit(now, &mut buffer[..])
-        {
+        loop {
+            let due = who.client.poll_timeout();
+            if due.is_none_or(|at| at > now) {
+                return due;
+            }
+            let Some(transmit) = who.client.poll_transmit(now, &mut buffer[..]) else {
+                return who.client.poll_timeout();
+            };
             let bytes = Bytes::copy_from_slice(&buffer[..transmit.len]);
             let direct = matches!(transmit.to, Route::Path(_));
             people.sent(net.now(), Some(person), direct, &bytes);

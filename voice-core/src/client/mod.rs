@@ -139,7 +139,7 @@ impl<M> Client<M> {
             return Some(self.state.now);
         }
         let direct = self.state.links.poll_timeout().filter(|_| self.state.is_joined());
-        [self.state.session_due(), self.state.talk_due, direct].into_iter().flatten().min()
+        Instant::earlier(self.state.session_due(), Instant::earlier(self.state.talk_due, direct))
     }
 }
 

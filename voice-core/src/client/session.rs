@@ -243,7 +243,7 @@ impl ClientState {
         };
         let ping = self.link.ping_at.filter(|_| self.is_joined());
         let roster = self.roster_request_due().filter(|_| self.is_joined());
-        [self.phase_until, silence, ping, roster].into_iter().flatten().min()
+        Instant::earlier(Instant::earlier(self.phase_until, silence), Instant::earlier(ping, roster))
     }
 
     /// When the server is to be asked for the whole roster.

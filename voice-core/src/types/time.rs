@@ -37,6 +37,15 @@ impl Instant {
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
+
+    /// The earlier of two that may not be. Asked for after every packet.
+    #[inline]
+    pub(crate) fn earlier(a: Option<Self>, b: Option<Self>) -> Option<Self> {
+        match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (one, None) | (None, one) => one,
+        }
+    }
 }
 
 const fn us(span: Duration) -> u64 {
