@@ -95,7 +95,9 @@ pub trait People {
 
 struct Person {
     client: HeapClient,
-    config: PersonConfig,
+    /// Elsewhere: it is long, and looked at seldom.
+    config: Box<PersonConfig>,
+    frame_us: u64,
     endpoint: EndpointId,
     conn: Option<ConnId>,
     attempt: Option<u32>,
@@ -238,7 +240,8 @@ impl World {
         self.person_at.push(Some(id));
         self.people.push(Person {
             client,
-            config,
+            frame_us: config.codec.frame_length.us(),
+            config: Box::new(config),
             endpoint,
             conn: None,
             attempt: None,
@@ -367,7 +370,7 @@ impl World {
 
     fn schedule_tick(&mut self, person: PersonId) {
         let who = &mut self.people[usize::from(person)];
-        let frame = who.config.codec.frame_length.us();
+        let frame = who.frame_us;
         // Nobody's audio clock is in step with another's.
         let phase = u64::from(person) * 1_237 % frame;
         let local = who.tick * frame + phase;
@@ -407,7 +410,7 @@ impl World {
     fn on_tick(&mut self, person: PersonId, people: &mut dyn People) {
         let (now, local) = (self.net.now(), self.local(person));
         let who = &mut self.people[usize::from(person)];
-        let frame = who.config.codec.frame_length.us();
+        let frame = who.frame_us;
         who.tick = local.as_us() / frame + 1;
         if who.alive {
             let mut sent = false;
@@ -578,7 +581,7 @@ impl World {
                 ClientEvent::StateChanged(State::Connected) => {
                     if let Some(id) = self.people[usize::from(person)].client.id() {
                         self.person_of.insert(id, person);
-                        self.offer_to_others(id);
+                        self.offer_to_others(person, id);
                     }
                 }
                 ClientEvent::Joined(id) => self.offer_path(person, id, now),
@@ -590,7 +593,10 @@ impl World {
     }
 
     /// Others may have learnt of the client before it did itself.
-    fn offer_to_others(&mut self, id: ClientId) {
+    fn offer_to_others(&mut self, person: PersonId, id: ClientId) {
+        if !self.people[usize::from(person)].config.direct {
+            return;
+        }
         for other in 0..self.people() {
             let who = &self.people[usize::from(other)];
             if who.config.direct && who.client.person(id).is_some() {
