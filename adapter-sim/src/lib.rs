@@ -5,4 +5,5 @@ pub mod net;
 pub mod scenario;
 pub mod stamp;
 pub mod truth;
+mod wake;
 pub mod world;

@@ -13,6 +13,7 @@ use voice_core::{
 };
 
 use crate::net::{ConnId, EndpointId, NatKind, NetEvent, Network, Preset, Rng, Side};
+use crate::wake::Wake;
 
 /// The scenario's number of a person, from 0.
 pub type PersonId = u16;
@@ -114,32 +115,6 @@ struct ServerNode {
     core_of: Vec<Option<ConnectionId>>,
     /// By the core's index.
     net_of: Vec<Option<ConnId>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wake {
-    Client(PersonId),
-    Audio(PersonId),
-    Server,
-}
-
-impl Wake {
-    fn to_token(self) -> u64 {
-        match self {
-            Self::Server => 0,
-            Self::Client(person) => 1 << 16 | u64::from(person),
-            Self::Audio(person) => 2 << 16 | u64::from(person),
-        }
-    }
-
-    fn from_token(token: u64) -> Self {
-        let person = (token & 0xFFFF) as PersonId;
-        match token >> 16 {
-            0 => Self::Server,
-            1 => Self::Client(person),
-            _ => Self::Audio(person),
-        }
-    }
 }
 
 /// The world.
