@@ -213,7 +213,8 @@ impl Caller {
         assert!(reached.iter().all(joined), "voice goes to a closed connection");
         assert!(!reached.contains(&from), "voice goes back to its speaker");
         let groups = reached.len();
-        (reached.sort_unstable(), reached.dedup());
+        reached.sort_unstable();
+        reached.dedup();
         assert_eq!(reached.len(), groups, "somebody gets a packet twice");
     }
 
@@ -284,7 +285,8 @@ impl Caller {
         assert_eq!(ids.len(), server.client_count());
         assert!(ids.len() <= 4 && server.rooms().count() <= 3);
         assert!(ids.iter().all(|id| server.client(*id).is_some_and(|client| client.id() == *id)));
-        (ids.sort_unstable(), ids.dedup());
+        ids.sort_unstable();
+        ids.dedup();
         assert_eq!(ids.len(), server.client_count(), "an id twice");
         for room in server.rooms() {
             assert!(room.users() > 0 && room.listeners() <= room.users(), "a room outlives its users");
@@ -363,10 +365,10 @@ impl Peer {
         match packet {
             Packet::Hello(_) if delivery == Delivery::Reliable => (self.out_next, self.joining) = (1, true),
             Packet::Voice(voice) => self.sequence = voice.header.sequence.wrapping_add(1),
-            Packet::Ping(Ping { next, .. }) | Packet::LaneAck { next, .. } => {
-                if next.wrapping_sub(self.in_acked) <= self.in_next.wrapping_sub(self.in_acked) {
-                    self.in_acked = next;
-                }
+            Packet::Ping(Ping { next, .. }) | Packet::LaneAck { next, .. }
+                if next.wrapping_sub(self.in_acked) <= self.in_next.wrapping_sub(self.in_acked) =>
+            {
+                self.in_acked = next;
             }
             _ if on_lane && (packet.kind() as u8) < 0x20 => self.out_next = self.out_next.wrapping_add(1),
             _ => {}
