@@ -1,4 +1,7 @@
 //! What the tests of any order of calls share: packets as they should be, and ways to spoil them.
+#![allow(dead_code)] // Each test file uses a part of it.
+
+pub(crate) mod script;
 
 use proptest::{collection::vec, prelude::*};
 use voice_core::{
