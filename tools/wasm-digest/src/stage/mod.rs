@@ -1,163 +1,130 @@
-//! The players, the network between them, and the sum of what they do.
+//! The players, what carries their packets, and the digest of all they do.
 
 pub(crate) mod host;
+mod look;
+mod net;
+mod sum;
+mod tables;
+
+use core::time::Duration;
 
 use voice_core::{
-    ChannelSlot, Client, ClientConfig, ClientStorage, Connection, ConnectionId, Delivery, Instant, Message, PathId,
-    PeerLink, PendingJoin, PersonSlot, Post, Room, RoomSlot, Route, Seat, Server, ServerEvent, ServerStorage, Sound,
-    Source, SpeakerSlot, playout_bytes, server_storage, server_words,
+    ClientId, ConnectionId, Delivery, Identity, Instant, PathId, RoomHandle, Route, ServerConfig, ServerEvent, Source,
+    wire::VoiceHeader,
 };
 
-use crate::scenario::{CONFIG, START};
+use net::{Network, Way};
+use sum::Sum;
+pub(crate) use tables::Memory;
+use tables::{SmallClient, SmallServer, new_server};
 
-const SEATS: usize = 6;
-const ROOMS: usize = 4;
-const CONNECTIONS: usize = SEATS + SEATS / 4 + 8;
-const FRAMES: usize = 4 * playout_bytes(240, 6);
-
-pub(crate) type ServerTables = ServerStorage<
-    [Seat; SEATS],
-    [Room; ROOMS],
-    [u64; server_words(SEATS, ROOMS, 32)],
-    [Connection; CONNECTIONS],
-    [Post; 32],
-    [PendingJoin; 8],
-    [ConnectionId; 2 * SEATS],
->;
-pub(crate) type SmallServer = Server<ServerTables>;
-
-pub(crate) type ClientTables<'a> = ClientStorage<
-    &'a mut [PersonSlot],
-    &'a mut [RoomSlot],
-    &'a mut [ChannelSlot],
-    &'a mut [SpeakerSlot],
-    &'a mut [PeerLink],
-    &'a mut [u8],
->;
-pub(crate) type SmallClient<'a> = Client<ClientTables<'a>>;
-
-/// The tables of a client.
-pub(crate) struct Memory {
-    roster: [PersonSlot; 8],
-    rooms: [RoomSlot; 4],
-    channels: [ChannelSlot; 4],
-    speakers: [SpeakerSlot; 4],
-    peers: [PeerLink; 2],
-    frames: [u8; FRAMES],
-    inbox: [u8; 3_000],
-    outbox: [u8; 3_000],
-    voice: [u8; 1_400],
-    retained: [u8; 600],
-}
-
-impl Memory {
-    pub(crate) const EMPTY: Self = Self {
-        roster: [const { PersonSlot::EMPTY }; 8],
-        rooms: [const { RoomSlot::EMPTY }; 4],
-        channels: [ChannelSlot::EMPTY; 4],
-        speakers: [const { SpeakerSlot::EMPTY }; 4],
-        peers: [PeerLink::EMPTY; 2],
-        frames: [0; FRAMES],
-        inbox: [0; 3_000],
-        outbox: [0; 3_000],
-        voice: [0; 1_400],
-        retained: [0; 600],
-    };
-
-    pub(crate) fn client(&mut self, name: &str, seed: u64) -> SmallClient<'_> {
-        let config = ClientConfig::new(name).unwrap_or_else(|| unreachable!("a short name"));
-        let storage = ClientStorage {
-            roster: &mut self.roster[..],
-            rooms: &mut self.rooms[..],
-            channels: &mut self.channels[..],
-            speakers: &mut self.speakers[..],
-            peers: &mut self.peers[..],
-            frames: &mut self.frames[..],
-            inbox: &mut self.inbox[..],
-            outbox: &mut self.outbox[..],
-            voice: &mut self.voice[..],
-            retained: &mut self.retained[..],
-        };
-        Client::new(config, seed, storage)
-    }
-}
-
-pub(crate) const fn new_server(seed: u64) -> SmallServer {
-    Server::new(CONFIG, seed, server_storage!(clients: SEATS, rooms: ROOMS))
-}
-
-/// FNV-1a, 64 bit.
-pub(crate) struct Sum(u64);
-
-impl Sum {
-    pub(crate) const NEW: Self = Self(0xcbf2_9ce4_8422_2325);
-
-    pub(crate) fn add(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    }
-
-    pub(crate) const fn get(&self) -> u64 {
-        self.0
-    }
-}
+/// How long a closed connection still delivers what was sent before.
+const LINGER_MS: u64 = 60;
+const TICK_MS: u64 = 20;
+/// How often everything that can be read is read.
+const LOOK_MS: u64 = 400;
 
 pub(crate) struct Peer<'a> {
     pub(crate) client: SmallClient<'a>,
+    pub(crate) home: Option<RoomHandle>,
+    pub(crate) says: bool,
     attempt: Option<u32>,
     connection: Option<ConnectionId>,
-    pub(crate) says: bool,
+    closes_at: Option<u64>,
 }
 
 pub(crate) struct Stage<'a> {
-    ms: u64,
     pub(crate) server: SmallServer,
     pub(crate) peers: [Peer<'a>; 3],
-    pub(crate) sum: Sum,
-    /// Kinds of events that came up.
-    pub(crate) events: u32,
-    pub(crate) cut_paths: bool,
-    /// Unreliable packets so far; every eleventh is lost.
-    packets: u32,
+    pub(crate) net: Network,
+    /// Kinds of events that came up: bit n for kind n of [`EVENTS`](crate::EVENTS).
+    pub(crate) events: u64,
+    /// Whether paths refuse to send.
+    pub(crate) paths_refuse: bool,
+    /// Who isn't let in by a server that asks, once.
+    pub(crate) unwelcome: Option<u8>,
+    sum: Sum,
+    ms: u64,
 }
 
 impl<'a> Stage<'a> {
     pub(crate) fn new(memory: &'a mut [Memory; 3]) -> Self {
         let mut seed = 0;
         let peers = memory.each_mut().map(|memory| {
+            let name = ["Scout", "Médic", "Pilot"].get(seed).copied().unwrap_or_default();
             seed += 1;
-            let client = memory.client(["Scout", "Médic", "Pilot"][seed as usize - 1], seed);
-            Peer { client, attempt: None, connection: None, says: false }
+            let client = memory.client(name, seed as u64);
+            Peer { client, home: None, says: false, attempt: None, connection: None, closes_at: None }
         });
-        Self { ms: 0, server: new_server(99), peers, sum: Sum::NEW, events: 0, cut_paths: false, packets: 0 }
+        Self {
+            server: new_server(ServerConfig::DEFAULT, 99),
+            peers,
+            net: Network::new(7),
+            events: 0,
+            paths_refuse: false,
+            unwelcome: None,
+            sum: Sum::NEW,
+            ms: 0,
+        }
     }
 
     pub(crate) const fn now(&self) -> Instant {
-        START.after(core::time::Duration::from_millis(self.ms))
+        Instant::from_ms(self.ms)
     }
 
-    /// Lets time pass, in steps of 20 ms.
+    pub(crate) fn id(&self, at: usize) -> Option<ClientId> {
+        self.peers.get(at)?.client.id()
+    }
+
+    /// Adds to the digest whether a call went well.
+    pub(crate) fn note(&mut self, went_well: bool) {
+        self.sum.number(went_well);
+    }
+
+    pub(crate) const fn digest(&self) -> u64 {
+        self.sum.get()
+    }
+
+    /// Lets time pass.
     pub(crate) fn run(&mut self, ms: u64) {
         let until = self.ms + ms;
         while self.ms < until {
-            self.ms += 20;
+            self.ms += TICK_MS;
             let now = self.now();
-            for at in 0..self.peers.len() {
-                self.speak_and_hear(at, now);
+            for (at, peer) in self.peers.iter_mut().enumerate() {
+                if peer.says {
+                    let sent = peer.client.send_frame(now, &[at as u8 + 1; 60]);
+                    self.sum.number(sent.is_ok());
+                }
+                look::hear(&mut self.sum, &mut peer.client, now);
+                look::read_messages(&mut self.sum, &mut peer.client);
             }
             for _ in 0..3 {
+                self.deliver();
                 for at in 0..self.peers.len() {
                     self.drive(at, now);
                 }
                 self.drive_server(now);
             }
+            if self.ms.is_multiple_of(LOOK_MS) {
+                self.look();
+            }
         }
+    }
+
+    /// Ends the talkspurt of one who speaks.
+    pub(crate) fn hush(&mut self, at: usize) {
+        let now = self.now();
+        self.peers[at].says = false;
+        self.peers[at].client.end_talkspurt(now);
     }
 
     pub(crate) fn offer_path(&mut self, a: usize, b: usize) {
         let now = self.now();
         for (from, to) in [(a, b), (b, a)] {
-            if let Some(id) = self.peers[to].client.id() {
-                _ = self.peers[from].client.handle_path_available(now, id, PathId(to as u32));
+            if let Some(id) = self.id(to) {
+                let done = self.peers[from].client.handle_path_available(now, id, PathId(to as u32));
+                self.note(done.is_ok());
             }
         }
     }
@@ -170,116 +137,130 @@ impl<'a> Stage<'a> {
 
     pub(crate) fn drop_transport(&mut self, at: usize) {
         let now = self.now();
-        if let Some(connection) = self.peers[at].connection.take() {
+        let peer = &mut self.peers[at];
+        peer.closes_at = None;
+        if let Some(connection) = peer.connection.take() {
             self.server.handle_disconnected(now, connection);
-            self.peers[at].client.handle_disconnected(now);
+            peer.client.handle_disconnected(now);
         }
     }
 
-    /// A reliable packet from nowhere: the lane has broken its promise.
+    /// A packet of the reliable lane is repeated: the transport has broken its promise.
     pub(crate) fn break_lane(&mut self, at: usize) {
-        let now = self.now();
         let mut leave = [0x09, 0, 0, 0, 0, 0xFF, 0xFF];
         leave[1..5].copy_from_slice(&self.server.session().get().to_be_bytes());
-        if let Some(connection) = self.peers[at].connection {
-            _ = self.server.handle_packet(now, connection, Delivery::Reliable, &mut leave);
+        self.slip_in(at, Delivery::Reliable, &mut leave);
+    }
+
+    /// Voice under another's name.
+    pub(crate) fn spoof(&mut self, at: usize, claimed: ClientId) {
+        let tag = self.server.session().tag();
+        let header = VoiceHeader { mark: true, end: false, tag, speaker: claimed, sequence: 9, media_time: 0 };
+        let channel = voice_core::wire::Channel {
+            target: voice_core::Target::Client(claimed),
+            options: voice_core::ChannelOptions::DEFAULT,
+        };
+        let mut packet = [0; 40];
+        let written = header.write(&mut packet, &[channel], Some((false, &[claimed])));
+        self.note(written.is_some());
+        self.slip_in(at, Delivery::Unreliable, &mut packet);
+    }
+
+    /// The server's process is another one; the transports survive, as some do, and the clients haven't noticed.
+    pub(crate) fn replace_server(&mut self, config: ServerConfig, seed: u64) {
+        let now = self.now();
+        self.net.clear();
+        self.server = new_server(config, seed);
+        for peer in self.peers.iter_mut().filter(|peer| peer.connection.is_some()) {
+            peer.connection = self.server.handle_connected(now).ok();
         }
     }
 
-    pub(crate) fn digest(mut self) -> u64 {
-        for peer in &self.peers {
-            for (_, count) in peer.client.drops().iter() {
-                self.sum.add(&count.to_be_bytes());
-            }
-        }
-        for (_, count) in self.server.drops().iter() {
-            self.sum.add(&count.to_be_bytes());
-        }
-        self.sum.add(&self.server.counters().voice_out.bytes.to_be_bytes());
-        self.sum.get()
+    fn slip_in(&mut self, at: usize, delivery: Delivery, packet: &mut [u8]) {
+        let Some(from) = self.peers[at].connection else { return };
+        let mut forward = self.server.handle_packet(Instant::from_ms(self.ms), from, delivery, packet);
+        self.sum.number(forward.next().is_some());
     }
 
-    fn speak_and_hear(&mut self, at: usize, now: Instant) {
-        let peer = &mut self.peers[at];
-        if peer.says {
-            _ = peer.client.send_frame(now, &[at as u8 + 1; 60]);
-        } else {
-            peer.client.end_talkspurt(now);
-        }
-        let mut heard = [None; 4];
-        heard.iter_mut().zip(peer.client.speakers()).for_each(|(slot, speaker)| *slot = Some(speaker));
-        for speaker in heard.into_iter().flatten() {
-            let frame = peer.client.next_frame(now, speaker);
-            self.sum.add(&[u8::from(frame.audible), u8::from(frame.positional)]);
-            self.sum.add(&frame.volume_percent.to_be_bytes());
-            match frame.sound {
-                Sound::Play(payload) => self.sum.add(payload),
-                Sound::Conceal => self.sum.add(b"conceal"),
-                _ => self.sum.add(b"silence"),
+    fn deliver(&mut self) {
+        let now = self.now();
+        let mut packet = [0; 1_200];
+        while let Some((way, delivery, len)) = self.net.take(self.ms, &mut packet) {
+            let packet = &mut packet[..len];
+            match way {
+                Way::Up(from) => self.relay(now, from, delivery, packet),
+                Way::Down(to) => {
+                    if let Some(peer) = self.peers.iter_mut().find(|peer| peer.connection == Some(to)) {
+                        peer.client.handle_packet(now, Source::Server, delivery, packet);
+                    }
+                }
+                Way::Path { from, to } => {
+                    if let Some(peer) = self.peers.get_mut(to as usize) {
+                        peer.client.handle_packet(now, Source::Path(PathId(from)), delivery, packet);
+                    }
+                }
             }
-            let stats = peer.client.speaker_stats(speaker).unwrap_or_default();
-            self.sum.add(&stats.jitter_us.to_be_bytes());
+        }
+    }
+
+    fn relay(&mut self, now: Instant, from: ConnectionId, delivery: Delivery, packet: &mut [u8]) {
+        let mut forward = self.server.handle_packet(now, from, delivery, packet);
+        while let Some((bytes, to)) = forward.next() {
+            self.sum.packet(bytes);
+            for connection in to {
+                self.sum.connection(*connection);
+                self.net.send(self.ms, Way::Down(*connection), Delivery::Unreliable, bytes);
+            }
         }
     }
 
     fn drive(&mut self, at: usize, now: Instant) {
-        self.peers[at].client.handle_timeout(now);
-        self.follow_wish(at, now);
+        self.follow_transport(at, now);
+        let peer = &mut self.peers[at];
+        peer.client.handle_timeout(now);
         let mut out = [0; 1_200];
-        while let Some(transmit) = self.peers[at].client.poll_transmit(now, &mut out) {
-            let packet = &mut out[..transmit.len];
-            self.sum.add(packet);
-            if self.is_lost(transmit.delivery) {
-                continue;
-            }
-            match transmit.to {
-                Route::Path(path) => self.over_path(at, path, now, packet),
-                _ => self.over_relay(at, now, transmit.delivery, packet),
+        while self.net.has_room() {
+            let Some(transmit) = peer.client.poll_transmit(now, &mut out) else { break };
+            let packet = &out[..transmit.len];
+            self.sum.transmit(&transmit, packet);
+            match (transmit.to, peer.connection) {
+                (Route::Path(path), _) if self.paths_refuse => peer.client.handle_unsent(now, path, packet),
+                (Route::Path(path), _) => {
+                    let way = Way::Path { from: at as u32, to: path.0 };
+                    self.net.send(self.ms, way, transmit.delivery, packet);
+                }
+                (_, Some(connection)) => self.net.send(self.ms, Way::Up(connection), transmit.delivery, packet),
+                (_, None) => {}
             }
         }
-        while let Some(event) = self.peers[at].client.poll_event() {
-            self.note(event);
-        }
-        while let Some(message) = self.peers[at].client.take_message() {
-            match message {
-                Message::Text { text, .. } => self.sum.add(text.as_bytes()),
-                Message::Rendezvous { bytes, .. } => self.sum.add(bytes),
-            }
+        while let Some(event) = peer.client.poll_event() {
+            self.events |= 1 << self.sum.client_event(event);
         }
     }
 
-    fn follow_wish(&mut self, at: usize, now: Instant) {
-        let wanted = self.peers[at].client.transport_wanted();
-        if wanted == self.peers[at].attempt {
+    /// Opens and closes the transport as the client wants it, and closes what the server has closed.
+    fn follow_transport(&mut self, at: usize, now: Instant) {
+        let peer = &mut self.peers[at];
+        let wanted = peer.client.transport_wanted();
+        let closed = peer.closes_at.is_some_and(|at| at <= self.ms);
+        if closed || wanted != peer.attempt {
+            peer.closes_at = None;
+            if let Some(old) = peer.connection.take() {
+                self.server.handle_disconnected(now, old);
+            }
+        }
+        if wanted == peer.attempt {
+            if closed {
+                peer.client.handle_disconnected(now);
+            }
             return;
         }
-        self.peers[at].attempt = wanted;
-        if let Some(old) = self.peers[at].connection.take() {
-            self.server.handle_disconnected(now, old);
-        }
+        peer.attempt = wanted;
         if wanted.is_some() {
-            self.peers[at].connection = self.server.handle_connected(now).ok();
-            self.peers[at].client.handle_connected(now);
-        }
-    }
-
-    fn over_path(&mut self, from: usize, path: PathId, now: Instant, packet: &[u8]) {
-        if self.cut_paths {
-            return self.peers[from].client.handle_unsent(now, path, packet);
-        }
-        let source = Source::Path(PathId(from as u32));
-        if let Some(to) = self.peers.get_mut(path.0 as usize) {
-            to.client.handle_packet(now, source, Delivery::Unreliable, packet);
-        }
-    }
-
-    fn over_relay(&mut self, at: usize, now: Instant, delivery: Delivery, packet: &mut [u8]) {
-        let Some(from) = self.peers[at].connection else { return };
-        let mut forward = self.server.handle_packet(now, from, delivery, packet);
-        while let Some((bytes, to)) = forward.next() {
-            self.sum.add(bytes);
-            for peer in self.peers.iter_mut().filter(|peer| peer.connection.is_some_and(|id| to.contains(&id))) {
-                peer.client.handle_packet(now, Source::Server, Delivery::Unreliable, bytes);
+            peer.connection = self.server.handle_connected(now).ok();
+            match peer.connection {
+                Some(_) => peer.client.handle_connected(now),
+                None => peer.client.handle_disconnected(now),
             }
         }
     }
@@ -287,29 +268,54 @@ impl<'a> Stage<'a> {
     fn drive_server(&mut self, now: Instant) {
         self.server.handle_timeout(now);
         let mut out = [0; 1_200];
-        while let Some(transmit) = self.server.poll_transmit(now, &mut out) {
+        while self.net.has_room() {
+            let Some(transmit) = self.server.poll_transmit(now, &mut out) else { break };
             let packet = &out[..transmit.len];
-            self.sum.add(packet);
-            let Route::Client(to) = transmit.to else { continue };
-            if self.is_lost(transmit.delivery) {
-                continue;
-            }
-            if let Some(peer) = self.peers.iter_mut().find(|peer| peer.connection == Some(to)) {
-                peer.client.handle_packet(now, Source::Server, transmit.delivery, packet);
+            self.sum.transmit(&transmit, packet);
+            if let Route::Client(to) = transmit.to {
+                self.net.send(self.ms, Way::Down(to), transmit.delivery, packet);
             }
         }
         while let Some(event) = self.server.poll_event() {
-            let ServerEvent::Disconnect { connection } = event else { continue };
-            self.server.handle_disconnected(now, connection);
-            for peer in self.peers.iter_mut().filter(|peer| peer.connection == Some(connection)) {
-                peer.connection = None;
-                peer.client.handle_disconnected(now);
+            self.events |= 1 << self.sum.server_event(event);
+            match event {
+                ServerEvent::JoinRequested { connection } => self.answer_join(now, connection),
+                ServerEvent::Disconnect { connection } => self.hang_up(now, connection),
+                _ => {}
             }
         }
     }
 
-    fn is_lost(&mut self, delivery: Delivery) -> bool {
-        self.packets += u32::from(delivery == Delivery::Unreliable);
-        delivery == Delivery::Unreliable && self.packets.is_multiple_of(11)
+    fn answer_join(&mut self, now: Instant, connection: ConnectionId) {
+        let Some(join) = self.server.pending_join(connection) else { return };
+        let initial = join.name().bytes().next().unwrap_or(0);
+        self.sum.text(join.name());
+        self.sum.add(join.credential());
+        look::codec(&mut self.sum, join.codec());
+        let done = if self.unwelcome.take_if(|unwelcome| *unwelcome == initial).is_some() {
+            self.server.refuse(now, connection, 130)
+        } else {
+            self.server.accept(now, connection, Identity(initial.into()))
+        };
+        self.note(done.is_ok());
     }
+
+    fn hang_up(&mut self, now: Instant, connection: ConnectionId) {
+        match self.peers.iter_mut().find(|peer| peer.connection == Some(connection)) {
+            Some(peer) => peer.closes_at = Some(self.ms + LINGER_MS),
+            None => self.server.handle_disconnected(now, connection),
+        }
+    }
+
+    fn look(&mut self) {
+        for peer in &mut self.peers {
+            look::look_at_client(&mut self.sum, &mut peer.client);
+        }
+        look::look_at_server(&mut self.sum, &mut self.server);
+    }
+}
+
+/// A moment after another.
+const fn later(now: Instant, ms: u64) -> Instant {
+    now.after(Duration::from_millis(ms))
 }
