@@ -1,0 +1,138 @@
+use voice_core::{
+    Admission, ClientConfig, CodecSettings, ConnectionId, Delivery, FrameLength, Identity, Priority, ServerConfig,
+    ServerEvent, State, StateReason,
+    wire::{Hello, Kind, Packet, RefuseReason, StateFlags, VERSION},
+};
+
+use crate::harness::{End, Fate, Stage, encoded};
+
+fn asking() -> Stage {
+    Stage::empty(ServerConfig { admission: Admission::Ask, ..ServerConfig::DEFAULT })
+}
+
+fn last_asked(stage: &Stage) -> ConnectionId {
+    let asked = stage.server_events.iter().rev().find_map(|event| match event {
+        ServerEvent::JoinRequested { connection } => Some(*connection),
+        _ => None,
+    });
+    asked.expect("somebody asks to join")
+}
+
+fn hellos(stage: &Stage) -> usize {
+    stage.sent(|sent| sent.kind() == Kind::Hello)
+}
+
+#[test]
+fn the_embedder_is_shown_the_name_the_codec_and_the_credential_to_the_last_byte() {
+    let credential: Vec<u8> = (0..512_u32).map(|n| (n * 7) as u8).collect();
+    let codec = CodecSettings { codec: 200, frame_length: FrameLength::Ms60, bitrate: 12_345 };
+    let mut stage = asking();
+    stage.add_with(|config| {
+        *config = config.clone().with_credential(&credential).unwrap();
+        config.codec = codec;
+    });
+    stage.run(100);
+    let request = stage.server.pending_join(last_asked(&stage)).unwrap();
+    assert_eq!((request.name(), request.codec()), ("person-0", codec));
+    assert_eq!(request.credential(), credential);
+    assert_eq!(stage.people[0].client.state(), State::Joining);
+}
+
+#[test]
+fn a_name_or_a_credential_that_is_too_long_is_refused_where_it_is_written() {
+    assert!(ClientConfig::new(&"n".repeat(64)).is_some());
+    assert!(ClientConfig::new(&"n".repeat(65)).is_none());
+    assert!(ClientConfig::new("n").unwrap().with_credential(&[0; 513]).is_none());
+}
+
+#[test]
+fn who_is_refused_learns_the_embedders_own_reason_and_asks_no_more() {
+    let mut stage = asking();
+    stage.add();
+    stage.run(100);
+    let (now, connection) = (stage.now(), last_asked(&stage));
+    stage.server.refuse(now, connection, 201).unwrap();
+    stage.run(60_000);
+    let client = &stage.people[0].client;
+    assert_eq!((client.state(), client.transport_wanted()), (State::Disconnected, None));
+    assert_eq!(client.state_reason(), StateReason::Refused(RefuseReason::Embedder(201)));
+    assert_eq!((hellos(&stage), stage.server.client_count()), (1, 0));
+}
+
+#[test]
+fn whom_nobody_answers_asks_again_and_only_the_last_question_stands() {
+    let mut stage = asking();
+    stage.add();
+    stage.run(7_000);
+    assert_eq!(hellos(&stage), 2, "one after 5 s without an answer");
+    let (now, connection) = (stage.now(), last_asked(&stage));
+    let asked = stage.server_events.iter().filter_map(|event| match event {
+        ServerEvent::JoinRequested { connection } => Some(*connection),
+        _ => None,
+    });
+    assert_eq!(asked.filter(|connection| stage.server.pending_join(*connection).is_some()).count(), 1);
+    stage.server.accept(now, connection, Identity(1)).unwrap();
+    stage.run(100);
+    assert_eq!(stage.people[0].client.state(), State::Connected);
+    assert_eq!(stage.server.client_count(), 1);
+}
+
+#[test]
+fn who_finds_the_session_full_comes_in_by_itself_when_a_seat_is_free() {
+    let mut stage = Stage::new(8);
+    let late = stage.add();
+    stage.run(2_000);
+    let client = &stage.people[late].client;
+    assert!(matches!(client.state(), State::Reconnecting | State::Connecting | State::Joining));
+    assert_eq!(client.id(), None);
+    stage.act(3, |now, client| client.disconnect(now));
+    stage.run(13_000);
+    assert_eq!(stage.people[late].client.state(), State::Connected);
+    stage.speak(&[late]);
+    assert!(stage.hears(0, late));
+}
+
+#[test]
+fn another_version_is_refused_by_name_whatever_else_its_hello_says() {
+    let mut stage = Stage::new(0);
+    let now = stage.now();
+    let stranger = stage.server.handle_connected(now).unwrap();
+    let hello = Packet::Hello(Hello {
+        version: VERSION + 1,
+        features: 0,
+        nonce: 0x0102_0304,
+        codec: CodecSettings::DEFAULT,
+        flags: StateFlags { muted: false, deafened: false },
+        priority: Priority::None,
+        resume: None,
+        name: "of tomorrow",
+        credential: &[],
+    });
+    // What follows the nonce may be anything in another version.
+    let bytes = [&encoded(&hello)[..14], &[0xFF; 20]].concat();
+    stage.give(stranger, Delivery::Reliable, &bytes);
+    stage.run(50);
+    let answers: Vec<_> = stage.log.iter().filter(|sent| sent.to == End::Stranger(stranger)).collect();
+    assert_eq!(answers.len(), 1);
+    let expected = Packet::Refused { nonce: 0x0102_0304, reason: RefuseReason::Version };
+    assert_eq!((answers[0].packet(), answers[0].bytes.len()), (expected, 6));
+}
+
+#[test]
+fn the_answer_to_an_older_hello_joins_nobody() {
+    let mut stage = Stage::empty(ServerConfig::DEFAULT);
+    stage.network = Box::new(|sent| {
+        if sent.kind() == Kind::Welcome {
+            sent.bytes[5] ^= 1; // The nonce.
+        }
+        Fate::Deliver
+    });
+    stage.add();
+    stage.run(4_000);
+    let client = &stage.people[0].client;
+    assert_eq!((client.state(), client.id()), (State::Joining, None));
+    stage.network = Box::new(|_| Fate::Deliver);
+    stage.run(4_000);
+    assert_eq!(stage.people[0].client.state(), State::Connected);
+    assert_eq!(stage.server.client_count(), 1, "the seat of which the client never heard is free");
+}

@@ -1,0 +1,19 @@
+//! What a user relies on, by topic, to the packet: on a network of which every packet can be dropped, delayed, doubled, changed and counted.
+//! On links as they are in the world, the same is judged in the simulator's tests.
+
+mod channels;
+mod direct;
+mod flood;
+mod harness;
+mod join;
+mod lane;
+mod moderation;
+mod mutes;
+mod rendezvous;
+mod resume;
+mod rooms;
+mod roster;
+mod statistics;
+mod text;
+mod whisper;
+mod wrong_session;

@@ -1,0 +1,136 @@
+use voice_core::{ClientEvent, RoomUse, TalkTo, Target, TextError, wire::TextRefuseReason};
+
+use crate::harness::{End, Fate, Stage};
+
+fn texts(stage: &Stage, who: usize) -> Vec<&str> {
+    stage.people[who].texts.iter().map(|(_, _, text)| text.as_str()).collect()
+}
+
+fn say(stage: &mut Stage, who: usize, text: &str) -> Result<u16, TextError> {
+    let lobby = stage.people[who].lobby;
+    stage.act(who, |now, client| client.send_text(now, TalkTo::Room(lobby), text))
+}
+
+fn refusals(stage: &Stage, who: usize) -> Vec<(u16, TextRefuseReason)> {
+    let events = stage.people[who].events.iter();
+    events
+        .filter_map(|event| match event {
+            ClientEvent::TextRefused { number, reason } => Some((*number, *reason)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_text_to_a_room_comes_once_to_all_who_listen_there_with_the_servers_word_on_who_wrote_it() {
+    let mut stage = Stage::new(4);
+    stage.act(3, |now, client| client.use_room(now, "Lobby", RoomUse::Speak)).unwrap();
+    stage.act(2, |now, client| client.set_deafened(now, true));
+    stage.run(100);
+    let (writer, lobby) = (stage.id(0), stage.people[0].lobby);
+    let room = stage.people[0].client.room_id(lobby).unwrap();
+    say(&mut stage, 0, "Grüße 👋").unwrap();
+    stage.run(200);
+    let expected = [(writer, Target::Room(room), "Grüße 👋".to_owned())];
+    assert_eq!((&stage.people[1].texts[..], &stage.people[2].texts[..]), (&expected[..], &expected[..]));
+    assert_eq!((texts(&stage, 0), texts(&stage, 3)), (vec![], vec![]), "not its writer, nor who only speaks there");
+}
+
+#[test]
+fn a_text_to_one_person_comes_to_nobody_else() {
+    let mut stage = Stage::new(3);
+    let (from, to) = (stage.id(0), stage.id(2));
+    stage.act(0, |now, client| client.send_text(now, TalkTo::Client(to), "psst")).unwrap();
+    stage.run(200);
+    assert_eq!(stage.people[2].texts, [(from, Target::Client(to), "psst".to_owned())]);
+    assert_eq!((texts(&stage, 0), texts(&stage, 1)), (vec![], vec![]));
+}
+
+#[test]
+fn long_texts_of_several_writers_come_whole_and_each_writers_in_order() {
+    let mut stage = Stage::new(3);
+    // The part boundary at 1,000 B falls into a character of four bytes.
+    let text = |who: usize, n: usize| format!("{who}{n} {}", "🎧".repeat(400));
+    for n in 0..6 {
+        for who in [0, 1] {
+            say(&mut stage, who, &text(who, n)).unwrap();
+        }
+        stage.run(15);
+    }
+    stage.run(1_000);
+    for who in [0, 1] {
+        let expected: Vec<_> = (0..6).map(|n| text(who, n)).collect();
+        let got: Vec<_> = texts(&stage, 2).into_iter().filter(|text| text.starts_with(&who.to_string())).collect();
+        assert_eq!(got, expected);
+        assert_eq!(texts(&stage, 1 - who), expected);
+    }
+}
+
+#[test]
+fn texts_keep_their_order_however_slow_the_way_is() {
+    let mut stage = Stage::new(2);
+    let mut n = 0;
+    stage.network = Box::new(move |sent| {
+        n += 1;
+        if matches!(sent.to, End::Person(1) | End::Server) { Fate::DelayMs(n * 37 % 150) } else { Fate::Deliver }
+    });
+    let all: Vec<String> = (0..15).map(|n| n.to_string()).collect();
+    for text in &all {
+        say(&mut stage, 0, text).unwrap();
+        stage.run(20);
+    }
+    stage.run(1_000);
+    assert_eq!(texts(&stage, 1), all);
+}
+
+#[test]
+fn a_text_of_2000_bytes_goes_and_one_more_or_none_is_refused_where_it_is_written() {
+    let mut stage = Stage::new(2);
+    let longest = "x".repeat(2_000);
+    say(&mut stage, 0, &longest).unwrap();
+    assert_eq!(say(&mut stage, 0, &"x".repeat(2_001)), Err(TextError::BadLength));
+    assert_eq!(say(&mut stage, 0, ""), Err(TextError::BadLength));
+    stage.run(200);
+    assert_eq!(texts(&stage, 1), [longest]);
+}
+
+#[test]
+fn a_text_that_nobody_gets_is_refused_by_its_number_with_the_reason() {
+    let mut stage = Stage::new(2);
+    let (here, gone) = (stage.id(0), stage.id(1));
+    stage.act(1, |now, client| client.set_client_muted(now, here, true)).unwrap();
+    stage.run(100);
+    let muted = say(&mut stage, 0, "do you hear?").unwrap();
+    stage.run(100);
+    stage.act(1, |now, client| client.disconnect(now));
+    stage.run(200);
+    let left = stage.act(0, |now, client| client.send_text(now, TalkTo::Client(gone), "and now?")).unwrap();
+    stage.run(100);
+    let expected = [(muted, TextRefuseReason::NobodyThere), (left, TextRefuseReason::UnknownTarget)];
+    assert_eq!(refusals(&stage, 0), expected);
+}
+
+#[test]
+fn who_writes_too_much_is_refused_and_the_others_are_not() {
+    let mut stage = Stage::new(3);
+    let numbers: Vec<_> = (0..26).map(|_| say(&mut stage, 0, "spam").unwrap()).collect();
+    say(&mut stage, 1, "ham").unwrap();
+    stage.run(500);
+    assert_eq!(texts(&stage, 2).iter().filter(|text| **text == "spam").count(), 20, "as many as at once");
+    let refused: Vec<_> = numbers[20..].iter().map(|number| (*number, TextRefuseReason::RateLimited)).collect();
+    assert_eq!(refusals(&stage, 0), refused);
+    assert_eq!(texts(&stage, 0), ["ham"]);
+    stage.run(1_000);
+    say(&mut stage, 0, "later").unwrap();
+    stage.run(100);
+    assert_eq!(texts(&stage, 1).last(), Some(&"later"));
+}
+
+#[test]
+#[ignore = "a server remembers eight refusals for a client; of more at once it never hears"]
+fn of_every_text_its_writer_hears_if_it_was_refused() {
+    let mut stage = Stage::new(2);
+    (0..40).for_each(|_| _ = say(&mut stage, 0, "spam").unwrap());
+    stage.run(2_000);
+    assert_eq!(texts(&stage, 1).len() + refusals(&stage, 0).len(), 40);
+}
