@@ -2,6 +2,7 @@
 
 pub(crate) mod host;
 mod look;
+mod mischief;
 mod net;
 mod sum;
 mod tables;
@@ -10,7 +11,6 @@ use core::time::Duration;
 
 use voice_core::{
     ClientId, ConnectionId, Delivery, Identity, Instant, PathId, RoomHandle, Route, ServerConfig, ServerEvent, Source,
-    wire::VoiceHeader,
 };
 
 use net::{Network, Way};
@@ -143,43 +143,6 @@ impl<'a> Stage<'a> {
             self.server.handle_disconnected(now, connection);
             peer.client.handle_disconnected(now);
         }
-    }
-
-    /// A packet of the reliable lane is repeated: the transport has broken its promise.
-    pub(crate) fn break_lane(&mut self, at: usize) {
-        let mut leave = [0x09, 0, 0, 0, 0, 0xFF, 0xFF];
-        leave[1..5].copy_from_slice(&self.server.session().get().to_be_bytes());
-        self.slip_in(at, Delivery::Reliable, &mut leave);
-    }
-
-    /// Voice under another's name.
-    pub(crate) fn spoof(&mut self, at: usize, claimed: ClientId) {
-        let tag = self.server.session().tag();
-        let header = VoiceHeader { mark: true, end: false, tag, speaker: claimed, sequence: 9, media_time: 0 };
-        let channel = voice_core::wire::Channel {
-            target: voice_core::Target::Client(claimed),
-            options: voice_core::ChannelOptions::DEFAULT,
-        };
-        let mut packet = [0; 40];
-        let written = header.write(&mut packet, &[channel], Some((false, &[claimed])));
-        self.note(written.is_some());
-        self.slip_in(at, Delivery::Unreliable, &mut packet);
-    }
-
-    /// The server's process is another one; the transports survive, as some do, and the clients haven't noticed.
-    pub(crate) fn replace_server(&mut self, config: ServerConfig, seed: u64) {
-        let now = self.now();
-        self.net.clear();
-        self.server = new_server(config, seed);
-        for peer in self.peers.iter_mut().filter(|peer| peer.connection.is_some()) {
-            peer.connection = self.server.handle_connected(now).ok();
-        }
-    }
-
-    fn slip_in(&mut self, at: usize, delivery: Delivery, packet: &mut [u8]) {
-        let Some(from) = self.peers[at].connection else { return };
-        let mut forward = self.server.handle_packet(Instant::from_ms(self.ms), from, delivery, packet);
-        self.sum.number(forward.next().is_some());
     }
 
     fn deliver(&mut self) {
