@@ -1,61 +1,105 @@
 use voice_core::{
-    ChannelHandle, ChannelOptions, ClientId, Delivery, Instant, PathId, Priority, RoomHandle, RoomUse, ServerConfig,
-    Source, TalkTo, Volume,
+    ChannelHandle, ChannelOptions, ClientId, Counters, Delivery, Instant, PathId, Priority, RoomHandle, RoomUse,
+    ServerConfig, Source, TalkTo, Volume,
 };
 
 use crate::{
+    draw::packet_after,
     input::Input,
     session::{FuzzServer, Guest, MOST_PACKETS, new_server, settle},
 };
 
-/// Makes any sequence of public calls on a client, with any packets in between: raw ones, ones that its server really sent, and
-/// those with bytes changed.
+/// Makes any sequence of public calls on a client, with any packets in between: raw ones, built ones of its session, ones that its server
+/// really sent, and those with bytes changed. Another client joins, talks and greets on a direct path when the bytes say so.
 pub fn client_ops(data: &[u8]) {
     let mut input = Input::new(data);
-    let mut caller = Caller {
-        now: 0,
-        server: new_server(ServerConfig::DEFAULT),
-        guest: Guest::new("one", 1),
-        other: Guest::new("two", 2),
-        rooms: Vec::new(),
-        channels: Vec::new(),
-        last: Vec::new(),
-    };
+    let mut caller = Caller::new();
+    if input.flag() {
+        caller.begin_joined();
+    }
     for _ in 0..200 {
         if input.is_empty() {
             break;
         }
         caller.call(&mut input);
+        caller.check();
     }
     caller.drain();
 }
 
 struct Caller {
     now: u64,
+    latest: u64,
     server: FuzzServer,
     guest: Guest,
     other: Guest,
     rooms: Vec<RoomHandle>,
     channels: Vec<ChannelHandle>,
-    /// The last packet that came out.
-    last: Vec<u8>,
+    drops: u64,
+    /// Whether a buffer was too short for a packet, so that the client may not ask to be woken for it.
+    was_short: bool,
 }
 
 impl Caller {
+    fn new() -> Self {
+        let (mut guest, mut other) = (Guest::new("one", 1), Guest::new("two", 2));
+        (guest.reachable, other.reachable) = (true, true);
+        Self {
+            now: 0,
+            latest: 0,
+            server: new_server(ServerConfig::DEFAULT),
+            guest,
+            other,
+            rooms: Vec::new(),
+            channels: Vec::new(),
+            drops: 0,
+            was_short: false,
+        }
+    }
+
+    /// Two in a room, who may talk.
+    fn begin_joined(&mut self) {
+        let now = Instant::ORIGIN;
+        self.guest.client.connect(now);
+        self.other.client.connect(now);
+        self.rooms.extend(self.guest.client.use_room(now, "a", RoomUse::Both));
+        self.other_speaks_up(now);
+        let room = TalkTo::Room(self.rooms[0]);
+        self.channels.extend(self.guest.client.open_channel(now, room, ChannelOptions::DEFAULT));
+        self.settle(now);
+        (self.now, self.latest) = (60, 60);
+        self.settle(Instant::from_ms(60));
+    }
+
     fn call(&mut self, input: &mut Input<'_>) {
         let now = Instant::from_ms(self.now);
-        match input.below(12) {
+        match input.below(14) {
             0 => self.now += u64::from(input.byte()) * 40,
             1 => self.now = self.now.saturating_sub(u64::from(input.byte())),
-            2 => self.life(now, input),
-            3 => self.packet(now, input),
-            4 | 5 => self.settle(now),
-            6 => self.drain(),
-            7 => self.declare(now, input),
-            8 => self.speak(now, input),
-            9 => self.hear(now, input),
-            10 => self.paths(now, input),
-            _ => self.write(now, input),
+            2 => self.now += 20,
+            3 => self.life(now, input),
+            4 | 5 => self.packet(now, input),
+            6 => self.settle(now),
+            7 => self.drain(),
+            8 => self.declare(now, input),
+            9 => self.speak(now, input),
+            10 => self.hear(now, input),
+            11 => self.paths(now, input),
+            12 => self.write(now, input),
+            _ => self.other(now, input),
+        }
+        self.latest = self.latest.max(self.now);
+    }
+
+    /// What must be true after every call.
+    fn check(&mut self) {
+        let client = &self.guest.client;
+        assert!(client.roster().count() <= 3 && client.speakers().count() <= 2);
+        let drops = client.drops().total();
+        assert!(drops >= self.drops, "drops were forgotten");
+        self.drops = drops;
+        if client.id().is_some() {
+            assert!(client.session().is_some());
         }
     }
 
@@ -63,48 +107,71 @@ impl Caller {
     fn settle(&mut self, now: Instant) {
         settle(now, &mut self.server, &mut [&mut self.guest, &mut self.other], |_, _, _| {});
         while self.guest.client.poll_event().is_some() {}
+        while self.other.client.poll_event().is_some() {}
         while self.server.poll_event().is_some() {}
     }
 
     fn life(&mut self, now: Instant, input: &mut Input<'_>) {
         let client = &mut self.guest.client;
         match input.below(8) {
-            0 => client.connect(now),
-            1 => client.disconnect(now),
-            2 => client.handle_connected(now),
-            3 => client.handle_disconnected(now),
-            4 => client.handle_timeout(now),
-            5 => self.other.client.connect(now),
-            6 => self.other.client.disconnect(now),
+            0 | 1 => client.connect(now),
+            2 => client.disconnect(now),
+            3 => client.handle_connected(now),
+            4 => client.handle_disconnected(now),
+            5 => client.handle_timeout(now),
+            6 => {
+                let mut out = [0; 64];
+                let len = input.below(65);
+                if let Some(transmit) = client.poll_transmit(now, &mut out[..len]) {
+                    assert!((1..=len).contains(&transmit.len));
+                }
+                self.was_short = true;
+            }
             _ => self.server = new_server(ServerConfig::DEFAULT),
         }
     }
 
+    /// Gives the client a packet.
     fn packet(&mut self, now: Instant, input: &mut Input<'_>) {
-        let from = if input.flag() { Source::Server } else { Source::Path(PathId(input.byte().into())) };
-        let delivery = if input.flag() { Delivery::Reliable } else { Delivery::Unreliable };
-        let packet = match input.flag() {
-            true => input.packet().to_vec(),
-            false => {
-                let last = self.last.clone();
-                input.bent(&last)
-            }
+        let from =
+            if input.below(4) < 3 { Source::Server } else { Source::Path(PathId(1 + u32::from(input.byte() % 4))) };
+        if input.below(5) == 0 {
+            return self.guest.bend = Some((input.byte(), input.byte()));
+        }
+        let drawn = packet_after(input, self.server.session(), &self.guest.received);
+        let Some((delivery, packet)) = drawn else { return };
+        if from == Source::Server && delivery == Delivery::Reliable {
+            self.guest.received.note(&packet);
+        }
+        let client = &mut self.guest.client;
+        let before = (client.drops().total(), packets_in(client.counters()));
+        client.handle_packet(now, from, delivery, &packet);
+        let after = (client.drops().total(), packets_in(client.counters()));
+        let time_went_back = u64::from(self.now < self.latest);
+        let most = match packet.first() {
+            // Everybody on a page for whom there is no place is counted.
+            Some(0x25) => 255,
+            // Both its stamp and its number may be stale.
+            Some(0x42) => 2,
+            _ => 1,
         };
-        self.guest.client.handle_packet(now, from, delivery, &packet);
+        assert!(after.0 <= before.0 + most + time_went_back, "one packet was dropped more than once");
+        assert_eq!(after.1, before.1 + 1, "a packet is counted once");
     }
 
     /// Everything out that has to go, and then nothing may be left that is due.
     fn drain(&mut self) {
-        let now = Instant::from_ms(self.now);
+        let (now, latest) = (Instant::from_ms(self.now), Instant::from_ms(self.latest));
         let client = &mut self.guest.client;
         client.handle_timeout(now);
         let mut out = [0; 1_200];
-        let mut sent = 0;
-        while let Some(transmit) = client.poll_transmit(now, &mut out) {
-            assert!((1..=1_200).contains(&transmit.len));
-            self.last = out[..transmit.len].to_vec();
-            sent += 1;
+        for sent in 0.. {
             assert!(sent < MOST_PACKETS, "the client always has more to send");
+            let due = client.poll_timeout();
+            let Some(transmit) = client.poll_transmit(now, &mut out) else { break };
+            assert!((1..=1_200).contains(&transmit.len));
+            assert!(self.was_short || due.is_some_and(|at| at <= latest), "a packet waits, and nobody is woken");
+            self.guest.sent.note(&out[..transmit.len]);
         }
         for event in 0.. {
             assert!(event <= 64, "the client always has another event");
@@ -114,12 +181,13 @@ impl Caller {
         }
         client.handle_timeout(now);
         while client.poll_transmit(now, &mut out).is_some() {}
+        self.was_short = false;
         // A caller's time that went back is taken as the latest seen.
         assert!(client.poll_timeout().is_none_or(|at| at > now), "the client asks to be woken for nothing");
     }
 
     fn declare(&mut self, now: Instant, input: &mut Input<'_>) {
-        let (room, channel, person) = (self.room(input), self.channel(input), person(input));
+        let (room, channel, person) = (self.room(input), self.channel(input), self.person(input));
         let (flag, options) = (input.flag(), options(input));
         let client = &mut self.guest.client;
         match input.below(10) {
@@ -152,45 +220,65 @@ impl Caller {
     }
 
     fn hear(&mut self, now: Instant, input: &mut Input<'_>) {
+        let person = self.person(input);
         let client = &mut self.guest.client;
         let mut speakers: Vec<ClientId> = client.speakers().collect();
-        assert!(speakers.len() <= 2);
-        speakers.push(person(input));
+        speakers.push(person);
         for speaker in speakers {
             let frame = client.next_frame(now, speaker);
             assert!(frame.volume_percent <= 400);
             assert!(client.heard_channels(speaker).len() <= 8);
             let _ = client.speaker_stats(speaker);
         }
-        let _ = (client.top_priority(), client.rtt(), client.drops().total(), client.transport_wanted());
-        assert!(client.roster().count() <= 3);
+        let _ = (client.top_priority(), client.rtt(), client.rtt_variation(), client.transport_wanted());
+        for room in &self.rooms {
+            let _ = client.room_id(*room).map(|id| client.room_name(id).expect("a granted room has a name").len());
+        }
     }
 
     fn paths(&mut self, now: Instant, input: &mut Input<'_>) {
-        let (person, path) = (person(input), PathId(input.byte().into()));
+        let (person, path) = (self.person(input), PathId(if input.flag() { 2 } else { input.byte().into() }));
         let client = &mut self.guest.client;
         match input.below(4) {
             0 | 1 => _ = client.handle_path_available(now, person, path),
             2 => client.handle_path_lost(now, path),
-            _ => {
-                let last = self.last.clone();
-                client.handle_unsent(now, path, &input.bent(&last));
-            }
+            _ => client.handle_unsent(now, path, &input.bent(&self.guest.sent.last)),
         }
         let _ = client.is_direct(person);
     }
 
     fn write(&mut self, now: Instant, input: &mut Input<'_>) {
-        let (room, person) = (self.room(input), person(input));
+        let (room, person) = (self.room(input), self.person(input));
         let client = &mut self.guest.client;
-        match input.below(4) {
+        match input.below(3) {
             0 => {
                 let to = room.map_or(TalkTo::Client(person), TalkTo::Room);
                 let _ = client.send_text(now, to, &String::from_utf8_lossy(input.packet()));
             }
             1 => _ = client.send_rendezvous(now, person, input.packet()),
-            2 => _ = self.other.client.send_text(now, TalkTo::Client(person), "hello"),
             _ => while client.take_message().is_some() {},
+        }
+    }
+
+    fn other(&mut self, now: Instant, input: &mut Input<'_>) {
+        let to = self.guest.client.id().unwrap_or(ClientId::new(1).expect("not 0"));
+        let client = &mut self.other.client;
+        match input.below(10) {
+            0 => client.connect(now),
+            1 => client.disconnect(now),
+            2 => self.other_speaks_up(now),
+            3 | 4 => _ = client.send_frame(now, &[2; 40]),
+            5 => _ = client.open_channel(now, TalkTo::Client(to), options(input)),
+            6 => _ = client.send_text(now, TalkTo::Client(to), &String::from_utf8_lossy(input.packet())),
+            7 => _ = client.send_rendezvous(now, to, &[3; 20]),
+            8 => client.set_deafened(now, input.flag()),
+            _ => self.other.reachable = input.flag(),
+        }
+    }
+
+    fn other_speaks_up(&mut self, now: Instant) {
+        if let Ok(room) = self.other.client.use_room(now, "a", RoomUse::Both) {
+            let _ = self.other.client.open_channel(now, TalkTo::Room(room), ChannelOptions::DEFAULT);
         }
     }
 
@@ -201,10 +289,17 @@ impl Caller {
     fn channel(&self, input: &mut Input<'_>) -> Option<ChannelHandle> {
         self.channels.get(input.below(8)).copied()
     }
+
+    /// The other client, or anybody.
+    fn person(&self, input: &mut Input<'_>) -> ClientId {
+        let drawn = input.byte() % 16;
+        let anybody = ClientId::new(1 + u16::from(drawn)).expect("not 0");
+        self.other.client.id().filter(|_| drawn >= 8).unwrap_or(anybody)
+    }
 }
 
-fn person(input: &mut Input<'_>) -> ClientId {
-    ClientId::new(1 + u16::from(input.byte() % 10)).expect("not 0")
+fn packets_in(counters: &Counters) -> u64 {
+    counters.reliable_in.packets + counters.unreliable_in.packets + counters.direct_in.packets
 }
 
 fn options(input: &mut Input<'_>) -> ChannelOptions {

@@ -1,6 +1,10 @@
-use voice_core::{ChannelOptions, Delivery, Instant, RoomUse, ServerConfig, Sound, State, TalkTo};
+use voice_core::{
+    ChannelOptions, ClientId, Delivery, DropReason, Instant, RoomUse, ServerConfig, SessionId, Sound, State,
+    StateReason, TalkTo,
+};
 
 use crate::{
+    draw::packet_after,
     input::Input,
     session::{FuzzServer, Guest, new_server, settle},
 };
@@ -8,60 +12,86 @@ use crate::{
 const FRAME_MS: u64 = 20;
 /// Frames that the playout delay may swallow at the end.
 const TAIL: u32 = 5;
+/// Bytes of a Closed: the one packet that may come without a cause.
+const CLOSED: usize = 8;
+/// Most bytes that a joined connection may be answered with beyond those it sends, in the two seconds of a run: 4 sweeps of the roster of
+/// 300, its own record every 50 ms as it changes it, 104 Pairs of 25 for requests of 9, and the answers to a join.
+const LEGITIMATE: usize = 9_600;
+/// The same for each Hello: Welcome, a sweep, and its rooms.
+const JOIN: usize = 36 + 300 + 3 * 75;
+/// What a client drops when it was sent something that no honest server sends.
+const NEVER: [DropReason; 8] = [
+    DropReason::Empty,
+    DropReason::TooLong,
+    DropReason::UnknownKind,
+    DropReason::Truncated,
+    DropReason::WrongDelivery,
+    DropReason::WrongSession,
+    DropReason::LaneBroken,
+    DropReason::UnprovenPath,
+];
 
 /// Lets one connection send anything to a server with two honest clients, whose voice must stay unharmed.
 pub fn hostile_peer(data: &[u8]) {
     let mut input = Input::new(data);
     let mut stage = Stage::new();
-    // A real client of the hostile peer's, whose packets it bends.
-    let mut tool = Guest::new("three", 3);
-    tool.client.connect(stage.now());
-    if let Ok(room) = tool.client.use_room(stage.now(), "room", RoomUse::Both) {
-        let _ = tool.client.open_channel(stage.now(), TalkTo::Room(room), ChannelOptions::DEFAULT);
-    }
     for _ in 0..100 {
         if input.is_empty() {
             break;
         }
-        match input.below(6) {
-            0 => stage.frame(&mut tool, false),
-            1 => stage.frame(&mut tool, true),
-            2 => _ = tool.client.send_frame(stage.now(), &[7; 40]),
-            3 => _ = tool.client.send_text(stage.now(), TalkTo::Client(person(&mut input)), "spam"),
-            _ => stage.attack(&mut tool, &mut input),
+        match input.below(8) {
+            0 => stage.frame(false),
+            1 => stage.frame(true),
+            2 => _ = stage.tool.client.send_frame(stage.now(), &[7; 40]),
+            3 => _ = stage.tool.client.send_text(stage.now(), TalkTo::Client(person(&mut input)), "spam"),
+            _ => stage.attack(&mut input),
         }
     }
     for _ in 0..=TAIL {
-        stage.frame(&mut tool, false);
+        stage.frame(false);
     }
-    let [one, two] = &stage.honest;
-    assert_eq!((one.client.state(), two.client.state()), (State::Connected, State::Connected));
-    assert!(stage.heard + TAIL >= stage.spoken, "{} of {} frames heard", stage.heard, stage.spoken);
+    stage.check();
 }
 
 struct Stage {
     ms: u64,
     server: FuzzServer,
     honest: [Guest; 2],
+    seats: [Option<(SessionId, ClientId)>; 2],
+    /// A real client of the hostile peer's, whose session it uses and whose packets it bends.
+    tool: Guest,
     spoken: u32,
     heard: u32,
-    last: Vec<u8>,
+    /// Bytes that it may be answered with.
+    granted: usize,
+    answered: usize,
 }
 
 impl Stage {
     fn new() -> Self {
         let mut honest = [Guest::new("one", 1), Guest::new("two", 2)];
-        for guest in &mut honest {
+        let mut tool = Guest::new("three", 3);
+        for guest in honest.iter_mut().chain([&mut tool]) {
             let room = guest.client.use_room(Instant::ORIGIN, "room", RoomUse::Both).expect("a free room");
             let _ = guest.client.open_channel(Instant::ORIGIN, TalkTo::Room(room), ChannelOptions::DEFAULT);
             guest.client.connect(Instant::ORIGIN);
         }
-        let mut stage =
-            Self { ms: 0, server: new_server(ServerConfig::DEFAULT), honest, spoken: 0, heard: 0, last: Vec::new() };
-        for _ in 0..3 {
-            stage.ms += 60;
-            stage.settle(None);
-        }
+        let mut stage = Self {
+            ms: 60,
+            server: new_server(ServerConfig::DEFAULT),
+            honest,
+            seats: [None; 2],
+            tool,
+            spoken: 0,
+            heard: 0,
+            granted: LEGITIMATE,
+            answered: 0,
+        };
+        stage.settle(false);
+        stage.ms += 60;
+        stage.settle(false);
+        stage.seats = stage.seats_now();
+        assert!(stage.seats.iter().all(Option::is_some));
         stage
     }
 
@@ -69,63 +99,91 @@ impl Stage {
         Instant::from_ms(self.ms)
     }
 
-    fn settle(&mut self, tool: Option<&mut Guest>) {
+    fn seats_now(&self) -> [Option<(SessionId, ClientId)>; 2] {
+        self.honest.each_ref().map(|guest| guest.client.session().zip(guest.client.id()))
+    }
+
+    /// The honest clients and the server talk, and the tool if it behaves.
+    fn settle(&mut self, behave: bool) {
         let (now, [one, two]) = (self.now(), &mut self.honest);
-        match tool {
-            Some(tool) => settle(now, &mut self.server, &mut [one, two, tool], |_, _, _| {}),
-            None => settle(now, &mut self.server, &mut [one, two], |_, _, _| {}),
+        match behave {
+            true => settle(now, &mut self.server, &mut [one, two, &mut self.tool], |_, _, _| {}),
+            false => settle(now, &mut self.server, &mut [one, two], |_, _, _| {}),
         }
     }
 
     /// A frame's time passes: one speaks, two listens; the tool may behave.
-    fn frame(&mut self, tool: &mut Guest, behave: bool) {
+    fn frame(&mut self, behave: bool) {
         self.ms += FRAME_MS;
         let now = self.now();
-        self.spoken += u32::from(self.honest[0].client.send_frame(now, &[1; 40]).is_ok());
-        self.settle(behave.then_some(tool));
-        let speaker_id = self.honest[0].client.id();
+        assert_eq!(self.honest[0].client.send_frame(now, &[1; 40]), Ok(()), "one is kept from speaking");
+        self.spoken += 1;
+        self.settle(behave);
+        let speaker = self.honest[0].client.id();
         let listener = &mut self.honest[1].client;
         let speakers: Vec<_> = listener.speakers().collect();
-        for speaker in speakers {
-            if let Sound::Play(payload) = listener.next_frame(now, speaker).sound {
-                self.heard += u32::from(payload == [1; 40] && Some(speaker) == speaker_id);
+        for heard in speakers {
+            if let Sound::Play(payload) = listener.next_frame(now, heard).sound {
+                self.heard += u32::from(payload == [1; 40] && Some(heard) == speaker);
             }
         }
     }
 
     /// The hostile peer sends whatever it likes on its connection. Before it has joined, no answer is larger than its cause.
-    fn attack(&mut self, tool: &mut Guest, input: &mut Input<'_>) {
+    fn attack(&mut self, input: &mut Input<'_>) {
         let now = self.now();
-        tool.follow_wish(now, &mut self.server);
-        if input.flag() {
-            let mut out = [0; 1_200];
-            if let Some(transmit) = tool.client.poll_transmit(now, &mut out) {
-                self.last = out[..transmit.len].to_vec();
-            }
-        }
-        let last = self.last.clone();
-        let mut packet = if input.flag() { input.packet().to_vec() } else { input.bent(&last) };
-        let delivery = if input.flag() { Delivery::Reliable } else { Delivery::Unreliable };
-        let Some(from) = tool.connection else { return };
+        self.tool.follow_wish(now, &mut self.server);
+        let own = input.below(4) == 0;
+        let drawn = match own.then(|| self.own_packet(now, input)) {
+            Some(own) => own,
+            None => packet_after(input, self.server.session(), &self.tool.sent),
+        };
+        let (Some(from), Some((delivery, mut packet))) = (self.tool.connection, drawn) else { return };
+        self.tool.sent.note(&packet);
         let honest = self.honest.each_ref().map(|guest| guest.connection);
         let mut forward = self.server.handle_packet(now, from, delivery, &mut packet);
         while let Some((_, to)) = forward.next() {
-            assert!(to.iter().all(|to| honest.contains(&Some(*to))));
+            assert!(to.iter().all(|to| honest.contains(&Some(*to))), "voice went to a connection that hears nothing");
         }
-        let [one, two] = &mut self.honest;
         let mut answer = 0;
-        settle(now, &mut self.server, &mut [one, two], |to, _, bytes| {
+        let ([one, two], tool) = (&mut self.honest, &mut self.tool);
+        settle(now, &mut self.server, &mut [one, two], |to, delivery, bytes| {
             assert_eq!(to, from);
             answer += bytes.len();
+            tool.receive(now, delivery, bytes);
         });
         let joined = self.server.clients().any(|client| client.connection() == Some(from));
         assert!(joined || answer <= packet.len().max(CLOSED), "{answer} bytes for {}", packet.len());
+        self.granted += packet.len() + if packet.first() == Some(&0x01) { JOIN } else { 0 };
+        self.answered += answer;
+        assert!(self.answered <= self.granted, "{} bytes for {}", self.answered, self.granted);
+    }
+
+    /// What its client would send, with bytes changed.
+    fn own_packet(&mut self, now: Instant, input: &mut Input<'_>) -> Option<(Delivery, Vec<u8>)> {
+        let mut out = [0; 1_200];
+        let transmit = self.tool.client.poll_transmit(now, &mut out)?;
+        Some((transmit.delivery, input.bent(&out[..transmit.len])))
+    }
+
+    /// The honest clients have noticed nothing.
+    fn check(&self) {
+        for client in self.honest.each_ref().map(|guest| &guest.client) {
+            assert_eq!((client.state(), client.state_reason()), (State::Connected, StateReason::Joined));
+            for reason in NEVER {
+                assert_eq!(
+                    client.drops().get(reason),
+                    0,
+                    "an honest client was sent a packet that is {}",
+                    reason.name()
+                );
+            }
+        }
+        assert_eq!(self.seats_now(), self.seats, "an honest client lost its seat");
+        assert!(self.heard + TAIL >= self.spoken, "{} of {} frames heard", self.heard, self.spoken);
     }
 }
 
-/// Bytes of a Closed: the one packet that may come without a cause.
-const CLOSED: usize = 8;
-
-fn person(input: &mut Input<'_>) -> voice_core::ClientId {
-    voice_core::ClientId::new(1 + u16::from(input.byte() % 8)).expect("not 0")
+fn person(input: &mut Input<'_>) -> ClientId {
+    ClientId::new(1 + u16::from(input.byte() % 8)).expect("not 0")
 }

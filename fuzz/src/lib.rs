@@ -5,6 +5,7 @@
 
 mod client_ops;
 mod decode;
+mod draw;
 mod host_ops;
 mod hostile_peer;
 mod input;

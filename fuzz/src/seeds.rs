@@ -15,7 +15,8 @@ pub struct Seed {
     pub bytes: Vec<u8>,
 }
 
-/// Returns the seeds of a target: every `hex` in docs/vectors.json, then the files in `fuzz/seeds/TARGET/` by name.
+/// Returns the seeds of a target: every `hex` in docs/vectors.json, as a packet that comes in where the target takes calls, then the
+/// files in `fuzz/seeds/TARGET/` by name.
 ///
 /// # Panics
 ///
@@ -24,8 +25,29 @@ pub struct Seed {
 pub fn of(target: &str) -> Vec<Seed> {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut seeds = vectors(&fuzz.join("../docs/vectors.json"));
+    if let Some(calls) = calls_before_packet(target) {
+        seeds.iter_mut().for_each(|seed| seed.bytes = arriving(calls, &seed.bytes));
+    }
     seeds.extend(files(&fuzz.join("seeds").join(target)));
     seeds
+}
+
+/// The calls after which a target that takes calls takes a packet, from its server or from somebody who has joined.
+fn calls_before_packet(target: &str) -> Option<&'static [u8]> {
+    match target {
+        "client_ops" => Some(&[1, 4, 0, 1]),
+        "server_ops" => Some(&[0, 1, 4, 0, 1]),
+        "host_ops" => Some(&[1, 10, 0]),
+        "hostile_peer" => Some(&[4, 1]),
+        _ => None,
+    }
+}
+
+/// As `packet_after` reads it: the delivery, that it is to get the session and number of its lane, how long it is.
+fn arriving(calls: &[u8], packet: &[u8]) -> Vec<u8> {
+    let reliable = packet.first().is_some_and(|kind| *kind < 0x40);
+    let length = u8::try_from(packet.len()).unwrap_or(u8::MAX);
+    [calls, &[u8::from(reliable), 2, length], packet].concat()
 }
 
 fn vectors(path: &Path) -> Vec<Seed> {

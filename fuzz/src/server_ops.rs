@@ -1,168 +1,241 @@
-use std::collections::BTreeSet;
-
 use voice_core::{
     Admission, ChannelOptions, ClientId, ConnectionId, Delivery, Identity, Instant, RoomId, RoomUse, ServerConfig,
     ServerEvent, TalkTo,
 };
 
 use crate::{
+    draw::packet_after,
     input::Input,
-    session::{FuzzServer, Guest, new_server, send_server, settle},
+    session::{FuzzServer, Guest, MOST_PACKETS, Tap, new_server, settle_and_tell},
 };
 
-/// Makes any sequence of public calls on a server, with any packets from any connection in between: raw ones, ones that real clients
-/// sent, and those with bytes changed.
+/// Makes any sequence of public calls on a server, with any packets from any connection in between: raw ones, built ones of its session,
+/// ones that real clients sent, and those with bytes changed.
 pub fn server_ops(data: &[u8]) {
     let mut input = Input::new(data);
-    let admission = if input.flag() { Admission::Ask } else { Admission::AcceptAll };
-    let mut caller = Caller {
-        now: 0,
-        server: new_server(ServerConfig { admission, ..ServerConfig::DEFAULT }),
-        guests: [Guest::new("one", 1), Guest::new("two", 2)],
-        open: BTreeSet::new(),
-        last: Vec::new(),
-    };
+    let (asks, joined) = (input.flag(), input.flag());
+    let mut caller = Caller::new(if asks { Admission::Ask } else { Admission::AcceptAll });
+    if joined {
+        caller.begin_joined();
+    }
     for _ in 0..200 {
         if input.is_empty() {
             break;
         }
         caller.call(&mut input);
+        caller.check();
     }
     caller.drain();
 }
 
 struct Caller {
     now: u64,
+    latest: u64,
     server: FuzzServer,
     guests: [Guest; 2],
-    /// Connections that belong to no guest.
-    open: BTreeSet<ConnectionId>,
-    /// The last packet that a guest sent.
-    last: Vec<u8>,
+    /// Connections that belong to no guest, and what was sent on them.
+    open: Vec<(ConnectionId, Tap)>,
+    drops: u64,
+    /// Whether a buffer was too short for a packet, so that the server may not ask to be woken for it.
+    was_short: bool,
 }
 
 impl Caller {
-    fn call(&mut self, input: &mut Input<'_>) {
-        let now = Instant::from_ms(self.now);
-        match input.below(10) {
-            0 => self.now += u64::from(input.byte()) * 40,
-            1 => self.now = self.now.saturating_sub(u64::from(input.byte())),
-            2 => self.connections(now, input),
-            3 | 4 => self.packet(now, input),
-            5 | 6 => self.settle(now),
-            7 => self.drain(),
-            8 => self.command(now, input),
-            _ => self.guest(now, input),
+    fn new(admission: Admission) -> Self {
+        Self {
+            now: 0,
+            latest: 0,
+            server: new_server(ServerConfig { admission, ..ServerConfig::DEFAULT }),
+            guests: [Guest::new("one", 1), Guest::new("two", 2)],
+            open: Vec::new(),
+            drops: 0,
+            was_short: false,
         }
     }
 
+    /// Two who talk in a room, if the server takes them in.
+    fn begin_joined(&mut self) {
+        for guest in &mut self.guests {
+            guest.client.connect(Instant::ORIGIN);
+            use_room(Instant::ORIGIN, guest, "a");
+        }
+        self.settle(Instant::ORIGIN);
+        for guest in &self.guests {
+            let _ = guest.connection.map(|connection| self.server.accept(Instant::ORIGIN, connection, Identity(1)));
+        }
+        (self.now, self.latest) = (60, 60);
+        self.settle(Instant::from_ms(60));
+    }
+
+    fn call(&mut self, input: &mut Input<'_>) {
+        let now = Instant::from_ms(self.now);
+        match input.below(12) {
+            0 => self.now += u64::from(input.byte()) * 40,
+            1 => self.now = self.now.saturating_sub(u64::from(input.byte())),
+            2 => self.now += 20,
+            3 => self.connections(now, input),
+            4..=6 => self.packet(now, input),
+            7 => self.settle(now),
+            8 => self.drain(),
+            9 => self.command(now, input),
+            10 => self.short(now, input),
+            _ => self.guest(now, input),
+        }
+        self.latest = self.latest.max(self.now);
+    }
+
+    /// What must be true after every call.
+    fn check(&mut self) {
+        let server = &self.server;
+        assert!(server.client_count() <= 4 && server.clients().count() == server.client_count());
+        assert!(server.rooms().count() <= 3);
+        assert!(server.rooms().all(|room| (1..=4).contains(&room.users()) && room.listeners() <= room.users()));
+        let drops = server.drops().total();
+        assert!(drops >= self.drops, "drops were forgotten");
+        self.drops = drops;
+    }
+
     fn settle(&mut self, now: Instant) {
-        let [one, two] = &mut self.guests;
-        settle(now, &mut self.server, &mut [one, two], |_, _, _| {});
+        let ([one, two], open) = (&mut self.guests, &mut self.open);
+        let mut close = |connection| open.retain(|(other, _)| *other != connection);
+        settle_and_tell(now, &mut self.server, &mut [one, two], &mut |_, _, _| {}, &mut close);
     }
 
     fn connections(&mut self, now: Instant, input: &mut Input<'_>) {
         match input.flag() {
-            true => self.open.extend(self.server.handle_connected(now)),
+            true => self.open.extend(self.server.handle_connected(now).map(|connection| (connection, Tap::default()))),
             false => {
                 let connection = self.connection(input);
-                self.open.remove(&connection);
+                self.open.retain(|(open, _)| *open != connection);
                 self.server.handle_disconnected(now, connection);
             }
         }
     }
 
+    /// Gives the server a packet of some connection.
     fn packet(&mut self, now: Instant, input: &mut Input<'_>) {
         let from = self.connection(input);
-        let delivery = if input.flag() { Delivery::Reliable } else { Delivery::Unreliable };
-        if input.flag() {
-            let guest = &mut self.guests[input.below(2)];
-            let mut out = [0; 1_200];
-            if let Some(transmit) = guest.client.poll_transmit(now, &mut out) {
-                self.last = out[..transmit.len].to_vec();
+        let session = self.server.session();
+        let of_guest = self.guests.iter_mut().find(|guest| guest.connection == Some(from)).map(|guest| &mut guest.sent);
+        let of_other = self.open.iter_mut().find(|(open, _)| *open == from).map(|(_, tap)| tap);
+        let mut nobody = Tap::default();
+        let tap = of_guest.or(of_other).unwrap_or(&mut nobody);
+        let (delivery, mut packet) = match input.below(4) {
+            0 => {
+                let mut out = [0; 1_200];
+                let guest = &mut self.guests[input.below(2)];
+                let Some(transmit) = guest.client.poll_transmit(now, &mut out) else { return };
+                (transmit.delivery, input.bent(&out[..transmit.len]))
             }
-        }
-        let mut packet = match input.flag() {
-            true => input.packet().to_vec(),
-            false => {
-                let last = self.last.clone();
-                input.bent(&last)
+            _ => {
+                let Some(drawn) = packet_after(input, session, tap) else { return };
+                drawn
             }
         };
-        let len = packet.len();
-        let known = self.known();
-        let mut forward = self.server.handle_packet(now, from, delivery, &mut packet);
-        let mut groups = 0;
-        while let Some((bytes, to)) = forward.next() {
-            groups += 1;
-            assert!(!to.is_empty() && !bytes.is_empty() && bytes.len() <= len && groups <= 255);
-            assert!(!to.contains(&from), "voice went back to its speaker");
-            assert!(to.iter().all(|to| known.contains(to)), "voice went to a connection that isn't open");
+        if let Some((_, tap)) = self.open.iter_mut().find(|(open, _)| *open == from) {
+            tap.note(&packet);
         }
+        self.take(now, from, delivery, &mut packet);
     }
 
-    fn known(&self) -> BTreeSet<ConnectionId> {
-        self.guests.iter().filter_map(|guest| guest.connection).chain(self.open.iter().copied()).collect()
+    fn take(&mut self, now: Instant, from: ConnectionId, delivery: Delivery, packet: &mut [u8]) {
+        let len = packet.len();
+        // A channel that can't be spoken to is counted, and so is a half text that is thrown away.
+        let most = if packet.first().is_some_and(|first| *first >= 0x80) { 9 } else { 2 };
+        let before = self.server.drops().total();
+        let hearing: Vec<ConnectionId> = self
+            .server
+            .clients()
+            .filter(|client| !client.flags().deafened)
+            .filter_map(|client| client.connection())
+            .collect();
+        let mut reached = Vec::new();
+        let mut forward = self.server.handle_packet(now, from, delivery, packet);
+        while let Some((bytes, to)) = forward.next() {
+            assert!(!to.is_empty() && !bytes.is_empty() && bytes.len() <= len);
+            assert!(!to.contains(&from), "voice went back to its speaker");
+            assert!(to.iter().all(|to| hearing.contains(to)), "voice went to a connection that doesn't hear");
+            assert!(to.iter().all(|to| !reached.contains(to)), "voice went twice to a connection");
+            reached.extend_from_slice(to);
+        }
+        let time_went_back = u64::from(self.now < self.latest);
+        assert!(self.server.drops().total() <= before + most + time_went_back, "one packet was dropped too often");
+    }
+
+    /// A buffer that may be too short: what doesn't fit has to wait.
+    fn short(&mut self, now: Instant, input: &mut Input<'_>) {
+        let mut out = [0; 64];
+        let len = input.below(65);
+        if let Some(transmit) = self.server.poll_transmit(now, &mut out[..len]) {
+            assert!((1..=len).contains(&transmit.len));
+        }
+        self.was_short = true;
     }
 
     /// Everything out that has to go, and then nothing may be left that is due.
     fn drain(&mut self) {
-        let now = Instant::from_ms(self.now);
+        let (now, latest) = (Instant::from_ms(self.now), Instant::from_ms(self.latest));
         self.server.handle_timeout(now);
-        send_server(now, &mut self.server, |_, _, _| {});
-        while let Some(event) = self.server.poll_event() {
+        let mut out = [0; 1_200];
+        for sent in 0.. {
+            assert!(sent < MOST_PACKETS, "the server always has more to send");
+            let due = self.server.poll_timeout();
+            let Some(transmit) = self.server.poll_transmit(now, &mut out) else { break };
+            assert!((1..=1_200).contains(&transmit.len));
+            assert!(self.was_short || due.is_some_and(|at| at <= latest), "a packet waits, and nobody is woken");
+        }
+        for event in 0.. {
+            assert!(event <= 256, "the server always has another event");
+            let Some(event) = self.server.poll_event() else { break };
             if let ServerEvent::Disconnect { connection } = event {
                 self.server.handle_disconnected(now, connection);
-                self.open.remove(&connection);
+                self.open.retain(|(open, _)| *open != connection);
             }
         }
         self.server.handle_timeout(now);
-        send_server(now, &mut self.server, |_, _, _| {});
+        while self.server.poll_transmit(now, &mut out).is_some() {}
+        self.was_short = false;
         assert!(self.server.poll_timeout().is_none_or(|at| at > now), "the server asks to be woken for nothing");
-        assert!(self.server.client_count() <= 4 && self.server.clients().count() == self.server.client_count());
-        assert!(self.server.rooms().count() <= 3);
     }
 
     fn command(&mut self, now: Instant, input: &mut Input<'_>) {
-        let (connection, client, flag) = (self.connection(input), person(input), input.flag());
+        let (connection, client, flag) = (self.connection(input), self.person(input), input.flag());
+        let identity = Identity(u64::from(input.byte() % 3));
         let server = &mut self.server;
         match input.below(12) {
-            0 => _ = server.accept(now, connection, Identity(u64::from(input.byte() % 3))),
-            1 => _ = server.refuse(now, connection, input.byte()),
-            2 => _ = server.kick(now, client, input.byte()),
-            3 => _ = server.ban(now, client),
-            4 => _ = server.ban_identity(now, Identity(u64::from(input.byte() % 3))),
-            5 => server.unban(Identity(u64::from(input.byte() % 3))),
-            6 => _ = server.set_server_mute(now, client, flag),
-            7 => {
+            0 | 1 => _ = server.accept(now, connection, identity),
+            2 => _ = server.refuse(now, connection, input.byte()),
+            3 => _ = server.kick(now, client, input.byte()),
+            4 => _ = server.ban(now, client),
+            5 => _ = server.ban_identity(now, identity),
+            6 => server.unban(identity),
+            7 => _ = server.set_server_mute(now, client, flag),
+            8 => {
                 let room = RoomId::new(1 + u16::from(input.byte() % 6)).expect("not 0");
                 let _ = server.remove_from_room(now, client, room);
-                let _ = server.room(room).map(|room| (room.name().len(), room.users(), room.listeners()));
             }
-            8 => server.stop(now),
-            9 => server.start(now),
+            9 => server.stop(now),
+            10 => server.start(now),
             _ => {
                 let waiting = server.pending_join(connection).map(|join| (join.name().len(), join.credential().len()));
                 assert!(waiting.is_none_or(|(name, credential)| name <= 64 && credential <= 512));
-                let _ = server.client(client).map(|client| client.rooms().count());
+                assert!(server.client(client).is_none_or(|client| client.rooms().count() <= 3));
             }
         }
     }
 
     fn guest(&mut self, now: Instant, input: &mut Input<'_>) {
+        let person = self.person(input);
         let guest = &mut self.guests[input.below(2)];
         let client = &mut guest.client;
-        match input.below(7) {
+        match input.below(10) {
             0 | 1 => client.connect(now),
             2 => client.disconnect(now),
-            3 => {
-                let name = ["a", "b", "c"][input.below(3)];
-                if let Ok(room) = client.use_room(now, name, RoomUse::Both) {
-                    let _ = client.open_channel(now, TalkTo::Room(room), ChannelOptions::DEFAULT);
-                }
-            }
-            4 => _ = client.send_frame(now, &[1; 40]),
-            5 => _ = client.open_channel(now, TalkTo::Client(person(input)), ChannelOptions::DEFAULT),
+            3 => use_room(now, guest, ["a", "b", "c", "d"][input.below(4)]),
+            4 | 5 => _ = client.send_frame(now, &[1; 40]),
+            6 => _ = client.open_channel(now, TalkTo::Client(person), ChannelOptions::DEFAULT),
+            7 => _ = client.send_text(now, TalkTo::Client(person), &String::from_utf8_lossy(input.packet())),
+            8 => _ = client.set_client_muted(now, person, input.flag()),
             _ => client.set_deafened(now, input.flag()),
         }
     }
@@ -172,14 +245,23 @@ impl Caller {
         let at = input.below(8);
         match (at < 2).then(|| self.guests[at].connection).flatten() {
             Some(connection) => connection,
-            None => match self.open.iter().nth(at % 4) {
-                Some(connection) => *connection,
+            None => match self.open.get(at % 4) {
+                Some((connection, _)) => *connection,
                 None => ConnectionId::new(u16::from(input.byte() % 8), u16::from(input.byte() % 4)),
             },
         }
     }
+
+    /// One of the guests, or anybody.
+    fn person(&self, input: &mut Input<'_>) -> ClientId {
+        let drawn = input.byte() % 12;
+        let guest = self.guests.get(usize::from(drawn)).and_then(|guest| guest.client.id());
+        guest.unwrap_or(ClientId::new(1 + u16::from(drawn)).expect("not 0"))
+    }
 }
 
-fn person(input: &mut Input<'_>) -> ClientId {
-    ClientId::new(1 + u16::from(input.byte() % 10)).expect("not 0")
+fn use_room(now: Instant, guest: &mut Guest, name: &str) {
+    if let Ok(room) = guest.client.use_room(now, name, RoomUse::Both) {
+        let _ = guest.client.open_channel(now, TalkTo::Room(room), ChannelOptions::DEFAULT);
+    }
 }
