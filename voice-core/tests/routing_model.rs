@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::{collection::vec, prelude::*};
 use voice_core::{
-    ChannelOptions, ClientId, CodecSettings, ConnectionId, Delivery, Instant, Priority, RoomId, RoomUse, Server,
-    ServerConfig, ServerStorage, Target, server_storage_vec,
-    wire::{Channel, Hello, Lane, Packet, StateFlags, VERSION, Voice, VoiceHeader},
+    ChannelOptions, ClientId, CodecSettings, ConnectionId, Delivery, Instant, Priority, RoomId, RoomUse, Route, Server,
+    ServerConfig, ServerStorage, Target, Volume, server_storage_vec,
+    wire::{Channel, Hello, Lane, Packet, Resume, StateFlags, VERSION, Voice, VoiceHeader, Welcome},
 };
 
 type TestServer = Server<
@@ -24,6 +24,8 @@ type TestServer = Server<
 /// More than one word of a bit set, and not a multiple of one.
 const PEOPLE: usize = 70;
 const ROOMS: usize = 4;
+/// Few to spare, so that a seat is soon somebody else's.
+const SEATS: usize = 72;
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -33,8 +35,14 @@ enum Op {
     Block(usize, usize, bool),
     ServerMute(usize, bool),
     Disconnect(usize),
-    Speak(usize, Vec<(bool, usize)>, Option<(bool, Vec<usize>)>),
+    Part(usize),
+    /// Back to its seat, if it is still there and wanted, or on a fresh one.
+    Return(usize, bool),
+    Speak(usize, Vec<Line>, Option<(bool, Vec<usize>)>),
 }
+
+/// A room or a person, and how it is spoken to.
+type Line = ((bool, usize), ChannelOptions);
 
 fn op() -> impl Strategy<Value = Op> {
     let (person, room) = (0..PEOPLE, 0..ROOMS);
@@ -42,6 +50,11 @@ fn op() -> impl Strategy<Value = Op> {
     let few = prop_oneof![3 => 0..6_usize, 1 => 60..PEOPLE];
     let uses = prop::sample::select(vec![RoomUse::Listen, RoomUse::Speak, RoomUse::Both]);
     let relay = prop::option::of((any::<bool>(), vec(few.clone(), 1..5)));
+    let priorities: Vec<_> = (0..=4).filter_map(Priority::from_number).collect();
+    let volume = (0..=200_u8).prop_map(|percent| Volume::new(percent).unwrap());
+    let options = (any::<bool>(), prop::sample::select(priorities), volume)
+        .prop_map(|(positional, priority, volume)| ChannelOptions { positional, priority, volume });
+    let lines = vec(((any::<bool>(), 0..8_usize), options), 1..7);
     prop_oneof![
         6 => (few.clone(), room.clone(), uses).prop_map(|(who, room, room_use)| Op::Use(who, room, room_use)),
         2 => (few.clone(), room).prop_map(|(who, room)| Op::Leave(who, room)),
@@ -49,7 +62,10 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (few.clone(), few.clone(), any::<bool>()).prop_map(|(who, whom, on)| Op::Block(who, whom, on)),
         1 => (few.clone(), any::<bool>()).prop_map(|(who, on)| Op::ServerMute(who, on)),
         1 => person.prop_map(Op::Disconnect),
-        8 => (few, vec((any::<bool>(), 0..8_usize), 1..5), relay).prop_map(|(who, to, relay)| Op::Speak(who, to, relay)),
+        1 => few.clone().prop_map(Op::Disconnect),
+        1 => few.clone().prop_map(Op::Part),
+        3 => (few.clone(), any::<bool>()).prop_map(|(who, resume)| Op::Return(who, resume)),
+        8 => (few, lines, relay).prop_map(|(who, to, relay)| Op::Speak(who, to, relay)),
     ]
 }
 
@@ -62,12 +78,14 @@ struct Person {
     server_muted: bool,
     deaf: bool,
     away: bool,
+    /// Away for good: its seat is free.
+    gone: bool,
 }
 
 struct Table {
     server: TestServer,
     ms: u64,
-    ids: Vec<ClientId>,
+    seats: Vec<Welcome>,
     connections: Vec<ConnectionId>,
     numbers: Vec<u16>,
     sequences: Vec<u16>,
@@ -76,27 +94,20 @@ struct Table {
 
 impl Table {
     fn new() -> Self {
-        let mut server = Server::new(ServerConfig::DEFAULT, 3, server_storage_vec!(clients: 130, rooms: 16));
+        let mut server = Server::new(ServerConfig::DEFAULT, 3, server_storage_vec!(clients: SEATS, rooms: 16));
         let now = Instant::from_ms(1);
-        let connections: Vec<_> = (0..PEOPLE).map(|_| server.handle_connected(now).unwrap()).collect();
-        for (n, connection) in connections.iter().enumerate() {
-            let hello = Packet::Hello(Hello {
-                version: VERSION,
-                features: 0,
-                nonce: 1,
-                codec: CodecSettings::DEFAULT,
-                flags: StateFlags { muted: false, deafened: false },
-                priority: Priority::None,
-                resume: None,
-                name: &n.to_string(),
-                credential: &[],
-            });
-            give(&mut server, now, *connection, &hello);
-        }
-        let id_of = |n: usize| server.clients().find(|client| client.name() == n.to_string()).unwrap().id();
-        let ids = (0..PEOPLE).map(id_of).collect();
+        let nobody = Person::default();
+        let joined: Vec<_> = (0..PEOPLE).map(|who| join(&mut server, now, who, &nobody, None)).collect();
+        let (connections, seats) = joined.into_iter().unzip();
         let (numbers, sequences) = (vec![1; PEOPLE], vec![0; PEOPLE]);
-        Self { server, ms: 1, ids, connections, numbers, sequences, people: vec![Person::default(); PEOPLE] }
+        let mut table = Self { server, ms: 1, seats, connections, numbers, sequences, people: vec![nobody; PEOPLE] };
+        // A seat is kept for those who have shown that they know of it.
+        (0..PEOPLE).for_each(|who| table.act(&Op::State(who, false, false)));
+        table
+    }
+
+    fn id(&self, who: usize) -> ClientId {
+        self.seats[who].client
     }
 
     fn room(&self, number: usize) -> Option<RoomId> {
@@ -123,6 +134,8 @@ impl Table {
             | Op::State(who, ..)
             | Op::Block(who, ..)
             | Op::ServerMute(who, _)
+            | Op::Disconnect(who)
+            | Op::Part(who)
             | Op::Speak(who, ..)
                 if self.people[who].away => {}
             Op::Use(who, room, room_use) => {
@@ -144,45 +157,76 @@ impl Table {
             }
             Op::Block(who, whom, blocked) => {
                 if who != whom && !self.people[whom].away {
-                    let (lane, client) = (self.lane(who), self.ids[whom]);
+                    let (lane, client) = (self.lane(who), self.id(whom));
                     self.give(who, &Packet::SetBlock { lane, client, blocked });
                     let blocks = &mut self.people[who].blocks;
                     _ = if blocked { blocks.insert(whom) } else { blocks.remove(&whom) };
                 }
             }
             Op::ServerMute(who, muted) => {
-                self.server.set_server_mute(now, self.ids[who], muted).unwrap();
+                self.server.set_server_mute(now, self.id(who), muted).unwrap();
                 self.people[who].server_muted = muted;
             }
             Op::Disconnect(who) => {
                 self.server.handle_disconnected(now, self.connections[who]);
                 self.people[who].away = true;
             }
+            Op::Part(who) => {
+                let lane = self.lane(who);
+                self.give(who, &Packet::Leave { lane });
+                self.server.handle_disconnected(now, self.connections[who]);
+                (self.people[who].away, self.people[who].gone) = (true, true);
+            }
+            Op::Return(who, resume) => self.come_back(who, resume),
             Op::Speak(who, ref to, ref relay) => self.speak(who, to, relay.as_ref()),
         }
     }
 
-    fn speak(&mut self, who: usize, to: &[(bool, usize)], relay: Option<&(bool, Vec<usize>)>) {
+    /// A seat that is resumed keeps its rooms, its blocks and the server's mute. A fresh one has none, and nobody blocks it.
+    fn come_back(&mut self, who: usize, resume: bool) {
+        let kept = resume && !self.people[who].gone;
+        if !self.people[who].away || (!kept && self.server.client_count() == SEATS) {
+            return;
+        }
+        let before = self.seats[who];
+        let wanted = resume.then_some(Resume { session: before.session, client: before.client, secret: before.secret });
+        let now = Instant::from_ms(self.ms);
+        let (connection, seat) = join(&mut self.server, now, who, &self.people[who], wanted);
+        assert_eq!((seat.resumed, seat.client == before.client), (kept, kept));
+        (self.connections[who], self.seats[who], self.numbers[who]) = (connection, seat, 1);
+        if !kept {
+            let Person { muted, deaf, .. } = self.people[who];
+            self.people[who] = Person { muted, deaf, ..Person::default() };
+            self.people.iter_mut().for_each(|person| _ = person.blocks.remove(&who));
+        }
+        self.people[who].away = false;
+        // It knows of its seat.
+        let Person { muted, deaf, .. } = self.people[who];
+        self.act(&Op::State(who, muted, deaf));
+    }
+
+    fn speak(&mut self, who: usize, to: &[Line], relay: Option<&(bool, Vec<usize>)>) {
         // Numbers past the last room name rooms that nobody uses.
         let target = |&(is_room, n): &(bool, usize)| match is_room {
             true => Target::Room(self.room(n).unwrap_or(RoomId::new(60_000).unwrap())),
-            false => Target::Client(self.ids[n]),
+            false => Target::Client(self.id(n)),
         };
-        let named: BTreeMap<Target, (bool, usize)> = to.iter().map(|to| (target(to), *to)).collect();
+        let named: BTreeMap<Target, Line> = to.iter().map(|line| (target(&line.0), *line)).collect();
         let listed: Option<(bool, BTreeSet<ClientId>)> =
-            relay.map(|(only, people)| (*only, people.iter().map(|n| self.ids[*n]).collect()));
+            relay.map(|(only, people)| (*only, people.iter().map(|n| self.id(*n)).collect()));
         let expected = self.expected(who, &named, relay);
-        let heard = self.forwarded(who, named.keys().copied(), listed);
+        let channels = named.iter().map(|(target, line)| Channel { target: *target, options: line.1 });
+        let heard = self.forwarded(who, &channels.collect::<Vec<_>>(), listed);
         assert_eq!(heard, expected);
     }
 
-    /// The listeners of a frame, each with the targets that it may see.
+    /// The listeners of a frame, each with the channels that it may see.
     fn expected(
         &self,
         who: usize,
-        named: &BTreeMap<Target, (bool, usize)>,
+        named: &BTreeMap<Target, Line>,
         relay: Option<&(bool, Vec<usize>)>,
-    ) -> BTreeMap<usize, Vec<Target>> {
+    ) -> BTreeMap<usize, Vec<Channel>> {
         let speaker = &self.people[who];
         let mut expected = BTreeMap::new();
         if speaker.muted || speaker.server_muted {
@@ -198,7 +242,8 @@ impl Table {
                 }
                 false => number == n,
             };
-            let seen: Vec<Target> = named.iter().filter(|(_, to)| reaches(to)).map(|(target, _)| *target).collect();
+            let reached = named.iter().filter(|(_, line)| reaches(&line.0));
+            let seen: Vec<_> = reached.map(|(target, line)| Channel { target: *target, options: line.1 }).collect();
             if wants && relayed && !seen.is_empty() {
                 expected.insert(n, seen);
             }
@@ -209,23 +254,22 @@ impl Table {
     fn forwarded(
         &mut self,
         who: usize,
-        targets: impl Iterator<Item = Target>,
+        channels: &[Channel],
         listed: Option<(bool, BTreeSet<ClientId>)>,
-    ) -> BTreeMap<usize, Vec<Target>> {
+    ) -> BTreeMap<usize, Vec<Channel>> {
         self.sequences[who] += 1;
         let header = VoiceHeader {
             mark: false,
             end: false,
             tag: self.server.session().tag(),
-            speaker: self.ids[who],
+            speaker: self.id(who),
             sequence: self.sequences[who],
             media_time: 0,
         };
-        let channels: Vec<_> = targets.map(|target| Channel { target, options: ChannelOptions::DEFAULT }).collect();
         let clients: Vec<ClientId> = listed.iter().flat_map(|(_, clients)| clients).copied().collect();
         let relay = listed.map(|(only, _)| (only, clients.as_slice()));
         let mut bytes = [0; 1_200];
-        let start = header.write(&mut bytes, &channels, relay).unwrap();
+        let start = header.write(&mut bytes, channels, relay).unwrap();
         bytes[start..start + 3].copy_from_slice(b"abc");
         let now = Instant::from_ms(self.ms);
         let packet = &mut bytes[..start + 3];
@@ -236,12 +280,43 @@ impl Table {
             assert_eq!((voice.payload, voice.header, voice.relay.is_none()), (&b"abc"[..], header, true));
             for connection in to {
                 let listener = self.connections.iter().position(|known| known == connection).unwrap();
-                let seen = voice.channels.iter().map(|channel| channel.target).collect();
+                let seen = voice.channels.iter().collect();
                 assert_eq!(heard.insert(listener, seen), None, "twice to one listener");
             }
         }
         heard
     }
+}
+
+fn join(
+    server: &mut TestServer,
+    now: Instant,
+    who: usize,
+    person: &Person,
+    resume: Option<Resume>,
+) -> (ConnectionId, Welcome) {
+    let connection = server.handle_connected(now).unwrap();
+    let hello = Packet::Hello(Hello {
+        version: VERSION,
+        features: 0,
+        nonce: 1,
+        codec: CodecSettings::DEFAULT,
+        flags: StateFlags { muted: person.muted, deafened: person.deaf },
+        priority: Priority::None,
+        resume,
+        name: &who.to_string(),
+        credential: &[],
+    });
+    give(server, now, connection, &hello);
+    let mut out = [0; 1_200];
+    while let Some(transmit) = server.poll_transmit(now, &mut out) {
+        if let (Ok(Packet::Welcome(welcome)), true) =
+            (Packet::decode(&out[..transmit.len]), transmit.to == Route::Client(connection))
+        {
+            return (connection, welcome);
+        }
+    }
+    panic!("nobody is welcome");
 }
 
 fn give(server: &mut TestServer, now: Instant, from: ConnectionId, packet: &Packet<'_>) {
