@@ -17,19 +17,35 @@ use voice_core::{
 /// A packet that a client may send, but for what its session says.
 #[derive(Debug, Clone)]
 enum Say {
-    Hello { resume: bool, name: usize, flags: u8 },
+    Hello {
+        resume: bool,
+        name: usize,
+        flags: u8,
+    },
     UseRoom(u8, u8),
     LeaveRoom(u16),
     SetState(u8),
     SetBlock(u16, bool),
-    SendText { to: To, last: bool, len: usize, byte: u8 },
+    SendText {
+        to: To,
+        last: bool,
+        len: usize,
+        byte: u8,
+    },
     PairRequest(u16),
     SendRendezvous(u16, usize),
     Leave,
     RosterRequest,
+    /// A packet of seven bytes, of another session.
+    Stale,
     Ping,
     LaneAck,
-    Voice { to: Vec<To>, relay: Option<(bool, Vec<u16>)>, step: u16, len: usize },
+    Voice {
+        to: Vec<To>,
+        relay: Option<(bool, Vec<u16>)>,
+        step: u16,
+        len: usize,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -54,6 +70,10 @@ enum Op {
     Drop(usize),
     Say(usize, Say, Bend),
     Raw(usize, bool, Vec<u8>),
+    /// Opens a connection, joins and uses a room, if nothing stands in the way.
+    Join,
+    /// Asks so often for a room that the window of the answers is full.
+    Burst(usize),
     Timeout,
     Transmit(usize),
     TransmitAll,
@@ -65,7 +85,7 @@ fn say() -> impl Strategy<Value = Say> {
     let relay = prop::option::weighted(0.3, (any::<bool>(), vec(1..8_u16, 1..4)));
     prop_oneof![
         4 => (any::<bool>(), 0..65_usize, 0..4_u8).prop_map(|(resume, name, flags)| Say::Hello { resume, name, flags }),
-        4 => (0..5_u8, 1..4_u8).prop_map(|(room, used)| Say::UseRoom(room, used)),
+        4 => (0..4_u8, 1..4_u8).prop_map(|(room, used)| Say::UseRoom(room, used)),
         1 => (1..8_u16).prop_map(Say::LeaveRoom),
         1 => (0..4_u8).prop_map(Say::SetState),
         1 => (1..8_u16, any::<bool>()).prop_map(|(client, blocked)| Say::SetBlock(client, blocked)),
@@ -75,9 +95,10 @@ fn say() -> impl Strategy<Value = Say> {
         1 => (1..8_u16, 1..1_001_usize).prop_map(|(client, len)| Say::SendRendezvous(client, len)),
         1 => Just(Say::Leave),
         1 => Just(Say::RosterRequest),
+        2 => Just(Say::Stale),
         2 => Just(Say::Ping),
         2 => Just(Say::LaneAck),
-        6 => (vec(to(), 1..5), relay, 0..70_u16, prop_oneof![Just(40), 1..1_001_usize])
+        8 => (vec(to(), 1..5), relay, prop_oneof![8 => 2..5_u16, 1 => 0..70_u16], prop_oneof![Just(40), 1..1_001_usize])
             .prop_map(|(to, relay, step, len)| Say::Voice { to, relay, step, len }),
     ]
 }
@@ -105,6 +126,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..6_usize).prop_map(Op::Drop),
         20 => (0..6_usize, say(), bend()).prop_map(|(at, say, bend)| Op::Say(at, say, bend)),
         3 => (0..6_usize, any::<bool>(), raw()).prop_map(|(at, reliable, bytes)| Op::Raw(at, reliable, bytes)),
+        3 => Just(Op::Join),
+        1 => (0..6_usize).prop_map(Op::Burst),
         3 => Just(Op::Timeout),
         6 => prop_oneof![4 => Just(1_200), 1 => 0..1_300_usize].prop_map(Op::Transmit),
         2 => Just(Op::TransmitAll),
@@ -119,6 +142,8 @@ struct Peer {
     /// Bytes and packets that it has sent and got before it had ever joined.
     said: (usize, usize),
     told: (usize, usize),
+    /// Bytes of the longest packet that WrongSession may answer, since it last did.
+    answerable: usize,
     welcome: Option<Welcome>,
     /// Has said Hello, and wasn't given a Welcome for it.
     joining: bool,
@@ -158,6 +183,8 @@ impl Caller {
                 let delivery = if reliable { Delivery::Reliable } else { Delivery::Unreliable };
                 self.give(now, self.connection(at), delivery, bytes);
             }
+            Op::Join => self.join(now),
+            Op::Burst(at) => self.burst(now, at),
             Op::Timeout => self.server.handle_timeout(now),
             Op::Transmit(room) => _ = self.transmit(now, room),
             Op::TransmitAll => self.transmit_all(now),
@@ -191,6 +218,26 @@ impl Caller {
         let delivery = Packet::decode(&bytes).expect("a well-formed packet").delivery();
         let delivery = bend.apply(&mut bytes, delivery);
         self.give(now, connection, delivery, bytes);
+    }
+
+    fn join(&mut self, now: Instant) {
+        let before: Vec<_> = self.peers.keys().copied().collect();
+        self.open(now);
+        let Some(at) = self.peers.keys().position(|connection| !before.contains(connection)) else { return };
+        self.say(now, at, &Say::Hello { resume: false, name: 3, flags: 0 }, &Bend::NONE);
+        if !self.stopped {
+            _ = self.server.accept(now, self.connection(at), Identity(1));
+        }
+        self.transmit_all(now);
+        self.say(now, at, &Say::UseRoom(0, 3), &Bend::NONE);
+        self.transmit_all(now);
+    }
+
+    fn burst(&mut self, now: Instant, at: usize) {
+        for n in 0..70_u8 {
+            self.say(now, at, &Say::UseRoom(0, 1 + n % 2), &Bend::NONE);
+            self.transmit_all(now);
+        }
     }
 
     fn give(&mut self, now: Instant, from: ConnectionId, delivery: Delivery, mut bytes: Vec<u8>) {
@@ -344,6 +391,10 @@ impl Peer {
             }
             Say::Leave => Packet::Leave { lane },
             Say::RosterRequest => Packet::RosterRequest { lane },
+            Say::Stale => {
+                let session = SessionId::new(session.get() ^ 1).unwrap_or(session);
+                Packet::RosterRequest { lane: Lane { session, ..lane } }
+            }
             Say::Ping => Packet::Ping(Ping { session, stamp: 1, next: self.in_next, rtt_ms: 5, loss: 0, jitter_ms: 1 }),
             Say::LaneAck => Packet::LaneAck { session, next: self.in_next },
             Say::Voice { to, relay, step, len } => return self.voice(session, to, relay.as_ref(), *step, *len),
@@ -361,12 +412,16 @@ impl Peer {
     fn note_said(&mut self, bytes: &[u8], delivery: Delivery) {
         self.said = (self.said.0 + bytes.len(), self.said.1 + 1);
         let Ok(packet) = Packet::decode(bytes) else { return };
+        if packet.lane().is_some() || packet.kind() == Kind::Ping {
+            self.answerable = self.answerable.max(bytes.len());
+        }
         let on_lane = delivery == Delivery::Reliable && packet.lane().is_some_and(|lane| lane.number == self.out_next);
         match packet {
             Packet::Hello(_) if delivery == Delivery::Reliable => (self.out_next, self.joining) = (1, true),
             Packet::Voice(voice) => self.sequence = voice.header.sequence.wrapping_add(1),
             Packet::Ping(Ping { next, .. }) | Packet::LaneAck { next, .. }
-                if next.wrapping_sub(self.in_acked) <= self.in_next.wrapping_sub(self.in_acked) =>
+                if delivery == Delivery::Unreliable
+                    && next.wrapping_sub(self.in_acked) <= self.in_next.wrapping_sub(self.in_acked) =>
             {
                 self.in_acked = next;
             }
@@ -378,6 +433,10 @@ impl Peer {
     fn note_told(&mut self, packet: &Packet<'_>, len: usize) {
         assert!(!self.closed, "{:?} after Closed", packet.kind());
         assert!(matches!(packet.kind() as u8, 0x21..=0x2C | 0x42..=0x44), "{:?} from a server", packet.kind());
+        if packet.kind() == Kind::WrongSession {
+            assert!(len <= self.answerable, "WrongSession is larger than its cause");
+            self.answerable = 0;
+        }
         if let Packet::Welcome(welcome) = packet {
             (self.welcome, self.joining) = (Some(*welcome), false);
             (self.in_next, self.in_acked) = (1, 1);
@@ -445,8 +504,9 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::with_cases(64) })]
 
     #[test]
-    fn a_server_keeps_its_rules_whatever_is_called_and_serves_on(ask in any::<bool>(), ops in vec(op(), 0..250)) {
+    fn a_server_keeps_its_rules_whatever_is_called_and_serves_on(ask in any::<bool>(), joined in 0..4_u8, ops in vec(op(), 0..250)) {
         let mut caller = Caller::new(if ask { Admission::Ask } else { Admission::AcceptAll });
+        (0..joined).for_each(|_| caller.call(Op::Join));
         ops.into_iter().for_each(|op| caller.call(op));
         let now = caller.latest;
         caller.come_to_rest(now);

@@ -19,6 +19,8 @@ pub(crate) struct Bend {
 }
 
 impl Bend {
+    pub(crate) const NONE: Self = Self { changes: Vec::new(), keep: None, flip: false };
+
     pub(crate) fn apply(&self, bytes: &mut Vec<u8>, delivery: Delivery) -> Delivery {
         for (at, to) in &self.changes {
             let at = at.index(bytes.len());
@@ -36,11 +38,10 @@ impl Bend {
 
 /// Mostly nothing is spoiled.
 pub(crate) fn bend() -> impl Strategy<Value = Bend> {
-    let nothing = Bend { changes: Vec::new(), keep: None, flip: false };
     let change = (any::<prop::sample::Index>(), any::<u8>());
     let something = (vec(change, 0..4), prop::option::weighted(0.2, any::<prop::sample::Index>()), any::<bool>());
     prop_oneof![
-        5 => Just(nothing),
+        5 => Just(Bend::NONE),
         1 => something.prop_map(|(changes, keep, flip)| Bend { changes, keep, flip }),
     ]
 }
@@ -69,7 +70,7 @@ impl To {
 }
 
 pub(crate) fn to() -> impl Strategy<Value = To> {
-    prop_oneof![(1..8_u16).prop_map(To::Room), (1..8_u16).prop_map(To::Client)]
+    prop_oneof![3 => (1..5_u16).prop_map(To::Room), 1 => (1..6_u16).prop_map(To::Client)]
 }
 
 pub(crate) fn client_id(number: u16) -> ClientId {

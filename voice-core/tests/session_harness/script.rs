@@ -174,12 +174,17 @@ impl Script {
         voice_bytes(header, to, None, &vec![5; len])
     }
 
+    pub(crate) fn window_is_full(&self) -> bool {
+        self.in_next.wrapping_sub(self.acked) >= 64
+    }
+
     pub(crate) fn breaks_lane(&self, bytes: &[u8]) -> bool {
         let lane = Packet::decode(bytes).ok().and_then(|packet| packet.lane());
         lane.is_some_and(|lane| lane.number != self.out_next)
     }
 
-    pub(crate) fn note_told(&mut self, bytes: &[u8], delivery: Delivery, state: State) {
+    /// `told` is the client's session: what names another doesn't count.
+    pub(crate) fn note_told(&mut self, bytes: &[u8], delivery: Delivery, state: State, told: Option<SessionId>) {
         let Ok(packet) = Packet::decode(bytes) else { return };
         match packet {
             Packet::Welcome(welcome)
@@ -188,8 +193,10 @@ impl Script {
                 self.out_next = 1;
             }
             Packet::Voice(voice) => self.sequence = voice.header.sequence.wrapping_add(1),
-            Packet::Pong { next, .. } | Packet::LaneAck { next, .. }
-                if next.wrapping_sub(self.acked) <= self.in_next.wrapping_sub(self.acked) =>
+            Packet::Pong { session, next, .. } | Packet::LaneAck { session, next }
+                if delivery == Delivery::Unreliable
+                    && told == Some(session)
+                    && next.wrapping_sub(self.acked) <= self.in_next.wrapping_sub(self.acked) =>
             {
                 self.acked = next;
             }
