@@ -387,3 +387,17 @@ fn an_old_pong_does_not_hide_the_one_that_is_waited_for() {
     assert_eq!(stage.rose_since(&before), []);
     assert!(stage.one.client.rtt() > rtt);
 }
+
+#[test]
+#[ignore = "voice is counted once for each of its channels that leads nowhere"]
+fn voice_to_two_unknown_rooms_is_counted_once() {
+    let mut stage = Stage::new(Admission::AcceptAll);
+    let (tag, speaker) = (stage.session().tag(), stage.one.client.id().unwrap());
+    let header = VoiceHeader { mark: false, end: false, tag, speaker, sequence: 1, media_time: 1 };
+    let channel = |room| Channel { target: Target::Room(RoomId::new(room).unwrap()), options: ChannelOptions::DEFAULT };
+    let mut out = [7; 40];
+    assert!(header.write(&mut out, &[channel(60_000), channel(60_001)], None).is_some());
+    let before = stage.counts();
+    stage.give(Unreliable, &out);
+    assert_eq!(stage.rose_since(&before), [(Side::Server, "unknown_room", 1)]);
+}
