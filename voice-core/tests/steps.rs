@@ -1,13 +1,17 @@
 //! What nothing happens costs doesn't grow with the number of clients: a turn of a server in which nothing is due looks at no seat, no room
 //! and no set, and at a handful of connections, however many there are. Judged by taking the rest of its memory away meanwhile: a
-//! server that looked there would die of it.
+//! server that looked there would die of it. A client's turn looks at nobody of its roster.
 #![cfg(unix)]
+
+mod session_harness;
 
 use std::{ffi::c_void, ptr, slice};
 
+use session_harness::script::{Script, Tell};
 use voice_core::{
-    ClientId, Connection, ConnectionId, Delivery, Instant, PendingJoin, Post, Room, Seat, Server, ServerConfig,
-    ServerEvent, ServerStorage, server_words,
+    ChannelSlot, Client, ClientConfig, ClientId, ClientStorage, Connection, ConnectionId, Delivery, Instant, PeerLink,
+    PendingJoin, PersonSlot, Post, Room, RoomSlot, Seat, Server, ServerConfig, ServerEvent, ServerStorage, Source,
+    SpeakerSlot, State, playout_bytes, server_words,
     wire::{Hello, Packet, Ping, StateFlags, VERSION},
 };
 
@@ -175,4 +179,76 @@ fn a_turn_with_nothing_due_looks_at_no_client_of_ten() {
 #[test]
 fn a_turn_with_nothing_due_looks_at_no_client_of_a_thousand() {
     an_idle_turn(1_024);
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "so many rosters take long to tell without optimization: run it with --release")]
+fn a_turn_with_nothing_due_looks_at_no_client_of_four_thousand() {
+    an_idle_turn(4_096);
+}
+
+/// A client that has joined, with so many people in its roster.
+fn a_client_who_knows(people: u16, now: Instant) -> (Client<impl voice_core::ClientMemory>, Vec<(*mut c_void, usize)>) {
+    let roster = Table::new(people.into(), || PersonSlot::EMPTY);
+    let rest = vec![roster.rest(0)];
+    let memory = ClientStorage {
+        roster,
+        rooms: vec![RoomSlot::EMPTY; 2],
+        channels: vec![ChannelSlot::EMPTY; 2],
+        speakers: vec![SpeakerSlot::EMPTY; 2],
+        peers: vec![PeerLink::EMPTY; 2],
+        frames: vec![0; 2 * playout_bytes(240, 5)],
+        inbox: vec![0; 2_100],
+        outbox: vec![0; 2_100],
+        voice: vec![0; 1_300],
+        retained: Vec::new(),
+    };
+    let mut client = Client::new(ClientConfig::new("somebody").unwrap(), 1, memory);
+    let mut script = Script::new();
+    client.connect(now);
+    client.handle_connected(now);
+    send(&mut client, &mut script, now);
+    tell(&mut client, &mut script, now, &Tell::Welcome(false));
+    for first in (1..=people).step_by(16) {
+        let page = (first..=people).take(16).map(|client| (client, 0)).collect();
+        tell(
+            &mut client,
+            &mut script,
+            now,
+            &Tell::Roster { first: false, last: false, people: page, gone: Vec::new() },
+        );
+    }
+    send(&mut client, &mut script, now);
+    assert_eq!((client.state(), client.roster().count()), (State::Connected, people.into()));
+    (client, rest)
+}
+
+fn send(client: &mut Client<impl voice_core::ClientMemory>, script: &mut Script, now: Instant) {
+    let mut out = [0; 1_200];
+    while let Some(transmit) = client.poll_transmit(now, &mut out) {
+        script.note_said(&Packet::decode(&out[..transmit.len]).unwrap());
+    }
+    while client.poll_event().is_some() {}
+}
+
+fn tell(client: &mut Client<impl voice_core::ClientMemory>, script: &mut Script, now: Instant, tell: &Tell) {
+    let bytes = script.write(tell);
+    script.note_told(&bytes, Delivery::Reliable, client.state(), client.session());
+    client.handle_packet(now, Source::Server, Delivery::Reliable, &bytes);
+}
+
+#[test]
+fn a_clients_turn_with_nothing_due_looks_at_nobody_of_four_thousand() {
+    let now = Instant::from_ms(1);
+    let (mut client, rest) = a_client_who_knows(4_096, now);
+    let mut out = [0; 1_200];
+    allow(&rest, libc::PROT_NONE);
+    for ms in 1..1_000 {
+        let now = now.after(std::time::Duration::from_millis(ms));
+        client.handle_timeout(now);
+        assert_eq!(client.poll_transmit(now, &mut out), None);
+        assert!(client.poll_timeout().is_some_and(|at| at > now));
+    }
+    allow(&rest, libc::PROT_READ | libc::PROT_WRITE);
+    assert_eq!(client.roster().count(), 4_096);
 }
