@@ -24,8 +24,8 @@ type TestServer = Server<
 /// More than one word of a bit set, and not a multiple of one.
 const PEOPLE: usize = 70;
 const ROOMS: usize = 4;
-/// Few to spare, so that a seat is soon somebody else's.
-const SEATS: usize = 72;
+/// None to spare, so that the next who comes gets the seat of the last who left.
+const SEATS: usize = PEOPLE;
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -336,4 +336,20 @@ proptest! {
             table.act(op);
         }
     }
+}
+
+#[test]
+fn a_seat_that_was_somebody_elses_neither_blocks_nor_is_blocked() {
+    let mut table = Table::new();
+    let lobby = || vec![((true, 0), ChannelOptions::DEFAULT)];
+    (0..3).for_each(|who| table.act(&Op::Use(who, 0, RoomUse::Both)));
+    table.act(&Op::Block(0, 1, true));
+    table.act(&Op::Block(2, 0, true));
+    (0..3).for_each(|who| table.act(&Op::Speak(who, lobby(), None)));
+    let before = table.id(0).get();
+    table.act(&Op::Part(0));
+    table.act(&Op::Return(0, true));
+    assert_eq!(usize::from(table.id(0).get() - before), SEATS, "the same seat");
+    table.act(&Op::Use(0, 0, RoomUse::Both));
+    (0..3).for_each(|who| table.act(&Op::Speak(who, lobby(), None)));
 }

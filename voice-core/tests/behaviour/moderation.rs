@@ -158,6 +158,7 @@ fn a_server_that_stops_says_so_and_is_asked_again_until_it_is_back() {
     }
     stage.run(5_000);
     assert_eq!(stage.server.client_count(), 0);
+    assert_eq!(stage.people[0].client.state_reason(), StateReason::Refused(RefuseReason::Busy));
     let now = stage.now();
     stage.server.start(now);
     stage.run(13_000);
