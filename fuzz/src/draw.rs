@@ -45,10 +45,14 @@ impl<'d, 'a> Draw<'d, 'a> {
         Self { input, lane: None, most_id: u16::MAX }
     }
 
-    /// Of this session, mostly with the number that comes next on the lane, with ids that may exist.
+    /// Mostly of this session and with the number that comes next on the lane; with ids that may exist.
     fn fitting(input: &'d mut Input<'a>, session: SessionId, next: u16) -> Self {
-        let gap = u16::from(input.below(16) == 15);
-        Self { input, lane: Some(Lane { session, number: next.wrapping_add(gap) }), most_id: 8 }
+        let lane = match input.below(16) {
+            14 => Lane { session: SessionId::new(session.get() ^ 1).unwrap_or(session), number: next },
+            15 => Lane { session, number: next.wrapping_add(1) },
+            _ => Lane { session, number: next },
+        };
+        Self { input, lane: Some(lane), most_id: 8 }
     }
 
     /// Any packet, written.

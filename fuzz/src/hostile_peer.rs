@@ -6,7 +6,7 @@ use voice_core::{
 use crate::{
     draw::packet_after,
     input::Input,
-    session::{FuzzServer, Guest, new_server, settle},
+    session::{FuzzServer, Guest, is_sent_on, new_server, settle},
 };
 
 const FRAME_MS: u64 = 20;
@@ -14,11 +14,28 @@ const FRAME_MS: u64 = 20;
 const TAIL: u32 = 5;
 /// Bytes of a Closed: the one packet that may come without a cause.
 const CLOSED: usize = 8;
-/// Most bytes that a joined connection may be answered with beyond those it sends, in the two seconds of a run: 4 sweeps of the roster of
-/// 300, its own record every 50 ms as it changes it, 104 Pairs of 25 for requests of 9, and the answers to a join.
-const LEGITIMATE: usize = 9_600;
-/// The same for each Hello: Welcome, a sweep, and its rooms.
-const JOIN: usize = 36 + 300 + 3 * 75;
+/// Most bytes by which the answers to a joined connection may be more than what it sent and what [`granted_for`] adds: the sweeps of
+/// the roster that it may ask for in the two seconds of a run, of 300 each.
+const LEGITIMATE: usize = 4 * 300;
+/// Every frame's share in the changes of its own record, which are told every 50 ms.
+const OWN_RECORD: usize = 64;
+
+/// How much longer than this packet its answer may be, once the sender has joined.
+const fn granted_for(packet: &[u8]) -> usize {
+    match packet {
+        // Welcome, a sweep, its three rooms, and its record in place of that of before.
+        [0x01, ..] => 36 + 300 + 3 * 75 + 100,
+        // The room's id.
+        [0x02, ..] => 2,
+        // The pair's secret.
+        [0x07, ..] => 16,
+        // Audience.
+        [0x80..=0xFF, ..] => 8,
+        // A Leave is shorter than the Closed that answers it.
+        _ => 1,
+    }
+}
+
 /// What a client drops when it was sent something that no honest server sends.
 const NEVER: [DropReason; 8] = [
     DropReason::Empty,
@@ -87,9 +104,9 @@ impl Stage {
             granted: LEGITIMATE,
             answered: 0,
         };
-        stage.settle(false);
+        stage.settle_all();
         stage.ms += 60;
-        stage.settle(false);
+        stage.settle_all();
         stage.seats = stage.seats_now();
         assert!(stage.seats.iter().all(Option::is_some));
         stage
@@ -103,13 +120,23 @@ impl Stage {
         self.honest.each_ref().map(|guest| guest.client.session().zip(guest.client.id()))
     }
 
-    /// The honest clients and the server talk, and the tool if it behaves.
-    fn settle(&mut self, behave: bool) {
+    /// The honest clients and the server talk; bytes of the answers to the hostile peer, apart from others' voices.
+    fn settle(&mut self) -> usize {
+        let (now, [one, two], tool) = (self.now(), &mut self.honest, &mut self.tool);
+        let mut answer = 0;
+        settle(now, &mut self.server, &mut [one, two], |to, delivery, bytes| {
+            assert_eq!(Some(to), tool.connection);
+            answer += if bytes[0] < 0x80 { bytes.len() } else { 0 };
+            tool.receive(now, delivery, bytes);
+        });
+        self.answered += answer;
+        answer
+    }
+
+    /// The same, and the hostile peer's client behaves.
+    fn settle_all(&mut self) {
         let (now, [one, two]) = (self.now(), &mut self.honest);
-        match behave {
-            true => settle(now, &mut self.server, &mut [one, two, &mut self.tool], |_, _, _| {}),
-            false => settle(now, &mut self.server, &mut [one, two], |_, _, _| {}),
-        }
+        settle(now, &mut self.server, &mut [one, two, &mut self.tool], |_, _, _| {});
     }
 
     /// A frame's time passes: one speaks, two listens; the tool may behave.
@@ -118,7 +145,11 @@ impl Stage {
         let now = self.now();
         assert_eq!(self.honest[0].client.send_frame(now, &[1; 40]), Ok(()), "one is kept from speaking");
         self.spoken += 1;
-        self.settle(behave);
+        match behave {
+            true => self.settle_all(),
+            false => _ = self.settle(),
+        }
+        self.granted += OWN_RECORD;
         let speaker = self.honest[0].client.id();
         let listener = &mut self.honest[1].client;
         let speakers: Vec<_> = listener.speakers().collect();
@@ -141,21 +172,18 @@ impl Stage {
         let (Some(from), Some((delivery, mut packet))) = (self.tool.connection, drawn) else { return };
         self.tool.sent.note(&packet);
         let honest = self.honest.each_ref().map(|guest| guest.connection);
+        let session = self.server.session();
+        let speaker = self.server.clients().find(|client| client.connection() == Some(from)).map(|client| client.id());
         let mut forward = self.server.handle_packet(now, from, delivery, &mut packet);
-        while let Some((_, to)) = forward.next() {
+        while let Some((bytes, to)) = forward.next() {
+            assert!(is_sent_on(bytes, session, speaker), "voice was sent on in another's name");
             assert!(to.iter().all(|to| honest.contains(&Some(*to))), "voice went to a connection that hears nothing");
         }
-        let mut answer = 0;
-        let ([one, two], tool) = (&mut self.honest, &mut self.tool);
-        settle(now, &mut self.server, &mut [one, two], |to, delivery, bytes| {
-            assert_eq!(to, from);
-            answer += bytes.len();
-            tool.receive(now, delivery, bytes);
-        });
+        let cause = granted_for(&packet);
+        let answer = self.settle();
         let joined = self.server.clients().any(|client| client.connection() == Some(from));
         assert!(joined || answer <= packet.len().max(CLOSED), "{answer} bytes for {}", packet.len());
-        self.granted += packet.len() + if packet.first() == Some(&0x01) { JOIN } else { 0 };
-        self.answered += answer;
+        self.granted += packet.len() + cause;
         assert!(self.answered <= self.granted, "{} bytes for {}", self.answered, self.granted);
     }
 

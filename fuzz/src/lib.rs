@@ -6,7 +6,9 @@
 mod client_ops;
 mod decode;
 mod draw;
+mod embedder;
 mod host_ops;
+mod host_stage;
 mod hostile_peer;
 mod input;
 mod round_trip;

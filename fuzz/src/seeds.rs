@@ -35,7 +35,7 @@ pub fn of(target: &str) -> Vec<Seed> {
 /// The calls after which a target that takes calls takes a packet, from its server or from somebody who has joined.
 fn calls_before_packet(target: &str) -> Option<&'static [u8]> {
     match target {
-        "client_ops" => Some(&[1, 4, 0, 1]),
+        "client_ops" => Some(&[1, 0, 4, 0, 1]),
         "server_ops" => Some(&[0, 1, 4, 0, 1]),
         "host_ops" => Some(&[1, 10, 0]),
         "hostile_peer" => Some(&[4, 1]),

@@ -6,7 +6,7 @@ use voice_core::{
 use crate::{
     draw::packet_after,
     input::Input,
-    session::{FuzzServer, Guest, MOST_PACKETS, Tap, new_server, settle_and_tell},
+    session::{FuzzServer, Guest, MOST_PACKETS, Tap, dropped, is_sent_on, new_server, settle_and_tell},
 };
 
 /// Makes any sequence of public calls on a server, with any packets from any connection in between: raw ones, built ones of its session,
@@ -142,24 +142,30 @@ impl Caller {
         let len = packet.len();
         // A channel that can't be spoken to is counted, and so is a half text that is thrown away.
         let most = if packet.first().is_some_and(|first| *first >= 0x80) { 9 } else { 2 };
-        let before = self.server.drops().total();
+        let before = dropped(self.server.drops());
         let hearing: Vec<ConnectionId> = self
             .server
             .clients()
             .filter(|client| !client.flags().deafened)
             .filter_map(|client| client.connection())
             .collect();
+        let known = self.open.iter().any(|(open, _)| *open == from)
+            || self.guests.iter().any(|guest| guest.connection == Some(from));
+        let session = self.server.session();
+        let speaker = self.server.clients().find(|client| client.connection() == Some(from)).map(|client| client.id());
         let mut reached = Vec::new();
         let mut forward = self.server.handle_packet(now, from, delivery, packet);
         while let Some((bytes, to)) = forward.next() {
-            assert!(!to.is_empty() && !bytes.is_empty() && bytes.len() <= len);
+            assert!(!to.is_empty() && bytes.len() <= len);
+            assert!(is_sent_on(bytes, session, speaker), "voice was sent on that its speaker never said");
             assert!(!to.contains(&from), "voice went back to its speaker");
             assert!(to.iter().all(|to| hearing.contains(to)), "voice went to a connection that doesn't hear");
             assert!(to.iter().all(|to| !reached.contains(to)), "voice went twice to a connection");
             reached.extend_from_slice(to);
         }
-        let time_went_back = u64::from(self.now < self.latest);
-        assert!(self.server.drops().total() <= before + most + time_went_back, "one packet was dropped too often");
+        let dropped = dropped(self.server.drops()) - before;
+        assert!(dropped <= most, "one packet was dropped too often");
+        assert!(known || dropped == 1 && reached.is_empty(), "a packet of no connection was taken");
     }
 
     /// A buffer that may be too short: what doesn't fit has to wait.
@@ -174,16 +180,10 @@ impl Caller {
 
     /// Everything out that has to go, and then nothing may be left that is due.
     fn drain(&mut self) {
-        let (now, latest) = (Instant::from_ms(self.now), Instant::from_ms(self.latest));
+        let now = Instant::from_ms(self.now);
+        self.send(now);
         self.server.handle_timeout(now);
-        let mut out = [0; 1_200];
-        for sent in 0.. {
-            assert!(sent < MOST_PACKETS, "the server always has more to send");
-            let due = self.server.poll_timeout();
-            let Some(transmit) = self.server.poll_transmit(now, &mut out) else { break };
-            assert!((1..=1_200).contains(&transmit.len));
-            assert!(self.was_short || due.is_some_and(|at| at <= latest), "a packet waits, and nobody is woken");
-        }
+        self.send(now);
         for event in 0.. {
             assert!(event <= 256, "the server always has another event");
             let Some(event) = self.server.poll_event() else { break };
@@ -192,10 +192,21 @@ impl Caller {
                 self.open.retain(|(open, _)| *open != connection);
             }
         }
-        self.server.handle_timeout(now);
-        while self.server.poll_transmit(now, &mut out).is_some() {}
+        self.send(now);
         self.was_short = false;
         assert!(self.server.poll_timeout().is_none_or(|at| at > now), "the server asks to be woken for nothing");
+    }
+
+    fn send(&mut self, now: Instant) {
+        let latest = Instant::from_ms(self.latest);
+        let mut out = [0; 1_200];
+        for _ in 0..MOST_PACKETS {
+            let due = self.server.poll_timeout();
+            let Some(transmit) = self.server.poll_transmit(now, &mut out) else { return };
+            assert!((1..=1_200).contains(&transmit.len));
+            assert!(self.was_short || due.is_some_and(|at| at <= latest), "a packet waits, and nobody is woken");
+        }
+        panic!("the server always has more to send");
     }
 
     fn command(&mut self, now: Instant, input: &mut Input<'_>) {

@@ -1,9 +1,9 @@
 //! A small server and clients on a network that loses nothing and takes no time.
 
 use voice_core::{
-    ChannelSlot, Client, ClientConfig, ClientStorage, Connection, ConnectionId, Delivery, Instant, Node, PathId,
-    PeerLink, PendingJoin, PersonSlot, Post, Room, RoomSlot, Route, Seat, Server, ServerConfig, ServerEvent,
-    ServerStorage, Source, SpeakerSlot, playout_bytes, server_words,
+    ChannelSlot, Client, ClientConfig, ClientId, ClientStorage, Connection, ConnectionId, Delivery, DropCounts,
+    DropReason, Instant, Node, PathId, PeerLink, PendingJoin, PersonSlot, Post, Room, RoomSlot, Route, Seat, Server,
+    ServerConfig, ServerEvent, ServerStorage, SessionId, Source, SpeakerSlot, playout_bytes, server_words, wire::Voice,
 };
 
 /// A client with small tables.
@@ -190,6 +190,20 @@ impl Guest {
         }
         panic!("a client always has more to send");
     }
+}
+
+/// Whether voice that a server sends on is of this session and this speaker, and in the form that listeners get.
+#[must_use]
+pub fn is_sent_on(bytes: &[u8], session: SessionId, speaker: Option<ClientId>) -> bool {
+    Voice::decode(bytes).is_ok_and(|voice| {
+        voice.header.tag == session.tag() && Some(voice.header.speaker) == speaker && voice.relay.is_none()
+    })
+}
+
+/// How many packets were dropped, or parts of them.
+#[must_use]
+pub fn dropped(drops: &DropCounts) -> u64 {
+    drops.total() - drops.get(DropReason::TimeWentBack)
 }
 
 /// More packets than a core may have to send at one moment.
