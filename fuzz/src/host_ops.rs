@@ -10,13 +10,10 @@ pub fn host_ops(data: &[u8]) {
     if input.flag() {
         caller.begin_joined();
     }
-    for _ in 0..200 {
-        if input.is_empty() {
-            break;
-        }
-        caller.call(&mut input);
+    input.steps(|input| {
+        caller.call(input);
         assert!(caller.node.server().client_count() <= 4 && caller.node.client().roster().count() <= 3);
-    }
+    });
     caller.come_to_rest();
 }
 

@@ -12,6 +12,16 @@ impl<'a> Input<'a> {
         self.0.is_empty()
     }
 
+    /// Takes steps until the bytes are used up, at most 200.
+    pub(crate) fn steps(&mut self, mut step: impl FnMut(&mut Self)) {
+        for _ in 0..200 {
+            if self.is_empty() {
+                return;
+            }
+            step(self);
+        }
+    }
+
     pub(crate) fn byte(&mut self) -> u8 {
         self.bytes(1).first().copied().unwrap_or(0)
     }

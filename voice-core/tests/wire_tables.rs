@@ -78,6 +78,7 @@ fn the_document_names_all_limits_with_their_values() {
         ("MAX_CHANNELS", limits::MAX_CHANNELS),
         ("MAX_RELAY_LIST", limits::MAX_RELAY_LIST),
         ("MAX_ROOMS_PER_CLIENT", limits::MAX_ROOMS_PER_CLIENT),
+        ("MAX_UNANSWERED_ROOMS", limits::MAX_UNANSWERED_ROOMS),
         ("MAX_TEXT_BYTES", limits::MAX_TEXT_BYTES),
         ("TEXT_PART_BYTES", limits::TEXT_PART_BYTES),
         ("MAX_RENDEZVOUS_BYTES", limits::MAX_RENDEZVOUS_BYTES),

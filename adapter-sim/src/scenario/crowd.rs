@@ -50,6 +50,7 @@ impl Doer {
         self.rooms.clear();
         self.channels.clear();
         self.speaking = false;
+        self.tag = None;
     }
 }
 
@@ -106,11 +107,13 @@ impl Crowd {
         format!("{person} {serial} {kind} {number} {filler}")
     }
 
-    fn fresh_seat(&mut self, now: u64, person: PersonId) {
-        // Nobody's mutes of a person outlive its id, and none of its own.
+    fn fresh_seat(&mut self, now: u64, person: PersonId, same_session: bool) {
+        // Nobody's mutes of a person outlive its id. Its own hold as long as the others have theirs.
         for other in 0..self.doers.len() as PersonId {
             self.truth.set_blocks(now, other, person, false);
-            self.truth.set_blocks(now, person, other, false);
+            if !same_session {
+                self.truth.set_blocks(now, person, other, false);
+            }
         }
         self.truth.set_server_silenced(now, person, false);
     }
@@ -199,13 +202,14 @@ impl People for Crowd {
         let doer = &mut self.doers[usize::from(person)];
         match *event {
             ClientEvent::StateChanged(State::Connected) => {
-                doer.tag = client.session().map(SessionId::tag);
+                let before = std::mem::replace(&mut doer.tag, client.session().map(SessionId::tag));
+                let same_session = before == doer.tag;
                 if let (Some(tag), Some(id)) = (doer.tag, client.id()) {
                     self.person_of.insert((tag, id), person);
                 }
                 doer.rooms.iter_mut().for_each(|room| room.id = client.room_id(room.handle));
                 if client.state_reason() == StateReason::Joined {
-                    self.fresh_seat(now, person);
+                    self.fresh_seat(now, person, same_session);
                 }
             }
             ClientEvent::RoomGranted(handle) => {

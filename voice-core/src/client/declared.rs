@@ -7,7 +7,7 @@ use super::{
     tables::{ChannelSlot, Line, RoomSlot},
 };
 use crate::{
-    storage::name::Name,
+    storage::{name::Name, sort::sort_short},
     types::{ChannelOptions, ClientId, DropReason, Priority, RoomId, RoomUse, Target},
     wire::{Channel, RoomCloseReason, StateFlags, limits::MAX_CHANNELS},
 };
@@ -94,7 +94,7 @@ impl Engine<'_> {
                 _ = open.push(Channel { target, options: channel.options });
             }
         }
-        open.sort_unstable_by_key(|channel| channel.target);
+        sort_short(&mut open, |channel| channel.target);
         open
     }
 
@@ -128,6 +128,8 @@ impl Engine<'_> {
         let Some((at, room)) = found else { return self.queue_leave(id) };
         let fresh = room.id.replace(id) != Some(id);
         let handle = RoomHandle { at, generation: room.generation };
+        // Another room may be asked for.
+        self.s.pending = true;
         if fresh {
             self.s.voice.unheard = false;
             self.s.event(ClientEvent::RoomGranted(handle));
@@ -138,6 +140,7 @@ impl Engine<'_> {
         let found = (0_u16..).zip(self.t.rooms.iter_mut()).find(|(_, room)| room.used && room.name.as_str() == name);
         let Some((at, room)) = found else { return };
         room.used = false;
+        self.s.pending = true;
         let room = RoomHandle { at, generation: room.generation };
         self.close_channels(|line| line == Line::Room(at));
         self.s.event(ClientEvent::RoomClosed { room, reason });

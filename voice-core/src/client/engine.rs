@@ -12,7 +12,10 @@ use crate::{
     rng::Rng,
     storage::packet_ring::RingState,
     types::{ClientId, Counters, DropCounts, DropReason, Instant, Priority, RoomId, Secret, SessionId},
-    wire::{StateFlags, limits::MAX_ROOMS_PER_CLIENT},
+    wire::{
+        StateFlags,
+        limits::{LANE_WINDOW, MAX_ROOMS_PER_CLIENT},
+    },
 };
 
 const EVENTS: usize = 64;
@@ -32,7 +35,9 @@ pub(super) struct Link {
     pub(super) say_hello: bool,
     pub(super) say_leave: bool,
     pub(super) ping_at: Option<Instant>,
-    pub(super) ping_stamp: Option<u32>,
+    /// Stamp of the last Ping, and of the last one that was answered: those between them may still be.
+    pub(super) pinged: Option<u32>,
+    pub(super) ponged: Option<u32>,
     pub(super) ack: bool,
     pub(super) heard_at: Instant,
     pub(super) out_next: u16,
@@ -49,7 +54,8 @@ impl Link {
         say_hello: false,
         say_leave: false,
         ping_at: None,
-        ping_stamp: None,
+        pinged: None,
+        ponged: None,
         ack: false,
         heard_at: Instant::ORIGIN,
         out_next: 0,
@@ -59,6 +65,11 @@ impl Link {
         rtt_us: 0,
         jitter_us: 0,
     };
+
+    /// Whether the lane to the server takes nothing until something is acknowledged.
+    pub(super) const fn is_full(&self) -> bool {
+        self.out_next.wrapping_sub(self.out_acked) >= LANE_WINDOW
+    }
 }
 
 /// What the embedder declared, apart from rooms and blocks.
@@ -127,8 +138,10 @@ pub(super) struct ClientState {
     pub(super) features: u32,
     pub(super) connected_at: Instant,
     pub(super) asked_roster_at: Option<Instant>,
-    /// The seat that the next Hello asks for.
-    pub(super) resume: Option<Seat>,
+    /// The session that the roster is of, and with it the wishes about its people.
+    pub(super) roster_of: Option<SessionId>,
+    /// Whether the next Hello asks for the seat again.
+    pub(super) resumes: bool,
     pub(super) config: ClientConfig,
     pub(super) rng: Rng,
     pub(super) drops: DropCounts,
@@ -153,7 +166,8 @@ impl ClientState {
             phase_until: None,
             connected_at: Instant::ORIGIN,
             seat: None,
-            resume: None,
+            roster_of: None,
+            resumes: false,
             features: 0,
             link: Link::NEW,
             declared: Declared { flags, priority, tell: false, tell_blocks: false, leave: Vec::new() },

@@ -40,14 +40,15 @@ impl Engine<'_> {
             (None, Packet::WrongSession { theirs, .. }) => self.on_wrong_session(now, theirs),
             (None, Packet::Pong { session, stamp, next }) => {
                 if self.is_ours(session.get()) {
-                    self.on_pong(now, stamp);
-                    self.on_ack(next);
+                    let (answered, acknowledged) = (self.on_pong(now, stamp), self.on_ack(next));
+                    self.expect(answered && acknowledged);
                 }
             }
             (None, Packet::LaneAck { session, next }) => {
                 if self.is_ours(session.get()) {
                     self.heard(now);
-                    self.on_ack(next);
+                    let acknowledged = self.on_ack(next);
+                    self.expect(acknowledged);
                 }
             }
             (None, _) => self.on_lane_packet(now, packet),
@@ -90,13 +91,25 @@ impl Engine<'_> {
         }
     }
 
-    fn on_pong(&mut self, now: Instant, stamp: u32) {
+    /// Counts an answer to what nobody asked any more.
+    fn expect(&mut self, is_current: bool) {
+        if !is_current {
+            self.drop(DropReason::StaleAnswer);
+        }
+    }
+
+    /// False if no Ping of this time is waited for.
+    fn on_pong(&mut self, now: Instant, stamp: u32) -> bool {
         self.heard(now);
         let rtt = stamp_of(now).wrapping_sub(stamp);
-        if self.s.link.ping_stamp.take() != Some(stamp) || rtt > RTT_MOST_US {
-            return self.drop(DropReason::StaleAnswer);
-        }
         let link = &mut self.s.link;
+        // With a round trip of over a second several Pings are under way.
+        let was_sent = link.pinged.is_some_and(|last| last.wrapping_sub(stamp) < RTT_MOST_US);
+        let is_newer = link.ponged.is_none_or(|last| (1..RTT_MOST_US).contains(&stamp.wrapping_sub(last)));
+        if !was_sent || !is_newer || rtt > RTT_MOST_US {
+            return false;
+        }
+        link.ponged = Some(stamp);
         if link.rtt_us == 0 {
             link.rtt_us = rtt.max(1);
         } else {
@@ -105,15 +118,18 @@ impl Engine<'_> {
             link.jitter_us = link.jitter_us - link.jitter_us / 4 + off / 4;
             link.rtt_us = (link.rtt_us - link.rtt_us / 8 + rtt / 8).max(1);
         }
+        true
     }
 
-    fn on_ack(&mut self, next: u16) {
+    /// False if it acknowledges what wasn't sent, or is older than another.
+    fn on_ack(&mut self, next: u16) -> bool {
         let link = &mut self.s.link;
         if next.wrapping_sub(link.out_acked) > link.out_next.wrapping_sub(link.out_acked) {
-            return self.drop(DropReason::StaleAnswer);
+            return false;
         }
         link.out_acked = next;
         self.s.pending = true;
+        true
     }
 
     fn on_lane_packet(&mut self, now: Instant, packet: &Packet<'_>) {

@@ -34,7 +34,7 @@ impl Engine<'_> {
         self.t.roster.get_mut(at)
     }
 
-    pub(super) fn forget_everybody(&mut self, _now: crate::types::Instant) {
+    pub(super) fn forget_everybody(&mut self) {
         for at in 0..self.t.roster.len() {
             if let Some(client) = self.t.roster.get(at).and_then(|person| ClientId::new(person.id)) {
                 self.on_gone(client);

@@ -36,7 +36,7 @@ impl Engine<'_> {
     pub(super) fn disconnect(&mut self, now: Instant) {
         let joined = self.s.is_joined();
         self.s.wanted = false;
-        self.s.resume = None;
+        self.s.resumes = false;
         self.end_session();
         self.s.link.say_leave = joined;
         self.s.pending = true;
@@ -71,10 +71,13 @@ impl Engine<'_> {
         }
         let seat = Seat { session: welcome.session, id: welcome.client, secret: welcome.secret };
         if !welcome.resumed {
-            self.forget_session();
+            self.forget_seat();
+        }
+        if self.s.roster_of.replace(welcome.session) != Some(welcome.session) {
+            self.forget_people();
         }
         self.s.seat = Some(seat);
-        self.s.resume = Some(seat);
+        self.s.resumes = true;
         self.s.features = welcome.features;
         let link = &mut self.s.link;
         (link.out_next, link.out_acked, link.in_next, link.in_acked) = (1, 1, 1, 1);
@@ -107,13 +110,9 @@ impl Engine<'_> {
             CloseReason::Kicked | CloseReason::Banned | CloseReason::Left | CloseReason::Embedder(_) => {
                 self.give_up(StateReason::Closed(reason));
             }
-            // Another connection has the seat: taking it back would go on for ever.
-            CloseReason::Replaced => {
-                self.s.resume = None;
-                self.retry(now, StateReason::Closed(reason));
-            }
+            // As "replaced" too: another connection has the seat, and taking it back would go on for ever.
             _ => {
-                self.s.resume = None;
+                self.s.resumes = false;
                 self.retry(now, StateReason::Closed(reason));
             }
         }
@@ -122,7 +121,10 @@ impl Engine<'_> {
     /// The lane broke its promise: a clean start.
     pub(super) fn on_broken_lane(&mut self, now: Instant) {
         self.drop(DropReason::LaneBroken);
-        self.s.resume = None;
+        if !self.s.wanted {
+            return self.finish_leaving();
+        }
+        self.s.resumes = false;
         self.retry(now, StateReason::LaneBroken);
     }
 
@@ -189,7 +191,7 @@ impl Engine<'_> {
 
     fn give_up(&mut self, reason: StateReason) {
         self.s.wanted = false;
-        self.s.resume = None;
+        self.s.resumes = false;
         self.end_session();
         self.s.seat = None;
         self.s.phase_until = None;
@@ -213,12 +215,15 @@ impl Engine<'_> {
         self.abort_incoming_text();
     }
 
-    /// The seat is a fresh one: ids of before mean nothing.
-    fn forget_session(&mut self) {
-        let now = self.s.now;
-        self.direct().clear();
-        self.forget_everybody(now);
+    /// The session is another one: ids of before mean nothing.
+    fn forget_people(&mut self) {
+        self.forget_everybody();
         self.close_client_channels();
+    }
+
+    /// The seat is a fresh one. In the session of before the others are who they were, and so are the wishes about them.
+    fn forget_seat(&mut self) {
+        self.direct().clear();
         self.s.outbox = RingState::EMPTY;
         self.s.voice.sequence = 0;
         self.s.server_muted = false;
@@ -249,6 +254,6 @@ impl ClientState {
     /// When the server is to be asked for the whole roster.
     pub(super) fn roster_request_due(&self) -> Option<Instant> {
         let earliest = self.asked_roster_at.map_or(Instant::ORIGIN, |at| at.after(ROSTER_REQUEST_INTERVAL));
-        self.ask_roster.then_some(earliest)
+        (self.ask_roster && !self.link.is_full()).then_some(earliest)
     }
 }

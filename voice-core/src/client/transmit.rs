@@ -1,16 +1,19 @@
 //! What goes out, one packet at a time: voice first, then what keeps the connection, then what the tables say is still untold.
 
-use super::{State, engine::Engine, receive::stamp_of};
+use super::{State, engine::Engine, receive::stamp_of, tables::RoomSlot};
 use crate::{
     types::{Delivery, Instant, PathId, Route, Transmit},
     wire::{
         FEATURE_DIRECT, Hello, Lane, Packet, Ping, Resume, VERSION,
-        limits::{LANE_WINDOW, PING_INTERVAL},
+        limits::{MAX_PACKET_BYTES, MAX_UNANSWERED_ROOMS, PING_INTERVAL},
     },
 };
 
 impl Engine<'_> {
     pub(super) fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
+        if out.len() < MAX_PACKET_BYTES {
+            return None;
+        }
         let written = self.write(now, out);
         self.s.pending = written.is_some();
         let transmit = written?;
@@ -50,7 +53,8 @@ impl Engine<'_> {
 
     fn write_hello(&mut self, out: &mut [u8]) -> Option<usize> {
         let s = &*self.s;
-        let resume = s.resume.map(|s| Resume { session: s.session, client: s.id, secret: s.secret });
+        let resume =
+            s.seat.filter(|_| s.resumes).map(|s| Resume { session: s.session, client: s.id, secret: s.secret });
         let hello = Hello {
             version: VERSION,
             features: if s.config.direct { FEATURE_DIRECT } else { 0 },
@@ -94,7 +98,7 @@ impl Engine<'_> {
             jitter_ms: ms(link.jitter_us),
         };
         let len = Packet::Ping(ping).encode(out)?;
-        link.ping_stamp = Some(ping.stamp);
+        link.pinged = Some(ping.stamp);
         link.ping_at = Some(now.after(PING_INTERVAL));
         (link.in_acked, link.ack) = (link.in_next, false);
         Some(len)
@@ -114,7 +118,7 @@ impl Engine<'_> {
     fn write_reliable(&mut self, out: &mut [u8]) -> Option<usize> {
         let seat = self.s.seat?;
         let link = &self.s.link;
-        if link.out_next.wrapping_sub(link.out_acked) >= LANE_WINDOW {
+        if link.is_full() {
             return None;
         }
         let lane = Lane { session: seat.session, number: link.out_next };
@@ -147,7 +151,10 @@ impl Engine<'_> {
             self.s.declared.leave.remove(0);
             return Some(len);
         }
-        if let Some(room) = self.t.rooms.iter_mut().find(|room| room.used && room.tell) {
+        let unanswered = self.t.rooms.iter().filter(|room| room.used && !room.tell && room.id.is_none()).count();
+        let may_ask = unanswered < MAX_UNANSWERED_ROOMS;
+        let untold = |room: &&mut RoomSlot| room.used && room.tell && (may_ask || room.id.is_some());
+        if let Some(room) = self.t.rooms.iter_mut().find(untold) {
             let packet = Packet::UseRoom { lane, room_use: room.room_use, name: room.name.as_str() };
             let len = packet.encode(out)?;
             room.tell = false;

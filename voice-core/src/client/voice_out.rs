@@ -192,6 +192,9 @@ impl Engine<'_> {
     /// A packet that a path couldn't take goes to its receiver over the server.
     pub(super) fn relay_unsent(&mut self, now: Instant, path: PathId, packet: &[u8]) {
         let Ok(voice) = Voice::decode(packet) else { return };
+        if self.s.seat.is_none_or(|seat| seat.session.tag() != voice.header.tag) {
+            return;
+        }
         let client = self.direct().handle_unsent(now, path, voice.header.sequence);
         if let Some(client) = client {
             self.relay(&voice, &[client]);

@@ -147,7 +147,7 @@ impl<CM: ClientMemory, SM: ServerMemory, B: AsMut<[u8]>> Node<CM, SM, B> {
         Some(self.server.handle_packet(now, connection, delivery, packet))
     }
 
-    /// Writes the next packet for the adapter into `out`, which should hold 1,200 bytes. Where it goes tells whose it is:
+    /// Writes the next packet for the adapter into `out`, which has to hold 1,200 bytes. Where it goes tells whose it is:
     /// [`Route::Server`] and [`Route::Path`] the client's, [`Route::Client`] the server's.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
         let now = self.tick(now);

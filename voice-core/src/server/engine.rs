@@ -24,6 +24,7 @@ pub(super) const RELIABLE_RATE: Rate = Rate { per_second: 200, at_once: 400 };
 pub(super) const TEXT_RATE: Rate = Rate { per_second: 5, at_once: 20 };
 pub(super) const RENDEZVOUS_RATE: Rate = Rate { per_second: 10, at_once: 20 };
 pub(super) const PAIR_RATE: Rate = Rate { per_second: 20, at_once: 64 };
+pub(super) const HELLO_RATE: Rate = Rate { per_second: 1, at_once: 4 };
 pub(super) const ROSTER_RATE: Rate = Rate { per_second: 1, at_once: 2 };
 pub(super) const WRONG_SESSION_RATE: Rate = Rate { per_second: 2, at_once: 4 };
 

@@ -44,6 +44,7 @@ impl Engine<'_> {
         }
         List::remove(&mut [&mut self.s.grace], self.t.seats, seat_link, at);
         self.drop_posts_for(at);
+        self.forget_unheard(at);
         let Some(seat) = self.seat(at) else { return };
         let server_muted = seat.flags.server_muted;
         seat.flags = PersonFlags { server_muted, ..joining.flags };
@@ -136,8 +137,9 @@ impl Engine<'_> {
 
     /// Sends Closed and nothing after it; the seat, if there is one, no longer has this connection.
     pub(super) fn close(&mut self, id: ConnectionId, reason: CloseReason) {
+        let session = self.session();
         if let Some(connection) = self.connection(id) {
-            connection.answers = Answers { closing: Some(reason), ..Answers::NONE };
+            connection.answers = Answers { closing: Some((reason, session)), ..Answers::NONE };
             connection.seat = None;
             self.wake(id);
         }

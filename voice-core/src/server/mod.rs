@@ -190,7 +190,7 @@ impl<M: ServerMemory> Server<M> {
         self.engine().timed_out(now);
     }
 
-    /// Writes the next packet into `out`, which should hold 1,200 bytes; a packet that doesn't fit waits for a larger one.
+    /// Writes the next packet into `out`, which has to hold 1,200 bytes: nothing is written into less, and the packet waits.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
         let now = self.state.tick(now);
         self.engine().poll_transmit(now, out)

@@ -88,6 +88,11 @@ impl Engine<'_> {
 
     pub(super) fn stop(&mut self) {
         self.s.stopping = true;
+        while let Some(waiting) = self.t.pending.iter().find_map(|pending| pending.connection) {
+            if let Some(joining) = self.take_pending(waiting) {
+                self.refuse(waiting, joining.nonce, RefuseReason::Busy);
+            }
+        }
         while let Some(client) = self.t.seats.iter().find_map(|seat| seat.client()) {
             if self.expel(client, CloseReason::ServerStopping).is_err() {
                 return;

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{
     engine::{Engine, RENDEZVOUS_RATE, TEXT_RATE},
     memory::{has_bit, set_bit},
-    tables::{Post, PostState},
+    tables::{Post, PostState, TextsRefused},
 };
 use crate::{
     types::{ClientId, DropReason, Instant, Target},
@@ -276,7 +276,12 @@ impl Engine<'_> {
         if reason == TextRefuseReason::RateLimited {
             self.drop(DropReason::RateLimited);
         }
-        if self.seat(at).is_some_and(|seat| seat.tell.texts_refused.push((number, reason)).is_err()) {
+        let Some(seat) = self.seat(at) else { return };
+        let refused = &mut seat.tell.texts_refused;
+        let next = |last: &TextsRefused| last.reason == reason && last.first.wrapping_add(last.count) == number;
+        if let Some(last) = refused.last_mut().filter(|last| next(last)) {
+            last.count = last.count.saturating_add(1);
+        } else if refused.push(TextsRefused { first: number, count: 1, reason }).is_err() {
             self.drop(DropReason::TableFull);
         }
         self.wake_seat(at);

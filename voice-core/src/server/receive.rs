@@ -1,7 +1,7 @@
 //! What comes in: checked, then given to the part that it is for.
 
 use super::{
-    engine::{Engine, RELIABLE_RATE, ROSTER_RATE, WRONG_SESSION_RATE, timer_link},
+    engine::{Engine, HELLO_RATE, RELIABLE_RATE, ROSTER_RATE, WRONG_SESSION_RATE, timer_link},
     events::LeaveReason,
     tables::{Cursor, LinkReport},
 };
@@ -55,9 +55,13 @@ impl Engine<'_> {
     }
 
     fn on_first_packet(&mut self, now: Instant, from: ConnectionId, hello: &Hello<'_>) {
-        let closing = self.connection(from).is_some_and(|connection| connection.answers.closing.is_some());
-        if closing {
+        let Some(connection) = self.connection(from) else { return };
+        if connection.answers.closing.is_some() {
             return self.drop(DropReason::NotJoined);
+        }
+        // Each costs everybody a change of the roster.
+        if !connection.hello_rate.take(now, HELLO_RATE) {
+            return self.drop(DropReason::RateLimited);
         }
         self.on_hello(now, from, hello);
     }

@@ -4,7 +4,9 @@ use heapless::Vec;
 
 use crate::{
     storage::{list::Link, name::Name, rate::Bucket},
-    types::{ClientId, CodecSettings, ConnectionId, Identity, Instant, Priority, RoomId, RoomUse, Secret, Target},
+    types::{
+        ClientId, CodecSettings, ConnectionId, Identity, Instant, Priority, RoomId, RoomUse, Secret, SessionId, Target,
+    },
     wire::{
         CloseReason, PersonFlags, RefuseReason, RoomCloseReason, TextRefuseReason,
         limits::{MAX_CHANNELS, MAX_CREDENTIAL_BYTES, MAX_ROOMS_PER_CLIENT, MAX_TEXT_BYTES},
@@ -142,9 +144,17 @@ impl Rates {
 pub(super) struct Tell {
     pub(super) audience: Option<bool>,
     pub(super) rooms_closed: Vec<(RoomCloseReason, Name), 4>,
-    pub(super) texts_refused: Vec<(u16, TextRefuseReason), 8>,
+    pub(super) texts_refused: Vec<TextsRefused, 8>,
     /// `None` for a secret that is void.
     pub(super) pairs: Vec<(ClientId, Option<Secret>), 16>,
+}
+
+/// Refused texts in a row, so that a burst of them takes one place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TextsRefused {
+    pub(super) first: u16,
+    pub(super) count: u16,
+    pub(super) reason: TextRefuseReason,
 }
 
 impl Tell {
@@ -186,6 +196,7 @@ pub struct Connection {
     /// A text of which the first part was sent: nothing else may go on the lane before the second.
     pub(super) half_sent: Option<u16>,
     pub(super) wrong_rate: Bucket,
+    pub(super) hello_rate: Bucket,
     pub(super) work_link: Link,
     /// In the list of those heard, or of those that have not said hello.
     pub(super) timer_link: Link,
@@ -203,6 +214,7 @@ impl Connection {
         roster: Cursor::NOWHERE,
         half_sent: None,
         wrong_rate: Bucket::FULL,
+        hello_rate: Bucket::FULL,
         work_link: Link::FREE,
         timer_link: Link::FREE,
     };
@@ -236,7 +248,8 @@ pub(super) struct Answers {
     pub(super) pong: Option<u32>,
     pub(super) ack: bool,
     pub(super) wrong_session: Option<u32>,
-    pub(super) closing: Option<CloseReason>,
+    /// With the session that was closed: another may have begun.
+    pub(super) closing: Option<(CloseReason, SessionId)>,
     /// Closed was sent, or the connection waits to be closed by the adapter.
     pub(super) closed: bool,
 }

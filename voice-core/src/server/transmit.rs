@@ -9,7 +9,7 @@ use crate::{
     types::{ClientId, ConnectionId, Delivery, Instant, Route, Transmit},
     wire::{
         Lane, Packet, RosterWriter, VERSION, Welcome,
-        limits::{LANE_WINDOW, MAX_ROOMS_PER_CLIENT},
+        limits::{LANE_WINDOW, MAX_PACKET_BYTES, MAX_ROOMS_PER_CLIENT},
     },
 };
 
@@ -18,6 +18,9 @@ const TRIES: usize = 64;
 
 impl Engine<'_> {
     pub(super) fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
+        if out.len() < MAX_PACKET_BYTES {
+            return None;
+        }
         for _ in 0..TRIES {
             let at = self.s.busy.pop_front(self.t.connections, work_link)?;
             let generation = self.t.connections.get(usize::from(at)).map_or(0, |connection| connection.generation);
@@ -81,7 +84,8 @@ impl Engine<'_> {
             connection.answers.refused = None;
             return Some(len);
         }
-        if let Some(reason) = connection.answers.closing {
+        if let Some((reason, session)) = connection.answers.closing {
+            let lane = Lane { session, number };
             let len = Packet::Closed { lane, reason }.encode(out)?;
             connection.answers.closed = true;
             self.s.event(ServerEvent::Disconnect { connection: id });
@@ -159,9 +163,13 @@ impl Engine<'_> {
             tell.audience = None;
             return Some(len);
         }
-        if let Some((number, reason)) = tell.texts_refused.first().copied() {
+        if let Some(refused) = tell.texts_refused.first_mut() {
+            let (number, reason) = (refused.first, refused.reason);
             let len = Packet::TextRefused { lane, number, reason }.encode(out)?;
-            tell.texts_refused.remove(0);
+            (refused.first, refused.count) = (number.wrapping_add(1), refused.count.saturating_sub(1));
+            if refused.count == 0 {
+                tell.texts_refused.remove(0);
+            }
             return Some(len);
         }
         let (client, secret) = tell.pairs.first().copied()?;

@@ -91,8 +91,11 @@ impl<'a> Engine<'a> {
         if masks.is_empty() {
             return Forward::nothing(packet);
         }
-        if let Some(seat) = self.seat(at) {
-            seat.voice.targets = targets;
+        let others =
+            self.seat(at).is_some_and(|seat| core::mem::replace(&mut seat.voice.targets, targets.clone()) != targets);
+        if others {
+            // What was said of the ones before doesn't hold for these.
+            self.forget_unheard(at);
         }
         let local = self.local_seat();
         let fanout = match (masks.as_slice(), &listed) {
@@ -108,17 +111,20 @@ impl<'a> Engine<'a> {
         Forward::new(self, voice, masks, fanout, packet)
     }
 
-    /// Those channels that the speaker may use, each with the set of its listeners.
+    /// Those channels that the speaker may use, each with the set of its listeners. Others are counted once, under the first one's reason.
     fn masks(&mut self, at: u16, voice: &ParsedVoice) -> (Vec<(u8, Mask), MAX_CHANNELS>, Vec<Target, MAX_CHANNELS>) {
-        let (mut masks, mut targets) = (Vec::new(), Vec::new());
+        let (mut masks, mut targets, mut refused) = (Vec::new(), Vec::new(), None);
         for (bit, channel) in voice.channels().iter().enumerate() {
             match self.mask(at, channel.target) {
                 Ok(mask) => {
                     _ = masks.push((1 << bit, mask));
                     _ = targets.push(channel.target);
                 }
-                Err(reason) => self.drop(reason),
+                Err(reason) => refused = refused.or(Some(reason)),
             }
+        }
+        if let Some(reason) = refused {
+            self.drop(reason);
         }
         (masks, targets)
     }

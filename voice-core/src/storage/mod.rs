@@ -4,3 +4,4 @@ pub(crate) mod list;
 pub(crate) mod name;
 pub(crate) mod packet_ring;
 pub(crate) mod rate;
+pub(crate) mod sort;

@@ -16,6 +16,8 @@ pub const MAX_CHANNELS: usize = 8;
 pub const MAX_RELAY_LIST: usize = 32;
 /// Rooms that one client uses.
 pub const MAX_ROOMS_PER_CLIENT: usize = 32;
+/// UseRoom packets of a client that the server hasn't answered: it keeps no more refusals.
+pub const MAX_UNANSWERED_ROOMS: usize = 4;
 /// One text.
 pub const MAX_TEXT_BYTES: usize = 2_000;
 /// Every part of a text but the last has just this many bytes.

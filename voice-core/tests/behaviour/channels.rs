@@ -167,7 +167,6 @@ fn whom_nobody_hears_is_told_sends_nothing_and_is_told_when_somebody_comes() {
 }
 
 #[test]
-#[ignore = "who was told once that nobody hears is not told again after it opened another channel to nobody"]
 fn who_opens_another_channel_to_nobody_is_told_again() {
     let mut stage = unheard();
     let room = stage.act(0, |now, client| client.use_room(now, "Empty", RoomUse::Both)).unwrap();
@@ -178,7 +177,6 @@ fn who_opens_another_channel_to_nobody_is_told_again() {
 }
 
 #[test]
-#[ignore = "who was told once that nobody hears is not told again after it came back to its seat"]
 fn who_comes_back_to_nobody_is_told_again() {
     let mut stage = unheard();
     stage.lose_transport(0);

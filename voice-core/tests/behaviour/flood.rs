@@ -169,3 +169,29 @@ fn connections_that_never_say_hello_are_closed_and_their_places_used_again() {
     assert_eq!(stage.people[late].client.state(), State::Connected);
     assert_ne!(stage.people[late].client.state_reason(), StateReason::NotStarted);
 }
+
+#[test]
+fn hellos_over_and_over_on_one_connection_are_limited_and_cost_the_others_little() {
+    let mut stage = Stage::new(4);
+    let stranger = join(&mut stage);
+    stage.run(200);
+    let before = stage.log.len();
+    for nonce in 0..500 {
+        let hello = Packet::Hello(Hello {
+            version: VERSION,
+            features: 0,
+            nonce,
+            codec: CodecSettings::DEFAULT,
+            flags: StateFlags { muted: false, deafened: false },
+            priority: Priority::None,
+            resume: None,
+            name: "",
+            credential: &[],
+        });
+        stage.give(stranger, Delivery::Reliable, &encoded(&hello));
+    }
+    stage.run(300);
+    assert_eq!(stage.server.drops().get(DropReason::RateLimited), 497, "four at once, one of which was the first");
+    let told = stage.log[before..].iter().filter(|sent| sent.to == End::Person(0) && sent.kind() == Kind::Roster);
+    assert!(told.map(|sent| sent.bytes.len()).sum::<usize>() < 1_200);
+}

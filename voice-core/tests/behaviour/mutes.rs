@@ -116,7 +116,6 @@ fn whom_its_only_listener_mutes_is_told_that_nobody_hears() {
 }
 
 #[test]
-#[ignore = "a fresh seat in the same session forgets whom its client had muted, though their ids are the same"]
 fn a_local_mute_outlasts_a_fresh_seat_in_the_same_session() {
     let mut stage = Stage::new(3);
     let id = stage.id(0);

@@ -124,7 +124,6 @@ fn a_server_without_a_free_room_says_so_and_the_rest_goes_on() {
 }
 
 #[test]
-#[ignore = "a server remembers four refusals for a client; of more at once it never hears"]
 fn every_room_that_is_not_to_be_had_is_told_of() {
     let mut stage = Stage::new(1);
     let rooms: Vec<_> = (0..20)

@@ -127,7 +127,6 @@ fn who_writes_too_much_is_refused_and_the_others_are_not() {
 }
 
 #[test]
-#[ignore = "a server remembers eight refusals for a client; of more at once it never hears"]
 fn of_every_text_its_writer_hears_if_it_was_refused() {
     let mut stage = Stage::new(2);
     (0..40).for_each(|_| _ = say(&mut stage, 0, "spam").unwrap());

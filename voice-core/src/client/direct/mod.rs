@@ -15,6 +15,7 @@ use acks::{Incoming, Outgoing, Sent};
 use heapless::Vec;
 
 use crate::rng::Rng;
+use crate::storage::sort::sort_short;
 use crate::types::{ClientId, DropReason, FrameLength, Instant, PathId, Secret, SessionId};
 use crate::wire::limits::{GREET_INTERVAL, GREET_REFRESH, MAX_RELAY_LIST, PATH_DOUBT, PATH_PROVEN};
 use crate::wire::{Greeting, PathAck};
@@ -374,7 +375,7 @@ impl Direct<'_> {
                 clients.extend(peer.client);
             }
         }
-        clients.sort_unstable();
+        sort_short(&mut clients, |client| *client);
         clients
     }
 
@@ -437,7 +438,7 @@ impl Direct<'_> {
             split = self.choose(now, copies.saturating_sub(1), &reach);
             split.relay = true;
         }
-        split.listed.sort_unstable();
+        sort_short(&mut split.listed, |client| *client);
         self.note_sent(now, load, &split);
         split
     }
