@@ -194,11 +194,10 @@ impl<M: ClientMemory> Client<M> {
         let mut engine = self.engine();
         engine.session_timeout(now);
         engine.talk_timeout(now);
-        engine.relay_overdue(now);
-        if engine.s.links.poll_timeout().is_some_and(|due| due <= now) {
-            engine.s.pending = true;
-        }
         self.tell_direct_changes(now);
+        if self.state.links.poll_timeout().is_some_and(|due| due <= now) {
+            self.state.pending = true;
+        }
     }
 
     /// Writes the next packet into `out`, which has to hold 1,200 bytes: nothing is written into less, and the packet waits.
@@ -215,6 +214,8 @@ impl<M: ClientMemory> Client<M> {
         while let Some((client, up)) = engine.direct().poll_change(now) {
             engine.s.event(if up { ClientEvent::DirectUp(client) } else { ClientEvent::DirectDown(client) });
         }
+        // What was sent to a link that has just gone down goes another way.
+        engine.relay_overdue(now);
     }
 
     /// Uses a room, or uses it in another way. It can be spoken to after [`ClientEvent::RoomGranted`].
