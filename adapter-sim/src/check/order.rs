@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 
 use crate::{check::Violations, stamp::Stamp};
 
-/// The last serial by receiver, and there by source: a sender, and the client id by which it was heard.
-type LastOf = Vec<BTreeMap<(u16, u16), u32>>;
+/// The last serial by receiver, and there by source: a sender, and the client id by which it was heard. Sources are sorted: one hears few
+/// people, and often.
+type LastOf = Vec<Vec<((u16, u16), u32)>>;
 
 /// Nobody hears a frame twice or out of order; texts come once, in order, and unchanged.
 #[derive(Debug, Default)]
@@ -53,11 +54,15 @@ impl OrderChecker {
     ) {
         let to_index = usize::from(to);
         if last.len() <= to_index {
-            last.resize_with(to_index + 1, BTreeMap::new);
+            last.resize_with(to_index + 1, Vec::new);
         }
-        if let Some(before) = last[to_index].insert(from, serial)
-            && before >= serial
-        {
+        let sources = &mut last[to_index];
+        let at = match sources.binary_search_by_key(&from, |(source, _)| *source) {
+            Ok(at) => at,
+            Err(at) => return sources.insert(at, (from, serial)),
+        };
+        let before = std::mem::replace(&mut sources[at].1, serial);
+        if before >= serial {
             let how = if before == serial { "twice" } else { "out of order" };
             violations.push(
                 "order",

@@ -48,7 +48,7 @@ impl<'a> Engine<'a> {
         if channels.is_empty() {
             return Err(DropReason::NotPermitted);
         }
-        self.insert(now, speaker, &voice, channels)
+        self.insert(now, speaker, &voice, &channels)
     }
 
     /// The server keeps away what isn't wanted; what was on its way, or came directly, is stopped here.
@@ -77,12 +77,12 @@ impl<'a> Engine<'a> {
         now: Instant,
         client: ClientId,
         voice: &Voice<'_>,
-        channels: Vec<(Target, ChannelOptions), MAX_CHANNELS>,
+        channels: &[(Target, ChannelOptions)],
     ) -> Result<(), DropReason> {
         let settings = self.settings();
         let at = self.speaker_slot(client).ok_or(DropReason::TableFull)?;
         // The roster may learn of somebody only after the first packets.
-        let frame_length = self.person(client).map(|person| person.codec.frame_length);
+        let person = self.person(client).map(|person| (person.codec.frame_length, person.priority));
         let packet = Incoming {
             sequence: voice.header.sequence,
             media_time: voice.header.media_time,
@@ -93,10 +93,11 @@ impl<'a> Engine<'a> {
         let share = share(self.t.frames.len(), self.t.speakers.len());
         let memory = self.t.frames.get_mut(at * share..(at + 1) * share).unwrap_or_default();
         let slot = self.t.speakers.get_mut(at).ok_or(DropReason::TableFull)?;
-        if let Some(frame_length) = frame_length {
+        if let Some((frame_length, own_default)) = person {
             slot.speaker.set_frame_length(frame_length);
+            slot.speaker.set_own_default(own_default);
         }
-        let inserted = slot.speaker.insert(now, settings, memory, &packet, channels.into_iter());
+        let inserted = slot.speaker.insert(now, settings, memory, &packet, channels);
         if inserted.started {
             self.s.event(ClientEvent::StartedSpeaking(client));
         }
@@ -128,7 +129,6 @@ impl<'a> Engine<'a> {
 
     pub(super) fn next_frame(self, now: Instant, client: ClientId) -> Frame<'a> {
         let (settings, top) = (self.settings(), self.top_priority());
-        let own_default = self.own_default(client);
         let local = self.person_at(client).and_then(|at| self.t.roster.get(at)).map_or(Volume::FULL, |p| p.volume);
         let share = share(self.t.frames.len(), self.t.speakers.len());
         let at = self.t.speakers.iter().position(|slot| slot.client == Some(client));
@@ -136,7 +136,7 @@ impl<'a> Engine<'a> {
         let (Some(at), Some(slot)) = (at, slot) else { return Frame::SILENCE };
         let frames: &'a [u8] = self.t.frames;
         let memory = frames.get(at * share..(at + 1) * share).unwrap_or_default();
-        let merged = slot.speaker.merged(own_default);
+        let merged = slot.speaker.merged();
         let sound = slot.speaker.next_frame(now, settings, memory);
         Frame {
             length: slot.speaker.frame_length().span(),
@@ -151,12 +151,7 @@ impl<'a> Engine<'a> {
     /// The highest priority among the speakers who are heard now.
     pub(super) fn top_priority(&self) -> Option<Priority> {
         let heard = self.t.speakers.iter().filter(|slot| slot.speaker.is_active());
-        heard.filter_map(|slot| Some(slot.speaker.merged(self.own_default(slot.client?)).priority)).max()
-    }
-
-    fn own_default(&self, client: ClientId) -> Priority {
-        let person = self.person_at(client).and_then(|at| self.t.roster.get(at));
-        person.map_or(Priority::None, |person| person.priority)
+        heard.map(|slot| slot.speaker.merged().priority).max()
     }
 
     pub(super) fn talk_timeout(&mut self, now: Instant) {

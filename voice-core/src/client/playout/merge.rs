@@ -14,6 +14,9 @@ pub(crate) struct Merged {
 }
 
 impl Merged {
+    /// No channels, and no priority of the speaker's own.
+    pub(crate) const NOTHING: Self = Self { positional: false, priority: Priority::Default, volume: Volume::FULL };
+
     /// Merges channels; without any the result is not positional, of the speaker's own priority, at full volume.
     pub(crate) fn of(channels: &[(Target, ChannelOptions)], own_default: Priority) -> Self {
         let options = || channels.iter().map(|(_, options)| options);

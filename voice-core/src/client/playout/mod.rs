@@ -161,6 +161,10 @@ pub(crate) struct Speaker {
     concealed: u32,
     skipped: u32,
     channels: Vec<(Target, ChannelOptions), MAX_CHANNELS>,
+    /// What channels without a priority have.
+    own_default: Priority,
+    /// The channels as one voice: asked for at every pull, and seldom another.
+    merged: Merged,
 }
 
 impl Speaker {
@@ -182,6 +186,8 @@ impl Speaker {
         concealed: 0,
         skipped: 0,
         channels: Vec::new(),
+        own_default: Priority::None,
+        merged: Merged::NOTHING,
     };
 
     /// The length of the speaker's frames.
@@ -215,8 +221,23 @@ impl Speaker {
     }
 
     /// The channels of the newest packet as one voice.
-    pub(crate) fn merged(&self, own_default: Priority) -> Merged {
-        Merged::of(&self.channels, own_default)
+    pub(crate) const fn merged(&self) -> Merged {
+        self.merged
+    }
+
+    /// Sets the priority of channels that have none.
+    pub(crate) fn set_own_default(&mut self, own_default: Priority) {
+        if self.own_default != own_default {
+            self.own_default = own_default;
+            self.merged = Merged::of(&self.channels, own_default);
+        }
+    }
+
+    fn set_channels(&mut self, channels: &[(Target, ChannelOptions)]) {
+        if self.channels != channels {
+            self.channels = channels.iter().take(MAX_CHANNELS).copied().collect();
+            self.merged = Merged::of(&self.channels, self.own_default);
+        }
     }
 
     /// Statistics since the slot was taken.
@@ -240,7 +261,7 @@ impl Speaker {
         settings: Settings,
         memory: &mut [u8],
         packet: &Incoming<'_>,
-        channels: impl Iterator<Item = (Target, ChannelOptions)>,
+        channels: &[(Target, ChannelOptions)],
     ) -> Inserted {
         if packet.payload.len() > settings.frame_bytes || self.slots(settings, memory) == 0 {
             return Inserted::dropped(DropReason::TableFull);
@@ -253,7 +274,7 @@ impl Speaker {
         };
         let mut inserted = Inserted::default();
         if placed.newest {
-            self.channels = channels.take(MAX_CHANNELS).collect();
+            self.set_channels(channels);
             inserted = self.follow_talkspurt(packet);
         }
         if self.queue(now, settings, memory, placed, packet).is_none() {

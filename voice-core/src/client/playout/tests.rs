@@ -73,7 +73,7 @@ impl Ear {
             self.settings,
             &mut self.memory,
             &incoming,
-            core::iter::once((room, ChannelOptions::DEFAULT)),
+            &[(room, ChannelOptions::DEFAULT)],
         )
     }
 
