@@ -195,6 +195,8 @@ impl<M: ClientMemory> Client<M> {
         engine.session_timeout(now);
         engine.talk_timeout(now);
         self.tell_direct_changes(now);
+        // After the changes: what was sent to a link that has just gone down goes another way.
+        self.engine().relay_overdue(now);
         if self.state.links.poll_timeout().is_some_and(|due| due <= now) {
             self.state.pending = true;
         }
@@ -214,8 +216,6 @@ impl<M: ClientMemory> Client<M> {
         while let Some((client, up)) = engine.direct().poll_change(now) {
             engine.s.event(if up { ClientEvent::DirectUp(client) } else { ClientEvent::DirectDown(client) });
         }
-        // What was sent to a link that has just gone down goes another way.
-        engine.relay_overdue(now);
     }
 
     /// Uses a room, or uses it in another way. It can be spoken to after [`ClientEvent::RoomGranted`].
