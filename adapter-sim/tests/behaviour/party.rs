@@ -40,7 +40,7 @@ impl People for Record {
     }
 
     fn hear(&mut self, _now: u64, listener: PersonId, _speaker: ClientId, frame: &Frame<'_>) {
-        let &Frame { sound, volume_percent, positional, audible, .. } = frame;
+        let &Frame { sound, volume_percent, positional, audible } = frame;
         if let Sound::Play(payload) = sound {
             let heard = Heard { volume_percent, positional, audible };
             self.heard.entry((listener, payload[0])).or_default().push(heard);

@@ -33,7 +33,7 @@ pub use direct::PeerLink;
 use engine::{ClientState, Engine};
 pub use events::ClientEvent;
 pub use memory::{ClientMemory, ClientStorage};
-pub use playout::{Pace, Sound, SpeakerStats, playout_bytes};
+pub use playout::{Sound, SpeakerStats, playout_bytes};
 pub use tables::{ChannelSlot, PersonSlot, RoomSlot, SpeakerSlot};
 pub use words::{
     ChannelError, ChannelHandle, ClientConfig, Frame, Message, PathsFull, Person, RoomError, RoomHandle, SendError,

@@ -71,9 +71,6 @@ impl Engine<'_> {
         if self.s.seat.is_some_and(|seat| seat.id == client) {
             return self.on_own_record(present.flags);
         }
-        if let Some(slot) = self.t.speakers.iter_mut().find(|slot| slot.client == Some(client)) {
-            slot.speaker.set_own_default(present.priority);
-        }
         if known.is_none() {
             self.s.event(ClientEvent::Joined(client));
         } else {

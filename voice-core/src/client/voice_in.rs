@@ -6,7 +6,7 @@ use super::{
     Frame,
     engine::Engine,
     events::ClientEvent,
-    playout::{Incoming, Pace, Settings, Sound, Speaker},
+    playout::{Incoming, Settings, Sound, Speaker},
     tables::SpeakerSlot,
 };
 use crate::{
@@ -139,8 +139,6 @@ impl<'a> Engine<'a> {
         let merged = slot.speaker.merged();
         let sound = slot.speaker.next_frame(now, settings, memory);
         Frame {
-            length: slot.speaker.frame_length().span(),
-            pace: Pace::Steady,
             sound: if self.s.declared.flags.deafened { Sound::Silence } else { sound },
             volume_percent: u16::from(merged.volume.percent()) * u16::from(local.percent()) / 100,
             positional: merged.positional,

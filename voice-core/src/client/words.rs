@@ -2,10 +2,7 @@
 
 use core::time::Duration;
 
-use super::{
-    playout::{Pace, Sound},
-    tables::PersonSlot,
-};
+use super::{playout::Sound, tables::PersonSlot};
 use crate::{
     storage::name::Name,
     types::{ClientId, CodecSettings, Priority, RoomId, Target, Volume},
@@ -227,12 +224,8 @@ pub enum Message<'a> {
 /// What is to be heard of one speaker for one frame length, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// Play, recover, conceal or be silent.
+    /// Play, conceal or be silent.
     pub sound: Sound<'a>,
-    /// How much sound this is, before the pace changes it: the next pull is due when it has been played.
-    pub length: Duration,
-    /// Whether to play it slower or faster.
-    pub pace: Pace,
     /// The channel's volume times the local one, 0 to 400.
     pub volume_percent: u16,
     /// Whether to place it in space.
@@ -242,14 +235,8 @@ pub struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    pub(super) const SILENCE: Self = Self {
-        sound: Sound::Silence,
-        length: Duration::from_millis(20),
-        pace: Pace::Steady,
-        volume_percent: 100,
-        positional: false,
-        audible: false,
-    };
+    pub(super) const SILENCE: Self =
+        Self { sound: Sound::Silence, volume_percent: 100, positional: false, audible: false };
 }
 
 /// A person of the session.

@@ -79,32 +79,10 @@ pub(crate) struct Inserted {
 pub enum Sound<'a> {
     /// Decode and play this payload.
     Play(&'a [u8]),
-    /// The frame is missing, and a later one is here: play what redundancy says of the missing one, or conceal it. The later frame
-    /// itself is not played now.
-    Recover {
-        /// The later frame's payload.
-        payload: &'a [u8],
-        /// How many frame lengths the missing frame lies before the later one: 1 is within the reach of in-band FEC.
-        back: u8,
-    },
     /// A frame is missing: let the decoder conceal it.
     Conceal,
     /// The speaker is silent.
     Silence,
-}
-
-/// Whether sound may be played a little slower or faster, so that the playout delay moves within a talkspurt. Who can't do it plays on as it
-/// is: the delay then moves in the next pause. May grow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Pace {
-    /// As it was spoken.
-    #[default]
-    Steady,
-    /// Make it longer by up to this many microseconds.
-    Stretch(u32),
-    /// Make it shorter by up to this many microseconds.
-    Shorten(u32),
 }
 
 /// Statistics of one speaker since its slot was taken, as its listener sees them.
@@ -190,11 +168,6 @@ impl Speaker {
         merged: Merged::NOTHING,
     };
 
-    /// The length of the speaker's frames.
-    pub(crate) fn frame_length(&self) -> FrameLength {
-        self.frame_length
-    }
-
     /// Sets the length of the speaker's frames, when it is learnt only after the first packet.
     pub(crate) fn set_frame_length(&mut self, frame_length: FrameLength) {
         self.frame_length = frame_length;
@@ -235,7 +208,7 @@ impl Speaker {
 
     fn set_channels(&mut self, channels: &[(Target, ChannelOptions)]) {
         if self.channels != channels {
-            self.channels = channels.iter().take(MAX_CHANNELS).copied().collect();
+            self.channels = channels.iter().copied().take(MAX_CHANNELS).collect();
             self.merged = Merged::of(&self.channels, self.own_default);
         }
     }
