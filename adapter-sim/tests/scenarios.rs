@@ -12,6 +12,14 @@ fn six_people_talk_and_no_rule_is_broken() {
     }
 }
 
+/// So long that reordered packets come after another speaker has taken their speaker's place.
+#[test]
+fn in_a_long_talk_with_few_places_nobody_is_heard_out_of_order() {
+    let scenario = Scenario::from_name("conversation").unwrap();
+    let outcome = scenario.run(4, 330, None);
+    assert_eq!(outcome.violations, []);
+}
+
 #[test]
 fn equal_seeds_give_equal_traces_and_others_do_not() {
     let scenario = Scenario::from_name("swarm").unwrap();

@@ -62,6 +62,7 @@ impl Engine<'_> {
             name,
             rooms: present.rooms.iter().collect(),
             sweep,
+            gave_way: before.gave_way,
             volume: before.volume,
             blocked: before.blocked,
             tell_blocked: before.tell_blocked,

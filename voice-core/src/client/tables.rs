@@ -27,6 +27,9 @@ pub struct PersonSlot {
     pub(super) flags: PersonFlags,
     pub(super) codec: CodecSettings,
     pub(super) name: Name,
+    /// The number of its newest voice packet when another speaker took its slot: stragglers up to it must not begin anew.
+    /// In bytes it fits where there was padding.
+    pub(super) gave_way: Option<[u8; 2]>,
     pub(super) rooms: Vec<RoomId, MAX_ROOMS_PER_CLIENT>,
 }
 
@@ -38,6 +41,7 @@ impl PersonSlot {
         codec: CodecSettings::DEFAULT,
         priority: Priority::None,
         name: Name::EMPTY,
+        gave_way: None,
         rooms: Vec::new(),
         sweep: 0,
         volume: Volume::FULL,

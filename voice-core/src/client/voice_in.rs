@@ -14,6 +14,10 @@ use crate::{
     wire::{Voice, limits::MAX_CHANNELS},
 };
 
+/// So many numbers up to the newest of a speaker whose slot another took are stragglers, not a new beginning: what a speaker with a slot can
+/// tell from new ones, too. Numbers return only after 65,536 packets.
+const STRAGGLERS: u16 = 64;
+
 impl<'a> Engine<'a> {
     pub(super) fn on_voice(&mut self, now: Instant, path: Option<PathId>, bytes: &[u8]) {
         if let Err(reason) = self.take_voice(now, path, bytes) {
@@ -80,7 +84,7 @@ impl<'a> Engine<'a> {
         channels: &[(Target, ChannelOptions)],
     ) -> Result<(), DropReason> {
         let settings = self.settings();
-        let at = self.speaker_slot(client).ok_or(DropReason::TableFull)?;
+        let at = self.speaker_slot(client, voice.header.sequence)?;
         // The roster may learn of somebody only after the first packets.
         let person = self.person(client).map(|person| (person.codec.frame_length, person.priority));
         let packet = Incoming {
@@ -109,18 +113,26 @@ impl<'a> Engine<'a> {
     }
 
     /// The speaker's slot: its own, a free one, or that of whoever has been silent the longest.
-    fn speaker_slot(&mut self, client: ClientId) -> Option<usize> {
+    fn speaker_slot(&mut self, client: ClientId, sequence: u16) -> Result<usize, DropReason> {
         if let Some(at) = self.t.speakers.iter().position(|slot| slot.client == Some(client)) {
-            return Some(at);
+            return Ok(at);
+        }
+        let gave_way = self.person(client).and_then(|person| person.gave_way).map(u16::from_be_bytes);
+        if gave_way.is_some_and(|newest| newest.wrapping_sub(sequence) < STRAGGLERS) {
+            return Err(DropReason::Late);
         }
         let free = self.t.speakers.iter().position(|slot| slot.client.is_none());
         let at = free.or_else(|| {
             let silent = |slot: &SpeakerSlot| !slot.speaker.is_active() && !slot.speaker.is_talking();
             let slots = self.t.speakers.iter().enumerate().filter(|(_, slot)| silent(slot));
             slots.min_by_key(|(_, slot)| slot.speaker.heard_at()).map(|(at, _)| at)
-        })?;
-        *self.t.speakers.get_mut(at)? = SpeakerSlot { client: Some(client), speaker: Speaker::EMPTY };
-        Some(at)
+        });
+        let (at, slot) = at.and_then(|at| Some((at, self.t.speakers.get_mut(at)?))).ok_or(DropReason::TableFull)?;
+        let before = core::mem::replace(slot, SpeakerSlot { client: Some(client), speaker: Speaker::EMPTY });
+        if let Some(person) = before.client.and_then(|gone| self.person(gone)) {
+            person.gave_way = before.speaker.newest().map(u16::to_be_bytes);
+        }
+        Ok(at)
     }
 
     fn settings(&self) -> Settings {

@@ -188,6 +188,11 @@ impl Speaker {
         self.reception.heard_at()
     }
 
+    /// The number of the newest packet.
+    pub(crate) fn newest(&self) -> Option<u16> {
+        self.reception.newest()
+    }
+
     /// The channels of the newest packet.
     pub(crate) fn channels(&self) -> &[(Target, ChannelOptions)] {
         &self.channels

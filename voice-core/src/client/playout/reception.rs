@@ -35,6 +35,14 @@ struct Newest {
     at: Instant,
 }
 
+impl Newest {
+    /// The number as packets carry it.
+    fn number(&self) -> u16 {
+        let [.., high, low] = self.sequence.to_be_bytes();
+        u16::from_be_bytes([high, low])
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reception {
     newest: Option<Newest>,
@@ -74,8 +82,7 @@ impl Reception {
         let Some(newest) = self.newest else {
             return Ok(self.begin(now, ORIGIN | u64::from(sequence), u32::from(media)));
         };
-        let [.., high, low] = newest.sequence.to_be_bytes();
-        let ahead = sequence.wrapping_sub(u16::from_be_bytes([high, low]));
+        let ahead = sequence.wrapping_sub(newest.number());
         match i16::from_ne_bytes(ahead.to_ne_bytes()) {
             1.. => Ok(self.advance(now, frame, mark, newest, (ahead, media))),
             behind => {
@@ -91,6 +98,11 @@ impl Reception {
     /// When the newest packet came in.
     pub(super) fn heard_at(&self) -> Option<Instant> {
         self.newest.map(|newest| newest.at)
+    }
+
+    /// The number of the newest packet.
+    pub(super) fn newest(&self) -> Option<u16> {
+        self.newest.map(|newest| newest.number())
     }
 
     pub(super) fn received(&self) -> u32 {
