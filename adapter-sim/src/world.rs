@@ -3,6 +3,7 @@
 //! The world is an adapter like any other: it moves packets and wakes the cores when they ask for it. What people do and notice is the
 //! [`People`]'s business.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -403,7 +404,7 @@ impl World {
             self.speakers.clear();
             self.speakers.extend(who.client.speakers());
             for &speaker in &self.speakers {
-                let frame = who.client.next_frame(local, speaker);
+                let frame = who.client.next_frame(local, Duration::ZERO, speaker);
                 people.hear(now, person, speaker, &frame);
             }
             people.tick_done(now, person);

@@ -4,6 +4,7 @@ mod cli;
 mod demo;
 mod fail;
 mod out_dir;
+mod quality;
 mod sim;
 mod speech;
 
@@ -12,6 +13,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    if std::env::var("QPROTO").is_ok() {
+        quality::prototype();
+        return ExitCode::SUCCESS;
+    }
     let cli = cli::Cli::parse();
     match cli.run() {
         Ok(code) => code,

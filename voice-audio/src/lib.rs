@@ -45,6 +45,7 @@
 
 mod activity;
 mod ffi;
+pub mod listen;
 mod mixer;
 mod opus;
 mod resample;

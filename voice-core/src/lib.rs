@@ -4,6 +4,7 @@
 
 mod client;
 mod node;
+pub mod playout;
 mod rng;
 mod server;
 mod storage;

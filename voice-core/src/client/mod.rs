@@ -15,8 +15,8 @@ mod declared;
 mod direct;
 mod engine;
 mod events;
+mod heard;
 mod memory;
-mod playout;
 mod receive;
 mod roster;
 mod session;
@@ -33,7 +33,7 @@ pub use direct::PeerLink;
 use engine::{ClientState, Engine};
 pub use events::ClientEvent;
 pub use memory::{ClientMemory, ClientStorage};
-pub use playout::{Sound, SpeakerStats, playout_bytes};
+pub use crate::playout::{Pace, PlayoutConfig, Sound, SpeakerStats, playout_bytes};
 pub use tables::{ChannelSlot, PersonSlot, RoomSlot, SpeakerSlot};
 pub use words::{
     ChannelError, ChannelHandle, ClientConfig, Frame, Message, PathsFull, Person, RoomError, RoomHandle, SendError,
@@ -436,25 +436,26 @@ impl<M: ClientMemory> Client<M> {
     /// Those of whom there is, or soon will be, something to hear.
     pub fn speakers(&self) -> impl Iterator<Item = ClientId> + '_ {
         let slots = self.memory.tables().speakers.iter();
-        slots.filter(|slot| slot.speaker.is_active()).filter_map(|slot| slot.client)
+        slots.filter(|slot| slot.playout.is_active()).filter_map(|slot| slot.client)
     }
 
-    /// What is to be heard of a speaker for the next frame length; every call moves on by one.
-    pub fn next_frame(&mut self, now: Instant, speaker: ClientId) -> Frame<'_> {
+    /// What is to be heard next of a speaker. To be asked for when less sound of it is `queued` than the listener is about to need:
+    /// what was pulled of it and has not been heard yet.
+    pub fn next_frame(&mut self, now: Instant, queued: Duration, speaker: ClientId) -> Frame<'_> {
         let now = self.state.tick(now);
-        self.engine().next_frame(now, speaker)
+        self.engine().next_frame(now.after(queued), speaker)
     }
 
     /// The channels by which a speaker is heard now.
     pub fn heard_channels(&self, speaker: ClientId) -> &[(Target, ChannelOptions)] {
         let slot = self.memory.tables().speakers.iter().find(|slot| slot.client == Some(speaker));
-        slot.map_or(&[], |slot| slot.speaker.channels())
+        slot.map_or(&[], |slot| slot.heard.channels())
     }
 
     /// Jitter, loss and counts of a speaker.
     pub fn speaker_stats(&self, speaker: ClientId) -> Option<SpeakerStats> {
         let slot = self.memory.tables().speakers.iter().find(|slot| slot.client == Some(speaker))?;
-        Some(slot.speaker.stats())
+        Some(slot.playout.stats())
     }
 
     /// The highest priority among those heard now.

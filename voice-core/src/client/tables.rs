@@ -2,8 +2,9 @@
 
 use heapless::Vec;
 
-use super::playout::Speaker;
+use super::heard::Heard;
 use crate::{
+    playout::Playout,
     storage::name::Name,
     types::{ChannelOptions, ClientId, CodecSettings, Priority, RoomId, RoomUse, Volume},
     wire::{PersonFlags, limits::MAX_ROOMS_PER_CLIENT},
@@ -93,10 +94,11 @@ impl ChannelSlot {
 #[derive(Debug, Clone)]
 pub struct SpeakerSlot {
     pub(super) client: Option<ClientId>,
-    pub(super) speaker: Speaker,
+    pub(super) playout: Playout,
+    pub(super) heard: Heard,
 }
 
 impl SpeakerSlot {
     /// A free one.
-    pub const EMPTY: Self = Self { client: None, speaker: Speaker::EMPTY };
+    pub const EMPTY: Self = Self { client: None, playout: Playout::NEW, heard: Heard::NOTHING };
 }

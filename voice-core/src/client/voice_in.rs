@@ -6,10 +6,10 @@ use super::{
     Frame,
     engine::Engine,
     events::ClientEvent,
-    playout::{Incoming, Settings, Sound, Speaker},
     tables::SpeakerSlot,
 };
 use crate::{
+    playout::{Incoming, Sound},
     types::{ChannelOptions, ClientId, DropReason, Instant, PathId, Priority, Target, Volume},
     wire::{Voice, limits::MAX_CHANNELS},
 };
@@ -83,7 +83,6 @@ impl<'a> Engine<'a> {
         voice: &Voice<'_>,
         channels: &[(Target, ChannelOptions)],
     ) -> Result<(), DropReason> {
-        let settings = self.settings();
         let at = self.speaker_slot(client, voice.header.sequence)?;
         // The roster may learn of somebody only after the first packets.
         let person = self.person(client).map(|person| (person.codec.frame_length, person.priority));
@@ -98,10 +97,13 @@ impl<'a> Engine<'a> {
         let memory = self.t.frames.get_mut(at * share..(at + 1) * share).unwrap_or_default();
         let slot = self.t.speakers.get_mut(at).ok_or(DropReason::TableFull)?;
         if let Some((frame_length, own_default)) = person {
-            slot.speaker.set_frame_length(frame_length);
-            slot.speaker.set_own_default(own_default);
+            slot.playout.set_frame_length(frame_length);
+            slot.heard.set_own_default(own_default);
         }
-        let inserted = slot.speaker.insert(now, settings, memory, &packet, channels);
+        let inserted = slot.playout.insert(now, &self.s.config.playout, memory, &packet);
+        if inserted.newest {
+            slot.heard.set_channels(channels);
+        }
         if inserted.started {
             self.s.event(ClientEvent::StartedSpeaking(client));
         }
@@ -123,35 +125,34 @@ impl<'a> Engine<'a> {
         }
         let free = self.t.speakers.iter().position(|slot| slot.client.is_none());
         let at = free.or_else(|| {
-            let silent = |slot: &SpeakerSlot| !slot.speaker.is_active() && !slot.speaker.is_talking();
+            let silent = |slot: &SpeakerSlot| !slot.playout.is_active() && !slot.playout.is_talking();
             let slots = self.t.speakers.iter().enumerate().filter(|(_, slot)| silent(slot));
-            slots.min_by_key(|(_, slot)| slot.speaker.heard_at()).map(|(at, _)| at)
+            slots.min_by_key(|(_, slot)| slot.playout.heard_at()).map(|(at, _)| at)
         });
         let (at, slot) = at.and_then(|at| Some((at, self.t.speakers.get_mut(at)?))).ok_or(DropReason::TableFull)?;
-        let before = core::mem::replace(slot, SpeakerSlot { client: Some(client), speaker: Speaker::EMPTY });
+        let before = core::mem::replace(slot, SpeakerSlot { client: Some(client), ..SpeakerSlot::EMPTY });
         if let Some(person) = before.client.and_then(|gone| self.person(gone)) {
-            person.gave_way = before.speaker.newest().map(u16::to_be_bytes);
+            person.gave_way = before.playout.newest().map(u16::to_be_bytes);
         }
         Ok(at)
     }
 
-    fn settings(&self) -> Settings {
-        Settings { delay: self.s.config.playout_delay, frame_bytes: self.s.config.frame_bytes.into() }
-    }
-
-    pub(super) fn next_frame(self, now: Instant, client: ClientId) -> Frame<'a> {
-        let (settings, top) = (self.settings(), self.top_priority());
+    /// What is to be heard next of somebody, when its first sample is heard `at` that time.
+    pub(super) fn next_frame(self, at: Instant, client: ClientId) -> Frame<'a> {
+        let top = self.top_priority();
         let local = self.person_at(client).and_then(|at| self.t.roster.get(at)).map_or(Volume::FULL, |p| p.volume);
         let share = share(self.t.frames.len(), self.t.speakers.len());
-        let at = self.t.speakers.iter().position(|slot| slot.client == Some(client));
-        let slot = at.and_then(|at| self.t.speakers.get_mut(at));
-        let (Some(at), Some(slot)) = (at, slot) else { return Frame::SILENCE };
+        let index = self.t.speakers.iter().position(|slot| slot.client == Some(client));
+        let slot = index.and_then(|index| self.t.speakers.get_mut(index));
+        let (Some(index), Some(slot)) = (index, slot) else { return Frame::SILENCE };
         let frames: &'a [u8] = self.t.frames;
-        let memory = frames.get(at * share..(at + 1) * share).unwrap_or_default();
-        let merged = slot.speaker.merged();
-        let sound = slot.speaker.next_frame(now, settings, memory);
+        let memory = frames.get(index * share..(index + 1) * share).unwrap_or_default();
+        let merged = slot.heard.merged();
+        let pulled = slot.playout.next_frame(at, &self.s.config.playout, memory);
         Frame {
-            sound: if self.s.declared.flags.deafened { Sound::Silence } else { sound },
+            sound: if self.s.declared.flags.deafened { Sound::Silence } else { pulled.sound },
+            length_us: pulled.length_us,
+            pace: pulled.pace,
             volume_percent: u16::from(merged.volume.percent()) * u16::from(local.percent()) / 100,
             positional: merged.positional,
             audible: top.is_none_or(|top| merged.priority >= top),
@@ -160,8 +161,8 @@ impl<'a> Engine<'a> {
 
     /// The highest priority among the speakers who are heard now.
     pub(super) fn top_priority(&self) -> Option<Priority> {
-        let heard = self.t.speakers.iter().filter(|slot| slot.speaker.is_active());
-        heard.map(|slot| slot.speaker.merged().priority).max()
+        let heard = self.t.speakers.iter().filter(|slot| slot.playout.is_active());
+        heard.map(|slot| slot.heard.merged().priority).max()
     }
 
     pub(super) fn talk_timeout(&mut self, now: Instant) {
@@ -170,7 +171,7 @@ impl<'a> Engine<'a> {
         }
         for at in 0..self.t.speakers.len() {
             let Some(slot) = self.t.speakers.get_mut(at) else { return };
-            if slot.speaker.handle_timeout(now)
+            if slot.playout.handle_timeout(now)
                 && let Some(client) = slot.client
             {
                 self.s.event(ClientEvent::StoppedSpeaking(client));
@@ -180,14 +181,14 @@ impl<'a> Engine<'a> {
     }
 
     fn reckon_talk(&mut self) {
-        self.s.talk_due = self.t.speakers.iter().filter_map(|slot| slot.speaker.poll_timeout()).min();
+        self.s.talk_due = self.t.speakers.iter().filter_map(|slot| slot.playout.poll_timeout()).min();
     }
 
     /// The speaker is gone. What was received of it is remembered until the slot is needed, so that packets that come after the word of
     /// its leaving, out of order, don't begin to play anew.
     pub(super) fn silence_speaker(&mut self, client: ClientId) {
         let Some(slot) = self.t.speakers.iter_mut().find(|slot| slot.client == Some(client)) else { return };
-        if slot.speaker.silence() {
+        if slot.playout.silence() {
             self.s.event(ClientEvent::StoppedSpeaking(client));
         }
         self.reckon_talk();

@@ -1,9 +1,8 @@
 //! What a client is told, what it answers, and how it shows people and messages.
 
-use core::time::Duration;
-
-use super::{playout::Sound, tables::PersonSlot};
+use super::tables::PersonSlot;
 use crate::{
+    playout::{Pace, PlayoutConfig, Sound},
     storage::name::Name,
     types::{ClientId, CodecSettings, Priority, RoomId, Target, Volume},
     wire::{CloseReason, PersonFlags, RefuseReason, limits::MAX_CREDENTIAL_BYTES},
@@ -18,10 +17,8 @@ pub struct ClientConfig {
     pub codec: CodecSettings,
     /// Own default priority at the start.
     pub priority: Priority,
-    /// From the arrival of a talkspurt's first frame until it is played.
-    pub playout_delay: Duration,
-    /// Bytes of the longest frame that is taken for playing.
-    pub frame_bytes: u16,
+    /// How others are heard.
+    pub playout: PlayoutConfig,
     /// Whether direct paths are used.
     pub direct: bool,
     /// Uplink that voice may use, bit/s; `None` for no limit. What doesn't fit directly goes over the server.
@@ -29,7 +26,7 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// Opus at 24 kbit/s in frames of 20 ms, 60 ms of playout delay, direct paths without limit. `None` if the name is longer
+    /// Opus at 24 kbit/s in frames of 20 ms, the usual playout, direct paths without limit. `None` if the name is longer
     /// than 64 bytes.
     pub fn new(name: &str) -> Option<Self> {
         Some(Self {
@@ -37,8 +34,7 @@ impl ClientConfig {
             credential: heapless::Vec::new(),
             codec: CodecSettings::DEFAULT,
             priority: Priority::None,
-            playout_delay: Duration::from_millis(60),
-            frame_bytes: 240,
+            playout: PlayoutConfig::DEFAULT,
             direct: true,
             uplink_bits_per_second: None,
         })
@@ -221,11 +217,15 @@ pub enum Message<'a> {
     },
 }
 
-/// What is to be heard of one speaker for one frame length, and how.
+/// What is to be heard next of one speaker, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// Play, conceal or be silent.
+    /// Play, recover, conceal or be silent.
     pub sound: Sound<'a>,
+    /// How much sound this is, µs: at most one frame length.
+    pub length_us: u32,
+    /// Whether to stretch or shorten it; who can't may ignore it.
+    pub pace: Pace,
     /// The channel's volume times the local one, 0 to 400.
     pub volume_percent: u16,
     /// Whether to place it in space.
@@ -235,8 +235,14 @@ pub struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    pub(super) const SILENCE: Self =
-        Self { sound: Sound::Silence, volume_percent: 100, positional: false, audible: false };
+    pub(super) const SILENCE: Self = Self {
+        sound: Sound::Silence,
+        length_us: 10_000,
+        pace: Pace::Steady,
+        volume_percent: 100,
+        positional: false,
+        audible: false,
+    };
 }
 
 /// A person of the session.

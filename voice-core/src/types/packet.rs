@@ -79,6 +79,11 @@ impl FrameLength {
         self as u64 * 1_000
     }
 
+    /// Microseconds, as a number that fits arithmetic of 32 bit.
+    pub(crate) const fn us_u32(self) -> u32 {
+        self as u32 * 1_000
+    }
+
     /// As a span.
     pub const fn span(self) -> Duration {
         Duration::from_micros(self.us())

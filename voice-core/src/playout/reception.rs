@@ -26,6 +26,10 @@ pub(super) struct Placed {
     pub(super) media: u32,
     /// Whether no packet with a higher number came before.
     pub(super) newest: bool,
+    /// Whether a pause was before it.
+    pub(super) pause: bool,
+    /// Numbers between this one and the newest before it: 0 after a pause.
+    pub(super) missing: u16,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -124,7 +128,7 @@ impl Reception {
 
     fn begin(&mut self, now: Instant, sequence: u64, media: u32) -> Placed {
         self.loss_from = now;
-        self.set_newest(now, sequence, media, 1)
+        self.set_newest(now, sequence, media, 1, true)
     }
 
     fn advance(
@@ -143,7 +147,7 @@ impl Reception {
             self.measure_jitter(now, frame, newest, media);
         }
         self.seen = self.seen.checked_shl(u32::from(ahead)).unwrap_or(0);
-        self.set_newest(now, sequence, media, if pause { 1 } else { ahead })
+        self.set_newest(now, sequence, media, if pause { 1 } else { ahead }, pause)
     }
 
     fn accept_older(&mut self, newest: Newest, behind: u64, media: u8) -> Result<Placed, DropReason> {
@@ -162,16 +166,18 @@ impl Reception {
             sequence: newest.sequence.wrapping_sub(behind),
             media: newest.media.wrapping_sub(media_step(steps, back)),
             newest: false,
+            pause: false,
+            missing: 0,
         })
     }
 
-    fn set_newest(&mut self, at: Instant, sequence: u64, media: u32, expected: u16) -> Placed {
+    fn set_newest(&mut self, at: Instant, sequence: u64, media: u32, expected: u16, pause: bool) -> Placed {
         self.newest = Some(Newest { sequence, media, at });
         self.seen |= 1;
         self.expected = self.expected.saturating_add(u32::from(expected));
         self.loss_expected = self.loss_expected.saturating_add(u32::from(expected));
         self.count_received();
-        Placed { sequence, media, newest: true }
+        Placed { sequence, media, newest: true, pause, missing: expected.saturating_sub(1) }
     }
 
     fn count_received(&mut self) {

@@ -79,6 +79,13 @@ impl Slots {
         slot(memory, frame_bytes, index)?.get(HEADER..HEADER + len)
     }
 
+    /// The payload of a number, which stays.
+    pub(super) fn peek<'m>(self, memory: &'m [u8], frame_bytes: usize, sequence: u64) -> Option<&'m [u8]> {
+        let (index, len, _) =
+            self.all(memory, frame_bytes, sequence).find(|(_, _, frame)| frame.sequence == sequence)?;
+        slot(memory, frame_bytes, index)?.get(HEADER..HEADER + len)
+    }
+
     /// Slot, length of the payload, and frame of each that waits; their numbers are within 2^31 of `near`.
     fn all(self, memory: &[u8], frame_bytes: usize, near: u64) -> impl Iterator<Item = (usize, usize, Waiting)> + '_ {
         let mut left = self.filled;

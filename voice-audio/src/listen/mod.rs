@@ -1,0 +1,7 @@
+//! The listening side: from what a playout gives to what a loudspeaker gets.
+
+mod buffer;
+mod stretch;
+mod voice;
+
+pub use voice::{Pace, RemoteVoice, Sound};

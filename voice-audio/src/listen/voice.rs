@@ -1,0 +1,183 @@
+//! One remote voice: decoded, concealed, stretched and shortened as its playout says, and kept until it is heard.
+
+use super::{buffer::Buffer, stretch};
+use crate::{DecodeError, MAX_PACKET_SAMPLES, OpusDecoder, SAMPLE_RATE, SetupError};
+
+/// Sound that may wait: 200 ms, more than the longest packet and its stretching.
+const CAPACITY: usize = 9_600;
+/// Samples over which sound fades into silence and back: 2.5 ms.
+const FADE: usize = 120;
+
+/// What is to be heard next of a voice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sound<'a> {
+    /// Decode and play this Opus packet.
+    Play(&'a [u8]),
+    /// A frame is missing that this later packet may hold a copy of; `back` is how many frames before it.
+    Recover {
+        /// The later packet.
+        packet: &'a [u8],
+        /// 1 is in the reach of in-band FEC.
+        back: u8,
+    },
+    /// Nothing is there: conceal.
+    Conceal,
+    /// The speaker is silent.
+    Silence,
+}
+
+/// How sound should be changed in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As it is.
+    Steady,
+    /// Longer by at most so many microseconds.
+    Stretch(u32),
+    /// Shorter by at most so many microseconds.
+    Shorten(u32),
+}
+
+/// A voice that is heard: mono, 48 kHz.
+#[derive(Debug)]
+pub struct RemoteVoice {
+    decoder: OpusDecoder,
+    buffer: Buffer,
+    /// Whether the newest sound is silence.
+    silent: bool,
+    stretched: u64,
+    shortened: u64,
+    errors: u64,
+}
+
+impl RemoteVoice {
+    /// A voice of which nothing was heard. All its memory is taken here.
+    pub fn new() -> Result<Self, SetupError> {
+        Ok(Self {
+            decoder: OpusDecoder::new()?,
+            buffer: Buffer::new(CAPACITY),
+            silent: true,
+            stretched: 0,
+            shortened: 0,
+            errors: 0,
+        })
+    }
+
+    /// Samples that wait to be heard. As long as they are fewer than the next [`read`](Self::read) needs, more is to be pushed.
+    pub fn queued(&self) -> usize {
+        self.buffer.waiting()
+    }
+
+    /// The same in microseconds: what the playout wants to know.
+    pub fn queued_us(&self) -> u32 {
+        u32::try_from(self.queued() as u64 * 1_000_000 / u64::from(SAMPLE_RATE)).unwrap_or(u32::MAX)
+    }
+
+    /// Samples by which sound has been made longer.
+    pub fn stretched(&self) -> u64 {
+        self.stretched
+    }
+
+    /// Samples by which sound has been made shorter.
+    pub fn shortened(&self) -> u64 {
+        self.shortened
+    }
+
+    /// Packets that were no Opus; each was concealed.
+    pub fn errors(&self) -> u64 {
+        self.errors
+    }
+
+    /// Takes what is to be heard next. `length_us` is how much sound is missing or silent: 2.5 to 120 ms; for a packet, its own length counts.
+    pub fn push(&mut self, sound: Sound<'_>, length_us: u32, pace: Pace) {
+        let samples = samples_of(length_us);
+        match sound {
+            Sound::Play(packet) => self.play(packet, samples),
+            Sound::Recover { packet, back } => self.recover(packet, back, samples),
+            Sound::Conceal => self.conceal(samples),
+            Sound::Silence => return self.be_silent(samples),
+        }
+        self.silent = false;
+        match pace {
+            Pace::Steady => {}
+            Pace::Stretch(us) => self.stretched += stretch::stretch(&mut self.buffer, samples_of(us)) as u64,
+            Pace::Shorten(us) => self.shortened += stretch::shorten(&mut self.buffer, samples_of(us)) as u64,
+        }
+    }
+
+    /// Moves sound out to be heard; what hasn't been pushed is silent. Returns how many samples there were.
+    pub fn read(&mut self, out: &mut [i16]) -> usize {
+        self.buffer.read(out)
+    }
+
+    fn play(&mut self, packet: &[u8], samples: usize) {
+        let (decoder, fade_in) = (&mut self.decoder, self.silent);
+        let mut decoded = Ok(0);
+        self.buffer.append(MAX_PACKET_SAMPLES, |out| {
+            decoded = decoder.decode(packet, out);
+            let count = decoded.unwrap_or(0);
+            if fade_in {
+                fade(&mut out[..count.min(FADE)], false);
+            }
+            count
+        });
+        if decoded.is_err() {
+            self.errors += 1;
+            self.conceal(samples);
+        }
+    }
+
+    fn recover(&mut self, packet: &[u8], back: u8, samples: usize) {
+        if back != 1 {
+            return self.conceal(samples);
+        }
+        let decoder = &mut self.decoder;
+        let mut recovered: Result<(), DecodeError> = Ok(());
+        self.buffer.append(samples, |out| {
+            recovered = decoder.decode_fec(packet, out);
+            if recovered.is_ok() { out.len() } else { 0 }
+        });
+        if recovered.is_err() {
+            self.errors += 1;
+            self.conceal(samples);
+        }
+    }
+
+    fn conceal(&mut self, samples: usize) {
+        let decoder = &mut self.decoder;
+        self.buffer.append(samples, |out| {
+            if decoder.conceal(out).is_err() {
+                out.fill(0);
+            }
+            out.len()
+        });
+    }
+
+    fn be_silent(&mut self, samples: usize) {
+        let mut left = samples;
+        if !self.silent {
+            self.silent = true;
+            self.conceal(FADE);
+            fade(self.buffer.tail(FADE), true);
+            left = left.saturating_sub(FADE);
+        }
+        self.buffer.append(left, |out| {
+            out.fill(0);
+            out.len()
+        });
+    }
+}
+
+/// From full to nothing, or from nothing to full.
+fn fade(samples: &mut [i16], out: bool) {
+    let len = samples.len() as i32;
+    for (i, sample) in samples.iter_mut().enumerate() {
+        let level = if out { len - i as i32 } else { i as i32 };
+        *sample = (i32::from(*sample) * level / len) as i16;
+    }
+}
+
+/// Whole steps of 2.5 ms, at most 120 ms.
+fn samples_of(us: u32) -> usize {
+    let samples = us.min(120_000) as usize * (SAMPLE_RATE as usize / 1_000) / 1_000;
+    samples
+}

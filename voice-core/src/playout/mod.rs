@@ -1,0 +1,569 @@
+//! From packets that come when they like to sound without holes: one speaker's playout.
+//!
+//! [`Playout::insert`] takes packets as they come; [`Playout::next_frame`] is asked for sound whenever the listener needs some, with the time
+//! at which it will be heard. The answer is a frame to play, one to recover from a later packet's redundancy, a frame to conceal or silence; and
+//! whether the sound should be stretched or shortened on the way, by which the delay moves towards its target without waiting for a
+//! pause. A listener that can't change the pace may ignore it: then the delay moves in pauses, and by skipping when it is far too long.
+//!
+//! Nothing is counted in pulls: where a frame belongs follows from its media time, the time at which it would be heard, and the smallest transit
+//! time seen lately (`delay.rs`, which also learns the target). So a pull may come early, late or not at all.
+//!
+//! * Nothing has come for the next place: 10 ms are concealed, and the place is kept. A frame that was late is still played then, later.
+//! * A number is missing, and a later one has come: it is lost. As many frames are recovered or concealed as the target delay has room for,
+//!   and the rest, for which something was concealed already, is left out.
+//! * Media time jumped and no number is missing: the speaker was silent, and the delay moves freely.
+//!
+//! All is O(1) in time, but for the search among at most 64 frames that wait, and fixed in memory.
+
+mod config;
+mod delay;
+mod reception;
+mod slots;
+#[cfg(test)]
+mod tests;
+
+use core::time::Duration;
+
+pub use config::PlayoutConfig;
+use delay::{Arrival, Delay};
+use reception::{Placed, Reception};
+pub use slots::playout_bytes;
+use slots::{Slots, Waiting};
+
+use crate::types::{DropReason, FrameLength, Instant};
+
+/// Without a packet for this long, a talkspurt has ended; section 8 of the protocol.
+const TALKSPURT_TIMEOUT: Duration = Duration::from_millis(400);
+/// What is concealed or silent at a time while waiting, µs.
+const STEP_US: u32 = 10_000;
+/// A beginning that is due within this time is due, µs: no answer is shorter.
+const SOON_US: i32 = 1_000;
+/// Concealed in a row at most, µs: more than that sounds worse than silence.
+const CONCEAL_LIMIT_US: u32 = 100_000;
+/// Off the target by less than this, the delay is left alone, µs.
+const TOLERANCE_US: i32 = 10_000;
+/// Behind the target by more than this, frames are skipped, µs.
+const SKIP_US: i32 = 300_000;
+
+/// The parts of a voice packet that the playout needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Incoming<'a> {
+    /// Sequence number.
+    pub sequence: u16,
+    /// Media time in frame lengths, modulo 256.
+    pub media_time: u8,
+    /// First frame of a talkspurt.
+    pub mark: bool,
+    /// Last frame of a talkspurt.
+    pub end: bool,
+    /// Payload; may be empty at an end.
+    pub payload: &'a [u8],
+}
+
+/// What a packet did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Inserted {
+    /// The speaker has started to speak.
+    pub started: bool,
+    /// The speaker has stopped speaking.
+    pub stopped: bool,
+    /// No packet with a higher number came before.
+    pub newest: bool,
+    /// Why the frame will not be played, to be counted. It may have started or stopped the talkspurt all the same.
+    pub dropped: Option<DropReason>,
+}
+
+/// What is to be heard of a speaker. May grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sound<'a> {
+    /// Decode and play this payload.
+    Play(&'a [u8]),
+    /// A frame is missing, and a later packet has come that may hold a copy of it: recover it from there, or conceal it. The
+    /// packet itself is played later.
+    Recover {
+        /// The later packet's payload.
+        packet: &'a [u8],
+        /// How many frames before the packet's own the missing one is: 1 is in the reach of Opus' in-band FEC.
+        back: u8,
+    },
+    /// Nothing is there: let the decoder conceal this much.
+    Conceal,
+    /// The speaker is silent.
+    Silence,
+}
+
+/// How the sound should be changed in time so that the delay nears its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As it is.
+    Steady,
+    /// Longer by at most so many microseconds.
+    Stretch(u32),
+    /// Shorter by at most so many microseconds.
+    Shorten(u32),
+}
+
+/// What is to be heard next of one speaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pulled<'a> {
+    /// Play, recover, conceal or be silent.
+    pub sound: Sound<'a>,
+    /// How much sound this is, µs: from 1 ms to one frame length.
+    pub length_us: u32,
+    /// Whether to stretch or shorten it.
+    pub pace: Pace,
+}
+
+/// Statistics of one speaker since its slot was taken, as its listener sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SpeakerStats {
+    /// Packets received, each counted once.
+    pub received: u32,
+    /// Packets that never came; falls again when one comes late.
+    pub lost: u32,
+    /// Packets that came when something else had been played in their place.
+    pub late: u32,
+    /// Packets that came twice.
+    pub duplicates: u32,
+    /// Frames played.
+    pub played: u32,
+    /// Frames recovered from a later packet, as far as it held a copy.
+    pub recovered: u32,
+    /// Time concealed, ms.
+    pub concealed_ms: u32,
+    /// Frames that were received but skipped, because the buffer was full or the delay far too long.
+    pub skipped: u32,
+    /// By how much stretching was asked for, ms. How much came of it, the playout doesn't know.
+    pub stretched_ms: u32,
+    /// By how much shortening was asked for, ms.
+    pub shortened_ms: u32,
+    /// The delay above the smallest transit time with which the last frame was played, µs.
+    pub delay_us: u32,
+    /// The delay aimed at, µs.
+    pub target_us: u32,
+    /// Interarrival jitter by RFC 3550, µs.
+    pub jitter_us: u32,
+    /// Loss of the last second, in 1/255.
+    pub loss: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing to play.
+    Idle,
+    /// A talkspurt waits to be begun.
+    Beginning,
+    /// Being played.
+    Running,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    late: u32,
+    duplicates: u32,
+    played: u32,
+    recovered: u32,
+    concealed_us: u64,
+    skipped: u32,
+    stretched_us: u64,
+    shortened_us: u64,
+}
+
+/// The playout of one speaker. Its waiting frames are in memory of [`playout_bytes`] that is handed to each call, always the same.
+#[derive(Debug, Clone)]
+pub struct Playout {
+    frame_length: FrameLength,
+    reception: Reception,
+    delay: Delay,
+    slots: Slots,
+    phase: Phase,
+    /// The number that is played next; lower ones have been played or given up.
+    next: u64,
+    /// No number below this one may be played any more, not even while a talkspurt waits to begin.
+    floor: u64,
+    /// The highest number put in a slot.
+    highest: u64,
+    /// Its media time; wraps.
+    highest_media: u32,
+    /// Media time of the next frame; wraps.
+    media: u32,
+    talking: bool,
+    concealed_in_a_row_us: u32,
+    delay_us: u32,
+    target_us: u32,
+    counts: Counts,
+}
+
+impl Playout {
+    /// A speaker of whom nothing was heard, with frames of the usual length.
+    pub const NEW: Self = Self {
+        frame_length: FrameLength::Ms20,
+        reception: Reception::EMPTY,
+        delay: Delay::NEW,
+        slots: Slots::EMPTY,
+        phase: Phase::Idle,
+        next: 0,
+        floor: 0,
+        highest: 0,
+        highest_media: 0,
+        media: 0,
+        talking: false,
+        concealed_in_a_row_us: 0,
+        delay_us: 0,
+        target_us: 0,
+        counts: Counts {
+            late: 0,
+            duplicates: 0,
+            played: 0,
+            recovered: 0,
+            concealed_us: 0,
+            skipped: 0,
+            stretched_us: 0,
+            shortened_us: 0,
+        },
+    };
+
+    /// Sets the length of the speaker's frames, when it is learnt only after the first packet.
+    pub fn set_frame_length(&mut self, frame_length: FrameLength) {
+        if self.frame_length != frame_length {
+            self.frame_length = frame_length;
+            self.delay = Delay::NEW;
+        }
+    }
+
+    /// Whether a talkspurt is going on, as packets tell.
+    pub fn is_talking(&self) -> bool {
+        self.talking
+    }
+
+    /// Whether there is something to pull, now or soon.
+    pub fn is_active(&self) -> bool {
+        self.phase != Phase::Idle
+    }
+
+    /// When the newest packet came in.
+    pub fn heard_at(&self) -> Option<Instant> {
+        self.reception.heard_at()
+    }
+
+    /// The number of the newest packet.
+    pub fn newest(&self) -> Option<u16> {
+        self.reception.newest()
+    }
+
+    /// Statistics since the beginning.
+    pub fn stats(&self) -> SpeakerStats {
+        let ms = |us: u64| u32::try_from(us / 1_000).unwrap_or(u32::MAX);
+        SpeakerStats {
+            received: self.reception.received(),
+            lost: self.reception.lost(),
+            late: self.counts.late,
+            duplicates: self.counts.duplicates,
+            played: self.counts.played,
+            recovered: self.counts.recovered,
+            concealed_ms: ms(self.counts.concealed_us),
+            skipped: self.counts.skipped,
+            stretched_ms: ms(self.counts.stretched_us),
+            shortened_ms: ms(self.counts.shortened_us),
+            delay_us: self.delay_us,
+            target_us: self.target_us,
+            jitter_us: self.reception.jitter_us(),
+            loss: self.reception.loss(),
+        }
+    }
+
+    /// Takes a packet of this speaker, from whichever way it came. The same packet by two ways counts once.
+    ///
+    /// A payload longer than [`PlayoutConfig::frame_bytes`] is dropped.
+    pub fn insert(
+        &mut self,
+        now: Instant,
+        config: &PlayoutConfig,
+        memory: &mut [u8],
+        packet: &Incoming<'_>,
+    ) -> Inserted {
+        let frame_bytes = config.frame_bytes.into();
+        if packet.payload.len() > frame_bytes || slots::count(memory, frame_bytes) == 0 {
+            return Inserted::dropped(DropReason::TableFull);
+        }
+        let place = (packet.sequence, packet.media_time);
+        let placed = match self.reception.accept(now, self.frame_length, packet.mark, place) {
+            Ok(placed) => placed,
+            Err(reason) => return self.refuse(reason),
+        };
+        self.learn(now, config, placed, packet);
+        let mut inserted = if placed.newest { self.follow_talkspurt(packet) } else { Inserted::default() };
+        if self.queue(memory, frame_bytes, placed, packet).is_none() {
+            self.counts.late = self.counts.late.saturating_add(1);
+            inserted.dropped = Some(DropReason::Late);
+        }
+        inserted
+    }
+
+    /// What is to be heard next, when its first sample is heard at `at`: now, and what the listener has queued of this speaker already.
+    pub fn next_frame<'m>(&mut self, at: Instant, config: &PlayoutConfig, memory: &'m [u8]) -> Pulled<'m> {
+        self.target_us = self.delay.target_us(config);
+        let frame_bytes = config.frame_bytes.into();
+        if self.phase == Phase::Idle {
+            return self.silence_for(STEP_US);
+        }
+        match self.slots.first(memory, frame_bytes, self.next) {
+            None => self.pull_nothing(at),
+            Some(first) => {
+                let first = self.skip_old(at, memory, frame_bytes, first);
+                self.pull(at, config, memory, first)
+            }
+        }
+    }
+
+    /// Ends everything that goes on and gives up what waits; packets up to the newest one are too late from now on. `true` if a
+    /// talkspurt ended.
+    pub fn silence(&mut self) -> bool {
+        self.phase = Phase::Idle;
+        self.slots = Slots::EMPTY;
+        self.next = self.highest.wrapping_add(1);
+        self.floor = self.next;
+        core::mem::replace(&mut self.talking, false)
+    }
+
+    /// Ends a talkspurt of which nothing was heard for too long; `true` if it ended now.
+    pub fn handle_timeout(&mut self, now: Instant) -> bool {
+        let over = self.poll_timeout().is_some_and(|at| now >= at);
+        if over {
+            self.talking = false;
+        }
+        over
+    }
+
+    /// When the talkspurt ends if nothing more comes.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let at = self.reception.heard_at()?;
+        self.talking.then(|| at.after(TALKSPURT_TIMEOUT))
+    }
+
+    fn refuse(&mut self, reason: DropReason) -> Inserted {
+        let count = match reason {
+            DropReason::Duplicate => &mut self.counts.duplicates,
+            _ => &mut self.counts.late,
+        };
+        *count = count.saturating_add(1);
+        Inserted::dropped(reason)
+    }
+
+    fn learn(&mut self, now: Instant, config: &PlayoutConfig, placed: Placed, packet: &Incoming<'_>) {
+        if packet.payload.is_empty() {
+            return;
+        }
+        let arrival = match placed {
+            Placed { newest: false, .. } => Arrival::Overtaken,
+            Placed { pause: true, .. } => Arrival::Begin,
+            Placed { missing, .. } => Arrival::Next { missing },
+        };
+        self.delay.learn(now, self.frame_length, placed.media, arrival, config);
+    }
+
+    fn follow_talkspurt(&mut self, packet: &Incoming<'_>) -> Inserted {
+        let was_talking = self.talking;
+        self.talking = !packet.end;
+        let started = !was_talking && !packet.payload.is_empty();
+        Inserted { started, stopped: packet.end && (was_talking || started), newest: true, dropped: None }
+    }
+
+    /// Keeps a frame for its time; `None` if that has passed.
+    fn queue(&mut self, memory: &mut [u8], frame_bytes: usize, placed: Placed, packet: &Incoming<'_>) -> Option<()> {
+        if placed.sequence < self.floor {
+            return None;
+        }
+        if self.phase == Phase::Idle {
+            if packet.payload.is_empty() {
+                self.pass(placed.sequence);
+                return Some(());
+            }
+            self.begin(placed, packet.mark);
+        }
+        if placed.sequence < self.next {
+            // The first to come of a talkspurt need not be the first of it.
+            if self.phase != Phase::Beginning {
+                return None;
+            }
+            self.begin(placed, packet.mark);
+        }
+        self.make_room(memory, frame_bytes, placed.sequence)?;
+        if placed.sequence > self.highest {
+            (self.highest, self.highest_media) = (placed.sequence, placed.media);
+        }
+        let frame = Waiting { sequence: placed.sequence, media: placed.media, mark: packet.mark, end: packet.end };
+        self.slots.put(memory, frame_bytes, frame, packet.payload)
+    }
+
+    /// A talkspurt is to begin with this frame. Nothing before a marked one belongs to it.
+    fn begin(&mut self, placed: Placed, mark: bool) {
+        self.phase = Phase::Beginning;
+        self.next = placed.sequence;
+        self.media = placed.media;
+        self.concealed_in_a_row_us = 0;
+        if mark {
+            self.floor = self.next;
+        }
+    }
+
+    /// Gives the oldest frame up if there is no slot free; `None` if this one is older than all that wait.
+    fn make_room(&mut self, memory: &[u8], frame_bytes: usize, sequence: u64) -> Option<()> {
+        if !self.slots.is_full(memory, frame_bytes) {
+            return Some(());
+        }
+        let Some(first) = self.slots.first(memory, frame_bytes, self.next) else {
+            // Full of what has passed already.
+            self.slots = Slots::EMPTY;
+            return Some(());
+        };
+        if first.sequence > sequence {
+            return None;
+        }
+        self.skip(memory, frame_bytes, first);
+        Some(())
+    }
+
+    fn skip(&mut self, memory: &[u8], frame_bytes: usize, frame: Waiting) {
+        self.slots.take(memory, frame_bytes, frame.sequence);
+        self.counts.skipped = self.counts.skipped.saturating_add(1);
+        self.pass(frame.sequence);
+        self.media = frame.media.wrapping_add(1);
+    }
+
+    /// When the delay is much too long, what makes it so is given up, as far as newer frames wait. Where a talkspurt begins nothing is.
+    fn skip_old(&mut self, at: Instant, memory: &[u8], frame_bytes: usize, first: Waiting) -> Waiting {
+        let mut first = first;
+        let half = (self.frame_us() / 2).cast_signed();
+        let concealed = self.concealed_in_a_row_us > 0;
+        if self.excess(at, first) <= if concealed { half } else { SKIP_US } {
+            return first;
+        }
+        while self.excess(at, first) > half {
+            let Some(next) = self.slots.first(memory, frame_bytes, first.sequence.wrapping_add(1)) else { break };
+            self.skip(memory, frame_bytes, first);
+            first = next;
+        }
+        first
+    }
+
+    fn pull<'m>(&mut self, at: Instant, config: &PlayoutConfig, memory: &'m [u8], first: Waiting) -> Pulled<'m> {
+        let frame_bytes = config.frame_bytes.into();
+        let early = self.target().saturating_sub(self.lateness(at, first));
+        let missing = first.sequence.wrapping_sub(self.next);
+        let ahead = i32::from_ne_bytes(first.media.wrapping_sub(self.media).to_ne_bytes());
+        let silent = i64::from(ahead) > i64::try_from(missing).unwrap_or(i64::MAX);
+        let begins = self.phase == Phase::Beginning || (silent && (missing == 0 || first.mark));
+        if begins {
+            if early >= SOON_US {
+                return self.silence_for(early.unsigned_abs().min(STEP_US));
+            }
+        } else if missing > 0 {
+            let frame_us = i32::try_from(self.frame_us()).unwrap_or(i32::MAX);
+            let room = early.saturating_add(frame_us / 2) / frame_us;
+            let fill = u64::try_from(room).unwrap_or(0).min(missing);
+            if fill > 0 {
+                return self.fill(config, memory, first, fill);
+            }
+        }
+        self.play(at, memory, frame_bytes, first)
+    }
+
+    /// Fills the place of a frame that is lost: `fill` of them before `first` are filled, and those before left out.
+    fn fill<'m>(&mut self, config: &PlayoutConfig, memory: &'m [u8], first: Waiting, fill: u64) -> Pulled<'m> {
+        let missing = first.sequence.wrapping_sub(self.next);
+        let left_out = missing.saturating_sub(fill);
+        self.phase = Phase::Running;
+        self.pass(self.next.wrapping_add(left_out));
+        self.media = self.media.wrapping_add(u32::try_from(left_out).unwrap_or(0)).wrapping_add(1);
+        let length_us = self.frame_us();
+        let packet = self.slots.peek(memory, config.frame_bytes.into(), first.sequence);
+        match (packet, u8::try_from(fill)) {
+            (Some(packet), Ok(back)) if back <= config.redundancy && !packet.is_empty() => {
+                self.concealed_in_a_row_us = 0;
+                self.counts.recovered = self.counts.recovered.saturating_add(1);
+                Pulled { sound: Sound::Recover { packet, back }, length_us, pace: Pace::Steady }
+            }
+            _ => self.conceal_for(length_us),
+        }
+    }
+
+    fn play<'m>(&mut self, at: Instant, memory: &'m [u8], frame_bytes: usize, frame: Waiting) -> Pulled<'m> {
+        let excess = self.excess(at, frame);
+        let short_by = self.target().saturating_sub(self.lateness(at, frame));
+        self.delay_us = u32::try_from(self.lateness(at, frame)).unwrap_or(0);
+        self.phase = Phase::Running;
+        self.concealed_in_a_row_us = 0;
+        self.pass(frame.sequence);
+        self.media = frame.media.wrapping_add(1);
+        let payload = self.slots.take(memory, frame_bytes, frame.sequence);
+        if frame.end && self.slots.is_empty() {
+            self.phase = Phase::Idle;
+        }
+        let Some(payload) = payload.filter(|payload| !payload.is_empty()) else { return self.silence_for(STEP_US) };
+        self.counts.played = self.counts.played.saturating_add(1);
+        let pace = if excess > TOLERANCE_US {
+            Pace::Shorten(excess.unsigned_abs())
+        } else if short_by > TOLERANCE_US {
+            Pace::Stretch(short_by.unsigned_abs())
+        } else {
+            Pace::Steady
+        };
+        Pulled { sound: Sound::Play(payload), length_us: self.frame_us(), pace }
+    }
+
+    /// Nothing has come for this place or any later one: a pause, or the network failed for longer than the delay. What is
+    /// heard is the same at first: a concealment that fades out.
+    fn pull_nothing<'m>(&mut self, at: Instant) -> Pulled<'m> {
+        let silent_for = self.heard_at().map(|heard_at| at.since(heard_at));
+        if !self.talking || silent_for.is_none_or(|span| span >= TALKSPURT_TIMEOUT) {
+            self.phase = Phase::Idle;
+            return self.silence_for(STEP_US);
+        }
+        self.conceal_for(STEP_US)
+    }
+
+    fn conceal_for<'m>(&mut self, length_us: u32) -> Pulled<'m> {
+        if self.concealed_in_a_row_us >= CONCEAL_LIMIT_US {
+            return self.silence_for(length_us);
+        }
+        self.concealed_in_a_row_us += length_us;
+        self.counts.concealed_us = self.counts.concealed_us.saturating_add(length_us.into());
+        Pulled { sound: Sound::Conceal, length_us, pace: Pace::Steady }
+    }
+
+    fn silence_for<'m>(&self, length_us: u32) -> Pulled<'m> {
+        Pulled { sound: Sound::Silence, length_us, pace: Pace::Steady }
+    }
+
+    /// By how much this frame would be played later than aimed at, as far as newer frames wait to catch up with, µs.
+    fn excess(&self, at: Instant, frame: Waiting) -> i32 {
+        let newer = self.highest_media.wrapping_sub(frame.media);
+        let waiting = i32::from_ne_bytes(newer.to_ne_bytes()).saturating_mul(self.frame_us().cast_signed());
+        self.lateness(at, frame).saturating_sub(self.target()).min(waiting.max(0))
+    }
+
+    fn lateness(&self, at: Instant, frame: Waiting) -> i32 {
+        self.delay.lateness(at, self.frame_length, frame.media)
+    }
+
+    fn target(&self) -> i32 {
+        i32::try_from(self.target_us).unwrap_or(i32::MAX)
+    }
+
+    fn frame_us(&self) -> u32 {
+        self.frame_length.us_u32()
+    }
+
+    fn pass(&mut self, sequence: u64) {
+        self.next = sequence.wrapping_add(1);
+        self.floor = self.next;
+    }
+}
+
+impl Inserted {
+    fn dropped(reason: DropReason) -> Self {
+        Self { dropped: Some(reason), ..Self::default() }
+    }
+}
