@@ -55,7 +55,7 @@ impl Handles {
         let mut speakers: Vec<ClientId> = client.speakers().collect();
         speakers.push(person);
         for speaker in speakers {
-            let frame = client.next_frame(now, speaker);
+            let frame = client.next_frame(now, Duration::ZERO, speaker);
             assert!(frame.volume_percent <= 400);
             assert!(client.heard_channels(speaker).len() <= 8);
             let _ = client.speaker_stats(speaker);

@@ -154,7 +154,7 @@ impl Stage {
         let listener = &mut self.honest[1].client;
         let speakers: Vec<_> = listener.speakers().collect();
         for heard in speakers {
-            if let Sound::Play(payload) = listener.next_frame(now, heard).sound {
+            if let Sound::Play(payload) = listener.next_frame(now, Duration::ZERO, heard).sound {
                 self.heard += u32::from(payload == [1; 40] && Some(heard) == speaker);
             }
         }

@@ -120,7 +120,7 @@ fn take_part(name: &str, number: u32, server: &Sender<Message>, now: impl Fn() -
             let _ = client.send_frame(now(), b"hello");
             let speakers: Vec<ClientId> = client.speakers().collect();
             heard +=
-                speakers.iter().filter(|id| matches!(client.next_frame(now(), **id).sound, Sound::Play(_))).count();
+                speakers.iter().filter(|id| matches!(client.next_frame(now(), Duration::ZERO, **id).sound, Sound::Play(_))).count();
             next_frame = next_frame.after(Duration::from_millis(20));
         }
         while let Some(transmit) = client.poll_transmit(now(), &mut out) {

@@ -389,7 +389,7 @@ impl Caller {
         assert!(speakers.len() <= 2);
         for speaker in speakers {
             assert_ne!(Some(speaker), self.client.id(), "one hears oneself");
-            assert!(self.client.next_frame(now, speaker).volume_percent <= 400);
+            assert!(self.client.next_frame(now, Duration::ZERO, speaker).volume_percent <= 400);
             assert!(self.client.heard_channels(speaker).len() <= 8);
         }
     }

@@ -121,7 +121,7 @@ impl<M: ServerMemory> World<M> {
         for person in &mut self.people {
             let speakers: Vec<_> = person.client.speakers().collect();
             for speaker in speakers {
-                if let Sound::Play(frame) = person.client.next_frame(now, speaker).sound {
+                if let Sound::Play(frame) = person.client.next_frame(now, Duration::ZERO, speaker).sound {
                     person.played.push(u32::from_be_bytes(frame[..4].try_into().unwrap()));
                 }
             }

@@ -1,5 +1,7 @@
 //! What a listener hears of a trace: by the product's own playout, or by a buffer of a fixed delay.
 
+use core::time::Duration;
+
 use voice_audio::{
     EncoderConfig, FrameLength, MAX_FRAME_BYTES, OpusDecoder, OpusEncoder,
     listen::{self, RemoteVoice},
@@ -122,7 +124,7 @@ fn adaptive(config: PlayoutConfig, trace: &Trace, speech: &Speech) -> Heard {
         }
         while voice.queued() < BLOCK {
             let at = now + u64::from(voice.queued_us());
-            let pulled = playout.next_frame(Instant::from_us(at), &config, &memory);
+            let pulled = playout.next_frame(Instant::from_us(now), Duration::from_micros(voice.queued_us().into()), &config, &memory);
             let sound = match pulled.sound {
                 Sound::Play(packet) => listen::Sound::Play(&packet[NUMBER..]),
                 Sound::Recover { packet, back } => listen::Sound::Recover { packet: &packet[NUMBER..], back },

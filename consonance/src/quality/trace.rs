@@ -77,10 +77,10 @@ pub(super) const KINDS: [Kind; 16] = [
     },
     Kind {
         name: "lte-spikes",
-        about: "40 ms, jitter of 25 ms at the 95th percentile, 200 ms more for half a second every 6 s, 3 % loss in bursts",
+        about: "40 ms, jitter of 25 ms at the 95th percentile, 200 ms for half a second every 6 s, 3 % loss in bursts",
         make: |m| {
             m.every(|at, rng| {
-                let spike = if at % 6_000_000 >= 3_000_000 && at % 6_000_000 < 3_500_000 { 200_000 } else { 0 };
+                let spike = if at % 6_000_000 >= 3_000_000 && at % 6_000_000 < 3_500_000 { 160_000 } else { 0 };
                 40_000 + tail(rng, 8_300) + spike
             });
             m.lose_in_bursts(30_000, 3);

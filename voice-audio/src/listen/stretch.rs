@@ -13,8 +13,6 @@ const COARSE: usize = 4;
 const WINDOW: usize = 240;
 /// Places to splice are this far apart: 5 ms.
 const PLACES: usize = 240;
-/// Below this mean square, 60 dB under full scale, any splice is inaudible.
-const SILENT: f64 = 1_000.0;
 
 /// A splice that can be made.
 #[derive(Debug, Clone, Copy)]
@@ -27,17 +25,17 @@ struct Splice {
 
 /// Makes waiting sound shorter by at most `most` samples, if it can be done without being heard; the likelier, the more there is to
 /// shorten. Returns by how much.
-pub(super) fn shorten(buffer: &mut Buffer, most: usize) -> usize {
+pub(super) fn shorten(buffer: &mut Buffer, most: usize, quiet: f64) -> usize {
     let (samples, start) = buffer.all();
     let room = samples.len() - start;
     let longest = LONGEST.min(most).min(room.saturating_sub(WINDOW));
     let places = (start..).step_by(PLACES);
     let best = places
         .take_while(|at| at + SHORTEST + WINDOW <= samples.len())
-        .filter_map(|at| likeliest(samples, at, longest.min(samples.len() - at - WINDOW)))
+        .filter_map(|at| likeliest(samples, at, longest.min(samples.len() - at - WINDOW), quiet))
         .max_by(|a, b| a.likeness.total_cmp(&b.likeness));
     match best {
-        Some(best) if best.likeness >= needed(most) => {
+        Some(best) if best.likeness >= needed_to_shorten(most) => {
             buffer.cut(best.at, best.lag, WINDOW);
             best.lag
         }
@@ -46,17 +44,17 @@ pub(super) fn shorten(buffer: &mut Buffer, most: usize) -> usize {
 }
 
 /// Makes waiting sound longer by at most `most` samples, on the same conditions. Returns by how much.
-pub(super) fn stretch(buffer: &mut Buffer, most: usize) -> usize {
+pub(super) fn stretch(buffer: &mut Buffer, most: usize, quiet: f64) -> usize {
     let (samples, start) = buffer.all();
     let longest = LONGEST.min(most);
     // The seam, one lag after the place, must not have been heard yet.
     let best = (start..)
         .step_by(PLACES)
         .take_while(|seam| seam + WINDOW.max(SHORTEST) <= samples.len())
-        .filter_map(|seam| likeliest_back(samples, seam, longest.min(samples.len() - seam)))
+        .filter_map(|seam| likeliest_back(samples, seam, longest.min(samples.len() - seam), quiet))
         .max_by(|a, b| a.likeness.total_cmp(&b.likeness));
     match best {
-        Some(best) if best.likeness >= needed(most) => {
+        Some(best) if best.likeness >= needed_to_stretch(most) => {
             buffer.repeat(best.at, best.lag);
             best.lag
         }
@@ -64,27 +62,35 @@ pub(super) fn stretch(buffer: &mut Buffer, most: usize) -> usize {
     }
 }
 
-/// The likeness that is asked for: strict for a little, lenient when much is to be made up.
-fn needed(most: usize) -> f64 {
+/// The likeness that is asked for: a little waits for a pause, much is made up in speech.
+fn needed_to_stretch(most: usize) -> f64 {
     match most {
-        0..960 => 0.9,
-        960..2_400 => 0.8,
-        2_400..4_800 => 0.6,
-        _ => 0.4,
+        0..1_920 => 1.0,
+        1_920..3_840 => 0.9,
+        _ => 0.7,
+    }
+}
+
+fn needed_to_shorten(most: usize) -> f64 {
+    match most {
+        0..2_880 => 1.0,
+        2_880..5_760 => 0.9,
+        5_760..9_600 => 0.8,
+        _ => 0.6,
     }
 }
 
 /// The lag at which the sound after `at` is most like that at `at`.
-fn likeliest(samples: &[i16], at: usize, longest: usize) -> Option<Splice> {
-    search(longest, |lag, step| likeness(samples.get(at..at + WINDOW)?, samples.get(at + lag..at + lag + WINDOW)?, step))
+fn likeliest(samples: &[i16], at: usize, longest: usize, quiet: f64) -> Option<Splice> {
+    search(longest, |lag, step| likeness(samples.get(at..at + WINDOW)?, samples.get(at + lag..at + lag + WINDOW)?, step, quiet))
         .map(|(lag, likeness)| Splice { at, lag, likeness })
 }
 
 /// The lag at which the sound before `seam` is most like that after it.
-fn likeliest_back(samples: &[i16], seam: usize, longest: usize) -> Option<Splice> {
+fn likeliest_back(samples: &[i16], seam: usize, longest: usize, quiet: f64) -> Option<Splice> {
     search(longest, |lag, step| {
         let at = seam.checked_sub(lag)?;
-        likeness(samples.get(at..at + WINDOW)?, samples.get(seam..seam + WINDOW)?, step)
+        likeness(samples.get(at..at + WINDOW)?, samples.get(seam..seam + WINDOW)?, step, quiet)
     })
     .map(|(lag, likeness)| Splice { at: seam - lag, lag, likeness })
 }
@@ -101,7 +107,7 @@ fn search(longest: usize, like: impl Fn(usize, usize) -> Option<f64>) -> Option<
 }
 
 /// Normalized cross-correlation over every `step`th sample: 1 where both are silent.
-fn likeness(a: &[i16], b: &[i16], step: usize) -> Option<f64> {
+fn likeness(a: &[i16], b: &[i16], step: usize, quiet: f64) -> Option<f64> {
     let (mut ab, mut aa, mut bb) = (0_i64, 0_i64, 0_i64);
     for (&a, &b) in a.iter().step_by(step).zip(b.iter().step_by(step)) {
         let (a, b) = (i64::from(a), i64::from(b));
@@ -110,7 +116,7 @@ fn likeness(a: &[i16], b: &[i16], step: usize) -> Option<f64> {
         bb += b * b;
     }
     let count = a.len().div_ceil(step) as f64;
-    if ((aa.max(bb)) as f64) < SILENT * count {
+    if ((aa.max(bb)) as f64) < quiet * count {
         return Some(1.0);
     }
     let energy = (aa as f64 * bb as f64).sqrt();

@@ -44,6 +44,8 @@ pub struct RemoteVoice {
     buffer: Buffer,
     /// Whether the newest sound is silence.
     silent: bool,
+    /// Mean square of its loudest frames lately.
+    level: f64,
     stretched: u64,
     shortened: u64,
     errors: u64,
@@ -56,6 +58,7 @@ impl RemoteVoice {
             decoder: OpusDecoder::new()?,
             buffer: Buffer::new(CAPACITY),
             silent: true,
+            level: 0.0,
             stretched: 0,
             shortened: 0,
             errors: 0,
@@ -97,16 +100,26 @@ impl RemoteVoice {
             Sound::Silence => return self.be_silent(samples),
         }
         self.silent = false;
+        let quiet = self.follow_level(samples);
         match pace {
             Pace::Steady => {}
-            Pace::Stretch(us) => self.stretched += stretch::stretch(&mut self.buffer, samples_of(us)) as u64,
-            Pace::Shorten(us) => self.shortened += stretch::shorten(&mut self.buffer, samples_of(us)) as u64,
+            Pace::Stretch(us) => self.stretched += stretch::stretch(&mut self.buffer, samples_of(us), quiet) as u64,
+            Pace::Shorten(us) => self.shortened += stretch::shorten(&mut self.buffer, samples_of(us), quiet) as u64,
         }
     }
 
     /// Moves sound out to be heard; what hasn't been pushed is silent. Returns how many samples there were.
     pub fn read(&mut self, out: &mut [i16]) -> usize {
         self.buffer.read(out)
+    }
+
+    /// Follows how loud the voice is when it is loud, and says below which mean square it pauses: 60 dB under full scale, or 30 dB under that.
+    fn follow_level(&mut self, samples: usize) -> f64 {
+        let newest = self.buffer.tail(samples);
+        let energy: i64 = newest.iter().map(|&sample| i64::from(sample) * i64::from(sample)).sum();
+        let mean = energy as f64 / newest.len().max(1) as f64;
+        self.level = mean.max(self.level * 0.995);
+        (self.level / 1_000.0).max(1_000.0)
     }
 
     fn play(&mut self, packet: &[u8], samples: usize) {

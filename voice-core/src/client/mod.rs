@@ -443,7 +443,7 @@ impl<M: ClientMemory> Client<M> {
     /// what was pulled of it and has not been heard yet.
     pub fn next_frame(&mut self, now: Instant, queued: Duration, speaker: ClientId) -> Frame<'_> {
         let now = self.state.tick(now);
-        self.engine().next_frame(now.after(queued), speaker)
+        self.engine().next_frame(now, queued, speaker)
     }
 
     /// The channels by which a speaker is heard now.

@@ -1,5 +1,7 @@
 //! Voice that comes in: checked, given to its speaker's playout, and pulled from there by the audio clock.
 
+use core::time::Duration;
+
 use heapless::Vec;
 
 use super::{
@@ -137,8 +139,8 @@ impl<'a> Engine<'a> {
         Ok(at)
     }
 
-    /// What is to be heard next of somebody, when its first sample is heard `at` that time.
-    pub(super) fn next_frame(self, at: Instant, client: ClientId) -> Frame<'a> {
+    /// What is to be heard next of somebody.
+    pub(super) fn next_frame(self, now: Instant, queued: Duration, client: ClientId) -> Frame<'a> {
         let top = self.top_priority();
         let local = self.person_at(client).and_then(|at| self.t.roster.get(at)).map_or(Volume::FULL, |p| p.volume);
         let share = share(self.t.frames.len(), self.t.speakers.len());
@@ -148,7 +150,7 @@ impl<'a> Engine<'a> {
         let frames: &'a [u8] = self.t.frames;
         let memory = frames.get(index * share..(index + 1) * share).unwrap_or_default();
         let merged = slot.heard.merged();
-        let pulled = slot.playout.next_frame(at, &self.s.config.playout, memory);
+        let pulled = slot.playout.next_frame(now, queued, &self.s.config.playout, memory);
         Frame {
             sound: if self.s.declared.flags.deafened { Sound::Silence } else { pulled.sound },
             length_us: pulled.length_us,

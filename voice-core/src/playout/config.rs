@@ -23,7 +23,7 @@ pub struct PlayoutConfig {
 impl PlayoutConfig {
     /// From 20 to 300 ms; 15 ms for each percent of concealment; in-band FEC; payloads of up to 240 bytes.
     pub const DEFAULT: Self = Self {
-        min_delay: Duration::from_millis(20),
+        min_delay: Duration::from_millis(10),
         max_delay: Duration::from_millis(300),
         concealment_worth_ms: 15,
         redundancy: 1,

@@ -24,12 +24,25 @@ const UNIT_US: u32 = 250;
 const MEMORY: u32 = 40_000;
 /// A beginning without evidence counts as this much time without lateness, in units.
 const PRIOR: u64 = 8_000;
+/// And as this much time that could not be heard below the usual first delay, in units: what holds that delay until a calm network has shown itself.
+const PRIOR_GAP: u16 = 20;
+/// The target falls when a shorter delay has been better for so long, µs.
+const FALL_AFTER_US: u32 = 1_500_000;
+/// The usual first delay, µs.
+const PRIOR_DELAY_US: u32 = 30_000;
+/// The usual lateness, µs, before anything is known.
+const PRIOR_SCALE_US: u32 = 6_000;
 /// The span of one of the minima, µs. All four together are the window.
 const MINIMUM_SPAN_US: u32 = 500_000;
 /// The envelope falls by one part in so many of the time that passes.
 const FALL: u32 = 3;
 /// Time without packets longer than this is a pause, µs.
 const LONGEST_STEP_US: u64 = 1_000_000;
+const PRIOR_GAPS: [u16; CLASSES] = {
+    let mut gaps = [0; CLASSES];
+    gaps[(PRIOR_DELAY_US / FINE_US) as usize - 1] = PRIOR_GAP;
+    gaps
+};
 /// No minimum yet.
 const NONE: i32 = i32::MAX;
 
@@ -64,12 +77,17 @@ pub(super) struct Delay {
     last: u64,
     /// That of the newest packet, µs.
     lateness: u32,
+    /// The usual lateness, µs: how quickly what is seldom gets seldomer.
+    scale: u32,
     envelope: u32,
     /// How long the envelope was in each class.
     held: [u16; CLASSES],
     /// How much time could not be heard at a delay below the class's end.
     gaps: [u16; CLASSES],
     target: u32,
+    /// How long all has been cheaper than the target, µs, and the most that was cheapest in that time.
+    below_for: u32,
+    highest: u32,
 }
 
 impl Delay {
@@ -81,10 +99,13 @@ impl Delay {
         risen: 0,
         last: 0,
         lateness: 0,
+        scale: PRIOR_SCALE_US,
         envelope: 0,
         held: [0; CLASSES],
-        gaps: [0; CLASSES],
-        target: 0,
+        gaps: PRIOR_GAPS,
+        target: PRIOR_DELAY_US,
+        below_for: 0,
+        highest: 0,
     };
 
     /// The delay to be kept above the smallest transit, µs.
@@ -114,6 +135,7 @@ impl Delay {
         self.follow_minimum(passed, transit);
         let lateness = u32::try_from(transit.saturating_sub(self.base)).unwrap_or(0);
         let frame_us = frame.us_u32();
+        self.follow_scale(transit);
         match arrival {
             Arrival::Begin => self.envelope = lateness.min(MAX_LATENESS_US),
             Arrival::Next { missing } => {
@@ -129,7 +151,19 @@ impl Delay {
             self.lateness = lateness.min(MAX_LATENESS_US);
         }
         self.forget();
-        self.target = self.cheapest(config);
+        let cheapest = self.cheapest(config);
+        self.follow_cheapest(passed, cheapest);
+    }
+
+    /// The target rises at once, and falls to what was the most for a while.
+    fn follow_cheapest(&mut self, passed: u32, cheapest: u32) {
+        self.highest = self.highest.max(cheapest);
+        self.below_for = self.below_for.saturating_add(passed);
+        if cheapest >= self.target {
+            (self.target, self.highest, self.below_for) = (cheapest, 0, 0);
+        } else if self.below_for >= FALL_AFTER_US {
+            (self.target, self.highest, self.below_for) = (self.highest, 0, 0);
+        }
     }
 
     /// The time since the last packet, unless it was a pause.
@@ -228,24 +262,48 @@ impl Delay {
         }
     }
 
+    /// Follows the usual lateness over about a second, above the smallest transit of the last half to one second. A stall or a step moves it
+    /// little: they aren't usual.
+    fn follow_scale(&mut self, transit: i32) {
+        let [newest, before, ..] = self.minima;
+        let lateness = u32::try_from(transit.saturating_sub(newest.min(before))).unwrap_or(0);
+        let lateness = lateness.min(2 * self.scale + 2_000);
+        self.scale = self.scale - self.scale / 32 + lateness / 32;
+    }
+
     /// The delay with the least sum of mean delay and concealed time, each class's start being tried.
+    ///
+    /// What was never seen isn't impossible: beyond the largest lateness seen, gaps get seldomer by the class as an
+    /// exponential distribution of the usual lateness would have it.
     fn cheapest(&self, config: &PlayoutConfig) -> u32 {
         let total = self.held.iter().copied().map(u64::from).sum::<u64>() + PRIOR;
         let worth = u64::from(config.concealment_worth_us());
+        let mut costs = [(0_u64, 0_u64); CLASSES];
         let (mut above, mut area, mut gaps) = (0_u64, 0_u64, 0_u64);
-        let (mut best, mut best_cost) = (MAX_LATENESS_US, u64::from(MAX_LATENESS_US) * total);
-        for (class, (&held, &gap)) in self.held.iter().zip(&self.gaps).enumerate().rev() {
+        for (class, ((&held, &gap), cost)) in self.held.iter().zip(&self.gaps).zip(&mut costs).enumerate().rev() {
             let (start, end) = (class_start(class), class_start(class + 1));
             above += u64::from(held);
             area += u64::from(held) * u64::from((start + end) / 2);
             gaps += u64::from(gap);
-            let cost = u64::from(start) * (total - above) + area + worth * gaps;
+            *cost = (u64::from(start) * (total - above) + area, gaps << 16);
+        }
+        let (mut best, mut best_cost, mut tail) = (0, u64::MAX, 0_u64);
+        for (class, (delay_cost, gaps)) in costs.into_iter().enumerate() {
+            let width = class_start(class) - class.checked_sub(1).map_or(0, class_start);
+            tail = gaps.max(tail * u64::from(rarer(self.scale, width)) >> 16);
+            let cost = delay_cost + (worth * tail >> 16);
             if cost < best_cost {
-                (best, best_cost) = (start, cost);
+                (best, best_cost) = (class_start(class), cost);
             }
         }
         best
     }
+}
+
+/// By how much an exponential distribution of this mean falls over a width, times 65,536: 1 / (1 + x + x²/2) for e^-x.
+fn rarer(mean: u32, width: u32) -> u32 {
+    let (m, w) = (u64::from(mean) + 1, u64::from(width));
+    u32::try_from((m * m << 16) / (m * m + m * w + w * w / 2)).unwrap_or(0)
 }
 
 fn class_of(us: u32) -> usize {

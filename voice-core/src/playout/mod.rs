@@ -41,7 +41,9 @@ const SOON_US: i32 = 1_000;
 /// Concealed in a row at most, µs: more than that sounds worse than silence.
 const CONCEAL_LIMIT_US: u32 = 100_000;
 /// Off the target by less than this, the delay is left alone, µs.
-const TOLERANCE_US: i32 = 10_000;
+const TOLERANCE_US: i32 = 5_000;
+/// More than this isn't queued by who plays what it pulls; it counts as this much.
+const LONGEST_QUEUE: Duration = Duration::from_millis(100);
 /// Behind the target by more than this, frames are skipped, µs.
 const SKIP_US: i32 = 300_000;
 
@@ -192,6 +194,8 @@ pub struct Playout {
     concealed_in_a_row_us: u32,
     delay_us: u32,
     target_us: u32,
+    /// The most that was lately queued when a frame was pulled, µs.
+    ahead_us: u32,
     counts: Counts,
 }
 
@@ -212,6 +216,7 @@ impl Playout {
         concealed_in_a_row_us: 0,
         delay_us: 0,
         target_us: 0,
+        ahead_us: 0,
         counts: Counts {
             late: 0,
             duplicates: 0,
@@ -301,9 +306,19 @@ impl Playout {
         inserted
     }
 
-    /// What is to be heard next, when its first sample is heard at `at`: now, and what the listener has queued of this speaker already.
-    pub fn next_frame<'m>(&mut self, at: Instant, config: &PlayoutConfig, memory: &'m [u8]) -> Pulled<'m> {
-        self.target_us = self.delay.target_us(config);
+    /// What is to be heard next of this speaker, of whom the listener has so much `queued` already: its first sample is heard that much
+    /// after `now`.
+    pub fn next_frame<'m>(
+        &mut self,
+        now: Instant,
+        queued: Duration,
+        config: &PlayoutConfig,
+        memory: &'m [u8],
+    ) -> Pulled<'m> {
+        let queued = queued.min(LONGEST_QUEUE);
+        let at = now.after(queued);
+        self.follow_queue(queued);
+        self.target_us = self.delay.target_us(config).saturating_add(self.ahead_us);
         let frame_bytes = config.frame_bytes.into();
         if self.phase == Phase::Idle {
             return self.silence_for(STEP_US);
@@ -340,6 +355,12 @@ impl Playout {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let at = self.reception.heard_at()?;
         self.talking.then(|| at.after(TALKSPURT_TIMEOUT))
+    }
+
+    /// A packet is needed when it is pulled, and not when it is heard: what is usually queued then comes on top of the delay.
+    fn follow_queue(&mut self, queued: Duration) {
+        let queued_us = u32::try_from(queued.as_micros()).unwrap_or(0);
+        self.ahead_us = queued_us.max(self.ahead_us - self.ahead_us / 64);
     }
 
     fn refuse(&mut self, reason: DropReason) -> Inserted {

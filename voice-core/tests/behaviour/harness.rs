@@ -278,7 +278,7 @@ impl Stage {
             }
             let speakers: Vec<_> = person.client.speakers().collect();
             for speaker in speakers {
-                let frame = person.client.next_frame(now, speaker);
+                let frame = person.client.next_frame(now, Duration::ZERO, speaker);
                 let Sound::Play(payload) = frame.sound else { continue };
                 person.heard.push(Heard {
                     at_us: now.as_us(),

@@ -49,7 +49,7 @@ impl Voice {
         }
         let speakers: Vec<_> = client.speakers().collect();
         for speaker in speakers {
-            if let Sound::Play(frame) = client.next_frame(now, speaker).sound {
+            if let Sound::Play(frame) = client.next_frame(now, Duration::ZERO, speaker).sound {
                 self.heard.push(frame[0]);
             }
         }

@@ -15,7 +15,7 @@ pub(crate) fn hear(sum: &mut Sum, client: &mut SmallClient<'_>, now: Instant) {
     let mut speakers = [None; 4];
     speakers.iter_mut().zip(client.speakers()).for_each(|(slot, speaker)| *slot = Some(speaker));
     for speaker in speakers.into_iter().flatten() {
-        let frame = client.next_frame(now, speaker);
+        let frame = client.next_frame(now, Duration::ZERO, speaker);
         sum.number(u8::from(frame.audible) | u8::from(frame.positional) << 1);
         sum.number(frame.volume_percent);
         match frame.sound {
