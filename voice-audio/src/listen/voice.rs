@@ -8,6 +8,9 @@ const CAPACITY: usize = 9_600;
 /// Samples over which sound fades into silence and back: 2.5 ms.
 const FADE: usize = 120;
 
+/// From this much silence on it is a pause between words, and not one of a consonant: 120 ms.
+const PAUSE: usize = 5_760;
+
 /// What is to be heard next of a voice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sound<'a> {
@@ -46,6 +49,8 @@ pub struct RemoteVoice {
     silent: bool,
     /// Mean square of its loudest frames lately.
     level: f64,
+    /// Samples that it has been silent for, as far as it is speech.
+    quiet_for: usize,
     stretched: u64,
     shortened: u64,
     errors: u64,
@@ -59,6 +64,7 @@ impl RemoteVoice {
             buffer: Buffer::new(CAPACITY),
             silent: true,
             level: 0.0,
+            quiet_for: 0,
             stretched: 0,
             shortened: 0,
             errors: 0,
@@ -103,8 +109,8 @@ impl RemoteVoice {
         let quiet = self.follow_level(samples);
         match pace {
             Pace::Steady => {}
-            Pace::Stretch(us) => self.stretched += stretch::stretch(&mut self.buffer, samples_of(us), quiet) as u64,
-            Pace::Shorten(us) => self.shortened += stretch::shorten(&mut self.buffer, samples_of(us), quiet) as u64,
+            Pace::Stretch(us) => self.stretched += self.splice(stretch::stretch, samples_of(us), quiet),
+            Pace::Shorten(us) => self.shortened += self.splice(stretch::shorten, samples_of(us), quiet),
         }
     }
 
@@ -113,13 +119,27 @@ impl RemoteVoice {
         self.buffer.read(out)
     }
 
-    /// Follows how loud the voice is when it is loud, and says below which mean square it pauses: 60 dB under full scale, or 30 dB under that.
+    /// Follows how loud the voice is when it is loud. In a pause, says below which mean square sound counts as silence; otherwise 0.
     fn follow_level(&mut self, samples: usize) -> f64 {
         let newest = self.buffer.tail(samples);
         let energy: i64 = newest.iter().map(|&sample| i64::from(sample) * i64::from(sample)).sum();
         let mean = energy as f64 / newest.len().max(1) as f64;
-        self.level = mean.max(self.level * 0.995);
-        (self.level / 1_000.0).max(1_000.0)
+        self.level = mean.max(self.level * 0.998);
+        let quiet = (self.level / 1_000.0).max(1_000.0);
+        self.quiet_for = if mean < quiet { self.quiet_for + samples } else { 0 };
+        if self.quiet_for >= PAUSE { quiet } else { 0.0 }
+    }
+
+    /// Splices once, or in a pause as often as there is something to be made up.
+    fn splice(&mut self, splice: fn(&mut Buffer, usize, f64) -> usize, most: usize, quiet: f64) -> u64 {
+        let mut left = most;
+        loop {
+            let done = splice(&mut self.buffer, left, quiet);
+            left -= done;
+            if done == 0 || quiet == 0.0 {
+                return (most - left) as u64;
+            }
+        }
     }
 
     fn play(&mut self, packet: &[u8], samples: usize) {

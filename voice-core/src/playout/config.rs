@@ -21,11 +21,11 @@ pub struct PlayoutConfig {
 }
 
 impl PlayoutConfig {
-    /// From 20 to 300 ms; 15 ms for each percent of concealment; in-band FEC; payloads of up to 240 bytes.
+    /// From 15 to 300 ms; 100 ms for each percent of concealment; in-band FEC; payloads of up to 240 bytes.
     pub const DEFAULT: Self = Self {
-        min_delay: Duration::from_millis(10),
+        min_delay: Duration::from_millis(15),
         max_delay: Duration::from_millis(300),
-        concealment_worth_ms: 15,
+        concealment_worth_ms: 100,
         redundancy: 1,
         frame_bytes: 240,
     };

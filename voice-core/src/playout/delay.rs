@@ -11,11 +11,11 @@
 use super::PlayoutConfig;
 use crate::types::{FrameLength, Instant};
 
-/// Classes of lateness: 16 of 5 ms, then 16 of 20 ms.
-const CLASSES: usize = 32;
+/// Classes of lateness: 16 of 5 ms, then 32 of 10 ms.
+const CLASSES: usize = 48;
 const FINE: u32 = 16;
 const FINE_US: u32 = 5_000;
-const COARSE_US: u32 = 20_000;
+const COARSE_US: u32 = 10_000;
 /// The lateness at which the last class ends: nothing later is waited for.
 const MAX_LATENESS_US: u32 = FINE * FINE_US + (CLASSES as u32 - FINE) * COARSE_US;
 /// One unit of the histograms, µs.
@@ -27,15 +27,17 @@ const PRIOR: u64 = 8_000;
 /// And as this much time that could not be heard below the usual first delay, in units: what holds that delay until a calm network has shown itself.
 const PRIOR_GAP: u16 = 20;
 /// The target falls when a shorter delay has been better for so long, µs.
-const FALL_AFTER_US: u32 = 1_500_000;
+const FALL_AFTER_US: u32 = 2_000_000;
 /// The usual first delay, µs.
-const PRIOR_DELAY_US: u32 = 30_000;
+const PRIOR_DELAY_US: u32 = 40_000;
 /// The usual lateness, µs, before anything is known.
-const PRIOR_SCALE_US: u32 = 6_000;
+const PRIOR_SCALE_US: u32 = 2_000;
 /// The span of one of the minima, µs. All four together are the window.
 const MINIMUM_SPAN_US: u32 = 500_000;
 /// The envelope falls by one part in so many of the time that passes.
-const FALL: u32 = 3;
+const FALL: u32 = 20;
+/// A hole is never shorter, µs.
+const SHORTEST_GAP_US: u32 = 10_000;
 /// Time without packets longer than this is a pause, µs.
 const LONGEST_STEP_US: u64 = 1_000_000;
 const PRIOR_GAPS: [u16; CLASSES] = {
@@ -102,9 +104,9 @@ impl Delay {
         scale: PRIOR_SCALE_US,
         envelope: 0,
         held: [0; CLASSES],
-        gaps: PRIOR_GAPS,
+        gaps: [0; CLASSES],
         target: PRIOR_DELAY_US,
-        below_for: 0,
+        below_for: FALL_AFTER_US / 2,
         highest: 0,
     };
 
@@ -162,7 +164,10 @@ impl Delay {
         if cheapest >= self.target {
             (self.target, self.highest, self.below_for) = (cheapest, 0, 0);
         } else if self.below_for >= FALL_AFTER_US {
-            (self.target, self.highest, self.below_for) = (self.highest, 0, 0);
+            if self.target - self.highest > 10_000 + self.target / 8 {
+                self.target = self.highest;
+            }
+            (self.highest, self.below_for) = (0, 0);
         }
     }
 
@@ -209,6 +214,8 @@ impl Delay {
             self.envelope = self.envelope.saturating_sub(risen);
             self.lateness = self.lateness.saturating_sub(risen);
             self.risen = self.risen.saturating_add(risen);
+            self.target = self.target.saturating_sub(risen);
+            self.highest = self.highest.saturating_sub(risen);
             if self.risen >= FINE_US {
                 self.move_down();
             }
@@ -244,7 +251,7 @@ impl Delay {
             self.envelope = end;
         }
         self.envelope = lateness;
-        self.gap(lateness, frame_us);
+        self.gap(lateness, SHORTEST_GAP_US);
     }
 
     /// So much time can't be heard below this delay.

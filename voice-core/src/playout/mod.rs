@@ -37,11 +37,13 @@ const TALKSPURT_TIMEOUT: Duration = Duration::from_millis(400);
 /// What is concealed or silent at a time while waiting, µs.
 const STEP_US: u32 = 10_000;
 /// A beginning that is due within this time is due, µs: no answer is shorter.
-const SOON_US: i32 = 1_000;
+const SOON_US: i32 = 2_500;
 /// Concealed in a row at most, µs: more than that sounds worse than silence.
 const CONCEAL_LIMIT_US: u32 = 100_000;
 /// Off the target by less than this, the delay is left alone, µs.
-const TOLERANCE_US: i32 = 5_000;
+const TOLERANCE_US: i32 = 10_000;
+/// A hole is made longer, so that the delay reaches its target, up to this length, µs.
+const HOLD_LIMIT_US: u32 = 60_000;
 /// More than this isn't queued by who plays what it pulls; it counts as this much.
 const LONGEST_QUEUE: Duration = Duration::from_millis(100);
 /// Behind the target by more than this, frames are skipped, µs.
@@ -191,6 +193,8 @@ pub struct Playout {
     /// Media time of the next frame; wraps.
     media: u32,
     talking: bool,
+    /// The delay is on its way to the target.
+    moving: bool,
     concealed_in_a_row_us: u32,
     delay_us: u32,
     target_us: u32,
@@ -213,6 +217,7 @@ impl Playout {
         highest_media: 0,
         media: 0,
         talking: false,
+        moving: false,
         concealed_in_a_row_us: 0,
         delay_us: 0,
         target_us: 0,
@@ -487,6 +492,9 @@ impl Playout {
             if fill > 0 {
                 return self.fill(config, memory, first, fill);
             }
+        } else if early >= TOLERANCE_US && (1..HOLD_LIMIT_US).contains(&self.concealed_in_a_row_us) {
+            // One longer hole now is heard less than another one soon.
+            return self.conceal_for(early.unsigned_abs().min(STEP_US));
         }
         self.play(at, memory, frame_bytes, first)
     }
@@ -524,14 +532,22 @@ impl Playout {
         }
         let Some(payload) = payload.filter(|payload| !payload.is_empty()) else { return self.silence_for(STEP_US) };
         self.counts.played = self.counts.played.saturating_add(1);
-        let pace = if excess > TOLERANCE_US {
-            Pace::Shorten(excess.unsigned_abs())
-        } else if short_by > TOLERANCE_US {
-            Pace::Stretch(short_by.unsigned_abs())
-        } else {
-            Pace::Steady
-        };
+        let pace = self.pace(excess, short_by);
         Pulled { sound: Sound::Play(payload), length_us: self.frame_us(), pace }
+    }
+
+    /// A small difference isn't worth a change; once it is made, it is made wholly.
+    fn pace(&mut self, excess: i32, short_by: i32) -> Pace {
+        let tolerance = if self.moving { SOON_US } else { TOLERANCE_US };
+        self.moving = true;
+        if excess > tolerance + if tolerance == SOON_US { 0 } else { self.target() / 8 } {
+            return Pace::Shorten(excess.unsigned_abs());
+        }
+        if short_by > tolerance {
+            return Pace::Stretch(short_by.unsigned_abs());
+        }
+        self.moving = false;
+        Pace::Steady
     }
 
     /// Nothing has come for this place or any later one: a pause, or the network failed for longer than the delay. What is
