@@ -1,5 +1,7 @@
 //! What an embedder does with a client: the calls that are neither packets nor time.
 
+use core::time::Duration;
+
 use voice_core::{
     ChannelHandle, ChannelOptions, ClientId, Instant, PathId, Priority, RoomHandle, RoomUse, TalkTo, Volume,
 };

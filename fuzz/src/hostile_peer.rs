@@ -1,3 +1,5 @@
+use core::time::Duration;
+
 use voice_core::{
     ChannelOptions, ClientId, Delivery, DropReason, Instant, RoomUse, ServerConfig, SessionId, Sound, State,
     StateReason, TalkTo,

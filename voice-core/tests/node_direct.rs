@@ -1,5 +1,6 @@
 //! Two clients with a direct path between them, and what the listener hears when the path fails.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use voice_core::{

@@ -1,5 +1,6 @@
 //! Real cores round a table, on a network that takes no time, with a [`Node`] in the middle and all checkers looking on.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use adapter_sim::{

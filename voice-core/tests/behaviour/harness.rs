@@ -2,6 +2,7 @@
 //!
 //! Unless told otherwise, everything takes 5 ms. What is sent is logged, delivered or not.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use voice_core::{

@@ -1,6 +1,8 @@
 //! A node, a server elsewhere that it may join, and people who may join it, on a network that takes no time.
 #![allow(dead_code)] // Each test file uses a part of it.
 
+use core::time::Duration;
+
 use voice_core::{
     ChannelOptions, ChannelSlot, Client, ClientConfig, ClientEvent, ClientStorage, Connection, ConnectionId, Delivery,
     Forward, Instant, Node, PeerLink, PendingJoin, PersonSlot, Post, Room, RoomHandle, RoomSlot, RoomUse, Route, Seat,

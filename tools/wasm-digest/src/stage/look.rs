@@ -1,6 +1,8 @@
 //! Everything that can be read of a client and a server, into the digest: what nobody calls, the linker leaves out of the wasm, and its
 //! size would be too small.
 
+use core::time::Duration;
+
 use voice_core::{
     ClientId, ClientInfo, CodecSettings, Counters, Instant, Message, Person, RoomInfo, Sound, Target, wire::PersonFlags,
 };
@@ -35,7 +37,7 @@ fn heard(sum: &mut Sum, client: &SmallClient<'_>, speaker: ClientId) {
         sum.number(options.priority as u8 | u8::from(options.positional) << 7);
     }
     let stats = client.speaker_stats(speaker).unwrap_or_default();
-    for count in [stats.received, stats.lost, stats.late, stats.duplicates, stats.concealed, stats.skipped] {
+    for count in [stats.received, stats.lost, stats.late, stats.duplicates, stats.played, stats.recovered, stats.concealed_ms, stats.skipped] {
         sum.number(count);
     }
     sum.number(stats.jitter_us);
