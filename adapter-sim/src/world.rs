@@ -5,14 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use voice_core::{
     ChannelSlot, Client, ClientConfig, ClientEvent, ClientId, ClientStorage, CodecSettings, Connection, ConnectionId,
     Delivery, Frame, Instant, PathId, PeerLink, PendingJoin, PersonSlot, Post, Room, RoomSlot, Route, Seat, Server,
     ServerConfig, ServerEvent, ServerStorage, Source, SpeakerSlot, State, client_storage_vec, server_storage_vec,
 };
 
-use crate::net::{ConnId, EndpointId, NatKind, NetEvent, Network, Preset, Rng, Side};
+use crate::net::{ConnId, EndpointId, NatKind, NetEvent, Network, PacketBytes, Preset, Rng, Side};
 use crate::wake::Wake;
 
 /// The scenario's number of a person, from 0.
@@ -487,13 +486,9 @@ impl World {
         packet.copy_from_slice(bytes);
         let mut forward = node.server.handle_packet(Instant::from_us(now), from, delivery, packet);
         while let Some((bytes, to)) = forward.next() {
-            let bytes = Bytes::copy_from_slice(bytes);
-            for connection in to {
-                if let Some(Some(conn)) = node.net_of.get(connection.index()) {
-                    people.sent(now, None, false, &bytes);
-                    net.send(*conn, Side::Server, false, bytes.clone());
-                }
-            }
+            let bytes = PacketBytes::from(bytes);
+            let conns = to.iter().filter_map(|connection| *node.net_of.get(connection.index())?);
+            net.send_to_all(conns.inspect(|_| people.sent(now, None, false, &bytes)), Side::Server, &bytes);
         }
         self.drive_server(people);
     }
@@ -528,7 +523,7 @@ impl World {
             let Some(transmit) = who.client.poll_transmit(now, &mut buffer[..]) else {
                 return who.client.poll_timeout();
             };
-            let bytes = Bytes::copy_from_slice(&buffer[..transmit.len]);
+            let bytes = PacketBytes::from(&buffer[..transmit.len]);
             let direct = matches!(transmit.to, Route::Path(_));
             people.sent(net.now(), Some(person), direct, &bytes);
             match (transmit.to, who.conn) {
@@ -613,7 +608,7 @@ impl World {
         while let Some(transmit) = node.server.poll_transmit(now, &mut buffer[..]) {
             let Route::Client(connection) = transmit.to else { continue };
             let Some(Some(conn)) = node.net_of.get(connection.index()).copied() else { continue };
-            let bytes = Bytes::copy_from_slice(&buffer[..transmit.len]);
+            let bytes = PacketBytes::from(&buffer[..transmit.len]);
             people.sent(true_now, None, false, &bytes);
             let taken = net.send(conn, Side::Server, transmit.delivery == Delivery::Reliable, bytes);
             if !taken && net.is_open(conn, Side::Server) {

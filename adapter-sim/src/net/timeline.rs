@@ -1,61 +1,59 @@
-//! What is due when: a wheel of slots for the next half second, a heap for what comes later. Slots are chains through one slab, so
+//! What is due when: a wheel of slots for the next quarter of a second, a heap for what comes later. Slots are chains through one slab, so
 //! that an entry costs no allocation and touches one place. Order is by time, then by insertion.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, VecDeque},
-};
+use std::{cmp::Reverse, collections::BinaryHeap};
 
-/// A slot spans 2^6 = 64 µs, the wheel half a second: longer than nearly every delay.
-const SLOT_BITS: u32 = 6;
+/// A slot spans 2^5 = 32 µs, the wheel a quarter of a second: longer than nearly every delay.
+const SLOT_BITS: u32 = 5;
 const SLOTS: u64 = 8_192;
 const NONE: u32 = u32::MAX;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
+/// Small, and copied about: what is due is a name or a number, and the thing itself lies elsewhere.
+#[derive(Debug, Clone, Copy)]
+struct Entry<T> {
     at: u64,
-    order: u64,
-    entry: u32,
-}
-
-impl Key {
-    const fn slot(self) -> u64 {
-        self.at >> SLOT_BITS
-    }
+    what: T,
 }
 
 #[derive(Debug)]
-struct Entry<T> {
-    key: Key,
+struct Link<T> {
+    entry: Entry<T>,
     next: u32,
-    what: Option<T>,
+}
+
+/// What lies beyond the wheel. Only here insertion has to be numbered: a slot's chain keeps its order, and the heap gives up a slot's entries
+/// before anything else can go there.
+#[derive(Debug)]
+struct Far<T> {
+    order: u64,
+    entry: Entry<T>,
 }
 
 /// A queue by time.
 #[derive(Debug)]
 pub(super) struct Timeline<T> {
-    entries: Vec<Entry<T>>,
-    /// The first of the chain of unused entries.
+    links: Vec<Link<T>>,
+    /// The first of the chain of unused links.
     free: u32,
-    /// The first entry of each slot between `cursor` and `cursor + SLOTS`, both excluded.
+    /// The last entry of each slot between `cursor` and `cursor + SLOTS`, both excluded; chains lead to the first.
     heads: Vec<u32>,
     occupied: [u64; SLOTS as usize / 64],
-    /// All entries of slots up to `cursor`, sorted.
-    ready: VecDeque<Key>,
+    /// All entries of slots up to `cursor`, the next one last.
+    ready: Vec<Entry<T>>,
     /// Entries from slot `cursor + SLOTS` on.
-    far: BinaryHeap<Reverse<Key>>,
+    far: BinaryHeap<Reverse<Far<T>>>,
     cursor: u64,
     order: u64,
 }
 
-impl<T> Timeline<T> {
+impl<T: Copy> Timeline<T> {
     pub(super) fn new() -> Self {
         Self {
-            entries: Vec::new(),
+            links: Vec::new(),
             free: NONE,
             heads: vec![NONE; SLOTS as usize],
             occupied: [0; SLOTS as usize / 64],
-            ready: VecDeque::new(),
+            ready: Vec::new(),
             far: BinaryHeap::new(),
             cursor: 0,
             order: 0,
@@ -63,28 +61,27 @@ impl<T> Timeline<T> {
     }
 
     pub(super) fn push(&mut self, at: u64, what: T) {
-        let key = self.store(at, what);
-        if key.slot() <= self.cursor {
-            let place = match self.ready.back() {
-                Some(last) if *last > key => self.ready.partition_point(|other| *other < key),
-                _ => self.ready.len(),
-            };
-            self.ready.insert(place, key);
-        } else if key.slot() - self.cursor < SLOTS {
-            self.link(key);
+        let entry = Entry { at, what };
+        let slot = at >> SLOT_BITS;
+        if slot <= self.cursor {
+            let before = self.ready.iter().rev().take_while(|other| other.at <= at).count();
+            self.ready.insert(self.ready.len() - before, entry);
+        } else if slot - self.cursor < SLOTS {
+            self.link(entry);
         } else {
-            self.far.push(Reverse(key));
+            self.order += 1;
+            self.far.push(Reverse(Far { order: self.order, entry }));
         }
     }
 
     /// When the next is due.
     pub(super) fn next_at(&self) -> Option<u64> {
-        if let Some(key) = self.ready.front() {
-            return Some(key.at);
+        if let Some(entry) = self.ready.last() {
+            return Some(entry.at);
         }
         match self.next_occupied() {
-            Some(slot) => chain(&self.entries, self.heads[(slot % SLOTS) as usize]).map(|key| key.at).min(),
-            None => self.far.peek().map(|Reverse(key)| key.at),
+            Some(slot) => chain(&self.links, self.heads[(slot % SLOTS) as usize]).map(|entry| entry.at).min(),
+            None => self.far.peek().map(|Reverse(far)| far.entry.at),
         }
     }
 
@@ -93,56 +90,57 @@ impl<T> Timeline<T> {
         if self.ready.is_empty() {
             self.turn(until >> SLOT_BITS);
         }
-        let key = *self.ready.front().filter(|key| key.at <= until)?;
-        self.ready.pop_front();
-        let entry = &mut self.entries[key.entry as usize];
-        entry.next = std::mem::replace(&mut self.free, key.entry);
-        entry.what.take().map(|what| (key.at, what))
+        let entry = self.ready.pop_if(|entry| entry.at <= until)?;
+        Some((entry.at, entry.what))
     }
 
-    fn store(&mut self, at: u64, what: T) -> Key {
-        self.order += 1;
-        let mut key = Key { at, order: self.order, entry: self.free };
-        match self.entries.get_mut(self.free as usize) {
-            Some(entry) => {
-                self.free = entry.next;
-                entry.key = key;
-                entry.what = Some(what);
-            }
+    fn link(&mut self, entry: Entry<T>) {
+        let slot = (entry.at >> SLOT_BITS) % SLOTS;
+        let head = &mut self.heads[slot as usize];
+        let link = Link { entry, next: *head };
+        *head = self.free;
+        match self.links.get_mut(self.free as usize) {
+            Some(unused) => self.free = std::mem::replace(unused, link).next,
             None => {
-                key.entry = u32::try_from(self.entries.len()).expect("fewer than 2^32 things under way");
-                self.entries.push(Entry { key, next: NONE, what: Some(what) });
+                *head = u32::try_from(self.links.len()).expect("fewer than 2^32 things under way");
+                self.links.push(link);
             }
         }
-        key
-    }
-
-    fn link(&mut self, key: Key) {
-        let slot = (key.slot() % SLOTS) as usize;
-        self.entries[key.entry as usize].next = std::mem::replace(&mut self.heads[slot], key.entry);
-        self.occupied[slot / 64] |= 1 << (slot % 64);
+        self.occupied[slot as usize / 64] |= 1 << (slot % 64);
     }
 
     /// Moves on to the next slot with entries, at most to slot `last`, when all that was ready is gone.
     fn turn(&mut self, last: u64) {
-        let far = self.far.peek().map(|Reverse(key)| key.slot());
-        let to = self.next_occupied().or(far).map_or(last, |slot| slot.min(last));
+        let to = match (self.next_occupied(), self.far.peek()) {
+            (Some(slot), _) => slot.min(last),
+            (None, Some(Reverse(far))) => (far.entry.at >> SLOT_BITS).min(last),
+            (None, None) => last,
+        };
         if to <= self.cursor {
             return;
         }
         self.cursor = to;
-        while let Some(Reverse(key)) = self.far.peek().copied()
-            && key.slot() - to < SLOTS
+        while let Some(Reverse(far)) = self.far.peek()
+            && (far.entry.at >> SLOT_BITS) - to < SLOTS
         {
+            let entry = far.entry;
             self.far.pop();
-            self.link(key);
+            self.link(entry);
         }
-        let Self { entries, heads, ready, .. } = self;
-        ready.extend(chain(entries, heads[(to % SLOTS) as usize]));
-        ready.make_contiguous().sort_unstable();
-        let slot = (to % SLOTS) as usize;
-        self.heads[slot] = NONE;
+        self.empty((to % SLOTS) as usize);
+    }
+
+    /// Makes a slot's entries the ready ones.
+    fn empty(&mut self, slot: usize) {
+        let mut at = std::mem::replace(&mut self.heads[slot], NONE);
         self.occupied[slot / 64] &= !(1 << (slot % 64));
+        while let Some(link) = self.links.get_mut(at as usize) {
+            self.ready.push(link.entry);
+            let unused = std::mem::replace(&mut self.free, at);
+            at = std::mem::replace(&mut link.next, unused);
+        }
+        // The chain gives the last first, as is wanted here, and of one time it stays so: the sort is stable.
+        self.ready.sort_by_key(|entry| Reverse(entry.at));
     }
 
     /// The first slot after the cursor that has entries.
@@ -163,8 +161,34 @@ impl<T> Timeline<T> {
     }
 }
 
-fn chain<T>(entries: &[Entry<T>], head: u32) -> impl Iterator<Item = Key> {
-    std::iter::successors(entries.get(head as usize), |entry| entries.get(entry.next as usize)).map(|entry| entry.key)
+impl<T> Far<T> {
+    const fn key(&self) -> (u64, u64) {
+        (self.entry.at, self.order)
+    }
+}
+
+impl<T> Ord for Far<T> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl<T> PartialOrd for Far<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> PartialEq for Far<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl<T> Eq for Far<T> {}
+
+fn chain<T>(links: &[Link<T>], head: u32) -> impl Iterator<Item = &Entry<T>> {
+    std::iter::successors(links.get(head as usize), |link| links.get(link.next as usize)).map(|link| &link.entry)
 }
 
 #[cfg(test)]
