@@ -8,11 +8,14 @@ use std::collections::BTreeMap;
 use voice_core::{
     ChannelSlot, Client, ClientConfig, ClientEvent, ClientId, ClientStorage, CodecSettings, Connection, ConnectionId,
     Delivery, Frame, Instant, PathId, PeerLink, PendingJoin, PersonSlot, Post, Room, RoomSlot, Route, Seat, Server,
-    ServerConfig, ServerEvent, ServerStorage, Source, SpeakerSlot, State, client_storage_vec, server_storage_vec,
+    ServerConfig, ServerEvent, ServerStorage, Source, SpeakerSlot, State, playout_bytes, server_storage_vec,
 };
 
 use crate::net::{ConnId, EndpointId, NatKind, NetEvent, Network, PacketBytes, Preset, Rng, Side};
 use crate::wake::Wake;
+
+/// Frames of one speaker that may wait to be played.
+const WAITING_FRAMES: usize = 16;
 
 /// The scenario's number of a person, from 0.
 pub type PersonId = u16;
@@ -43,12 +46,19 @@ pub struct PersonConfig {
     pub drift_ppm: i32,
     /// People heard at once.
     pub speakers: usize,
+    /// Rooms used at once, at most 32.
+    pub rooms: usize,
+    /// Direct paths at once.
+    pub paths: usize,
+    /// Bytes of the longest frame that is taken for playing.
+    pub frame_bytes: u16,
     /// Uplink that voice may use, bit/s; `None` for no limit.
     pub uplink_bits_per_second: Option<u32>,
 }
 
 impl PersonConfig {
-    /// Somebody with this name and link, without direct paths, with an exact clock, who hears 16 at once.
+    /// Somebody with this name and link, without direct paths, with an exact clock, who hears 16 at once, and has room for 32 of everything
+    /// else.
     pub fn new(name: &str, preset: &Preset) -> Self {
         Self {
             name: name.into(),
@@ -58,6 +68,9 @@ impl PersonConfig {
             direct: false,
             drift_ppm: 0,
             speakers: 16,
+            rooms: 32,
+            paths: 32,
+            frame_bytes: 240,
             uplink_bits_per_second: None,
         }
     }
@@ -338,9 +351,22 @@ impl World {
         client_config.codec = config.codec;
         client_config.direct = config.direct;
         client_config.uplink_bits_per_second = config.uplink_bits_per_second;
-        let people = self.size.0;
-        let speakers = config.speakers;
-        Client::new(client_config, self.rng.next_u64(), client_storage_vec!(people: people, speakers: speakers))
+        client_config.frame_bytes = config.frame_bytes;
+        let frames = config.speakers * playout_bytes(config.frame_bytes.into(), WAITING_FRAMES);
+        // What every packet needs is asked for in one go, so that it comes to lie together.
+        let storage = ClientStorage {
+            speakers: vec![SpeakerSlot::EMPTY; config.speakers],
+            rooms: vec![RoomSlot::EMPTY; config.rooms],
+            frames: vec![0; frames],
+            channels: vec![ChannelSlot::EMPTY; 8],
+            voice: vec![0; 8_192],
+            peers: vec![PeerLink::EMPTY; config.paths],
+            inbox: vec![0; 16_384],
+            outbox: vec![0; 16_384],
+            retained: vec![0; 4_096],
+            roster: vec![PersonSlot::EMPTY; self.size.0],
+        };
+        Client::new(client_config, self.rng.next_u64(), storage)
     }
 
     fn local(&self, person: PersonId) -> Instant {
