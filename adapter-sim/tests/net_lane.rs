@@ -2,7 +2,7 @@
 
 use adapter_sim::net::{
     Break, ConnId, EndpointId, LANE_MESSAGE_BYTES, LANE_QUEUE_MESSAGES, LinkProfile, NatKind, NetEvent, Network,
-    PacketBytes,     Preset, Rebind, Side,
+    PacketBytes, Preset, Rebind, Side,
 };
 use proptest::prelude::*;
 
