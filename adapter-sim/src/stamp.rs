@@ -28,6 +28,11 @@ pub struct Stamp {
 const MAGIC: [u8; 4] = *b"FRAM";
 const FIXED: usize = 4 + 2 + 4 + 8 + 1;
 const CHECK: usize = 4;
+/// A voice packet's header with one channel, bytes.
+const USUAL_HEADER: usize = 12;
+/// How many stamps a reader keeps, and of at most how long payloads, bytes.
+const KEPT: usize = 512;
+const KEPT_BYTES: usize = 64;
 
 impl Stamp {
     /// The stamp as a payload of at least `len` bytes; the rest is filled with bytes that depend on the stamp.
@@ -75,8 +80,55 @@ impl Stamp {
 
     /// Finds a stamp at the end of a voice packet of whatever header: a stamp's payload runs to the packet's last byte.
     pub fn find(packet: &[u8]) -> Option<Self> {
+        Self::from_payload(payload(packet)?)
+    }
+}
+
+/// From where on a packet is a stamp's payload. It is looked for first behind the header that nearly all packets have.
+fn payload(packet: &[u8]) -> Option<&[u8]> {
+    let usual = packet.get(USUAL_HEADER..).filter(|rest| rest.starts_with(&MAGIC));
+    usual.or_else(|| {
         let start = packet.windows(MAGIC.len()).position(|window| window == MAGIC)?;
-        Self::from_payload(&packet[start..])
+        packet.get(start..)
+    })
+}
+
+/// Reads stamps as [`Stamp::from_payload`] and [`Stamp::find`] do, and keeps the last ones: a frame reaches many, and the checkers read it wherever
+/// it comes out. What is kept is given again only for the very same bytes.
+#[derive(Debug)]
+pub struct StampReader {
+    kept: Vec<(ArrayVec<u8, KEPT_BYTES>, Stamp)>,
+    /// For payloads that are too long to be kept.
+    long: Stamp,
+}
+
+impl Default for StampReader {
+    fn default() -> Self {
+        let none = Stamp { speaker: 0, serial: 0, spoken_at: 0, audience: ArrayVec::new() };
+        Self { kept: vec![(ArrayVec::new(), none.clone()); KEPT], long: none }
+    }
+}
+
+impl StampReader {
+    /// Reads a stamp; `None` if the bytes aren't one or were changed on their way.
+    pub fn read(&mut self, payload: &[u8]) -> Option<&Stamp> {
+        let [.., speaker, _, _, _, serial] = *payload.first_chunk::<10>()?;
+        let place = (usize::from(speaker) * 31 + usize::from(serial)) % KEPT;
+        if self.kept[place].0[..] == *payload {
+            return Some(&self.kept[place].1);
+        }
+        let stamp = Stamp::from_payload(payload)?;
+        let Ok(bytes) = ArrayVec::try_from(payload) else {
+            self.long = stamp;
+            return Some(&self.long);
+        };
+        self.kept[place] = (bytes, stamp);
+        Some(&self.kept[place].1)
+    }
+
+    /// Finds a stamp at the end of a voice packet.
+    pub fn find(&mut self, packet: &[u8]) -> Option<&Stamp> {
+        self.read(payload(packet)?)
     }
 }
 
@@ -98,6 +150,27 @@ fn mix(sum: u64, word: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reader_gives_what_the_bytes_say_whatever_it_read_before() {
+        let mut reader = StampReader::default();
+        let audience: ArrayVec<Audience, 8> = [Audience::Room(3)].into_iter().collect();
+        for len in [0, 60, 64, 65, 200] {
+            for round in 0..3 {
+                let stamp = Stamp { speaker: 7, serial: 9, spoken_at: round, audience: audience.clone() };
+                let payload = stamp.to_payload(len);
+                assert_eq!(reader.read(&payload), Some(&stamp));
+                assert_eq!(reader.read(&payload), Some(&stamp));
+                for at in 0..payload.len() {
+                    let mut changed = payload.clone();
+                    changed[at] ^= 1;
+                    assert_eq!(reader.read(&changed), None, "{len}, {round}, {at}");
+                }
+                assert_eq!(reader.read(&payload[..payload.len() - 1]), None);
+            }
+        }
+        assert_eq!(reader.read(&[]), None);
+    }
 
     #[test]
     fn a_stamp_survives_and_a_changed_one_is_noticed() {

@@ -11,33 +11,47 @@ struct Span {
     until: u64,
 }
 
+impl Span {
+    /// Before anything was.
+    const NEVER: Self = Self { from: u64::MAX, until: 0 };
+}
+
 /// Spans in which something held, in order and apart. The last is at hand: nearly all questions are about it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Spans {
-    last: Option<Span>,
+    last: Span,
     earlier: Vec<Span>,
+}
+
+impl Default for Spans {
+    fn default() -> Self {
+        Self { last: Span::NEVER, earlier: Vec::new() }
+    }
 }
 
 impl Spans {
     fn set(&mut self, now: u64, on: bool) {
-        let lasts = self.last.is_some_and(|last| last.until == u64::MAX);
-        match (on, &mut self.last) {
-            (true, last) if !lasts => self.earlier.extend(last.replace(Span { from: now, until: u64::MAX })),
-            (false, Some(last)) if lasts => last.until = now,
-            _ => {}
+        let lasts = self.last.until == u64::MAX;
+        if on && !lasts {
+            let before = std::mem::replace(&mut self.last, Span { from: now, until: u64::MAX });
+            self.earlier.extend((before != Span::NEVER).then_some(before));
+        } else if !on && lasts {
+            self.last.until = now;
         }
     }
 
-    fn backwards(&self) -> impl Iterator<Item = &Span> {
-        self.last.iter().chain(self.earlier.iter().rev())
-    }
-
     fn held_within(&self, from: u64, until: u64) -> bool {
-        self.backwards().take_while(|span| span.until >= from).any(|span| span.from <= until)
+        let within = |span: &Span| span.until >= from && span.from <= until;
+        // Those before the last ended before it began, and once one ended too soon all before it did.
+        within(&self.last)
+            || self.last.until >= from && self.earlier.iter().rev().take_while(|span| span.until >= from).any(within)
     }
 
     fn holds_throughout(&self, from: u64, until: u64) -> bool {
-        self.backwards().take_while(|span| span.until >= until).any(|span| span.from <= from)
+        let throughout = |span: &Span| span.until >= until && span.from <= from;
+        throughout(&self.last)
+            || self.last.until >= until
+                && self.earlier.iter().rev().take_while(|span| span.until >= until).any(throughout)
     }
 }
 
@@ -77,7 +91,13 @@ impl Truth {
 
     /// From `now` on the listener doesn't want to hear the speaker, or does again.
     pub fn set_blocks(&mut self, now: u64, listener: u16, speaker: u16, on: bool) {
-        self.of(listener).blocks.entry(speaker).or_default().set(now, on);
+        let blocks = &mut self.of(listener).blocks;
+        if on {
+            blocks.entry(speaker).or_default().set(now, true);
+        } else if let Some(spans) = blocks.get_mut(&speaker) {
+            // Most never block anybody, and are asked about it with every frame.
+            spans.set(now, false);
+        }
     }
 
     /// From `now` on the server mutes the person, or no longer.

@@ -6,15 +6,17 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use voice_core::{
     ChannelSlot, Client, ClientConfig, ClientEvent, ClientId, ClientStorage, CodecSettings, Connection, ConnectionId,
     Delivery, Frame, Instant, PathId, PeerLink, PendingJoin, PersonSlot, Post, Room, RoomSlot, Route, Seat, Server,
-    ServerConfig, ServerEvent, ServerStorage, Source, SpeakerSlot, State, client_storage_vec, server_storage_vec,
+    ServerConfig, ServerEvent, ServerStorage, Source, SpeakerSlot, State, playout_bytes, server_storage_vec,
 };
 
-use crate::net::{ConnId, EndpointId, NatKind, NetEvent, Network, Preset, Rng, Side};
+use crate::net::{ConnId, EndpointId, NatKind, NetEvent, Network, PacketBytes, Preset, Rng, Side};
 use crate::wake::Wake;
+
+/// Frames of one speaker that may wait to be played.
+const WAITING_FRAMES: usize = 16;
 
 /// The scenario's number of a person, from 0.
 pub type PersonId = u16;
@@ -45,12 +47,19 @@ pub struct PersonConfig {
     pub drift_ppm: i32,
     /// People heard at once.
     pub speakers: usize,
+    /// Rooms used at once, at most 32.
+    pub rooms: usize,
+    /// Direct paths at once.
+    pub paths: usize,
+    /// Bytes of the longest frame that is taken for playing.
+    pub frame_bytes: u16,
     /// Uplink that voice may use, bit/s; `None` for no limit.
     pub uplink_bits_per_second: Option<u32>,
 }
 
 impl PersonConfig {
-    /// Somebody with this name and link, without direct paths, with an exact clock, who hears 16 at once.
+    /// Somebody with this name and link, without direct paths, with an exact clock, who hears 16 at once, and has room for 32 of everything
+    /// else.
     pub fn new(name: &str, preset: &Preset) -> Self {
         Self {
             name: name.into(),
@@ -60,6 +69,9 @@ impl PersonConfig {
             direct: false,
             drift_ppm: 0,
             speakers: 16,
+            rooms: 32,
+            paths: 32,
+            frame_bytes: 240,
             uplink_bits_per_second: None,
         }
     }
@@ -95,19 +107,19 @@ pub trait People {
     fn sent(&mut self, now: u64, by: Option<PersonId>, direct: bool, bytes: &[u8]) {}
 }
 
+/// What every packet and every tick of a person needs: it fits one line of the cache. The client, and what is looked at seldom, lie apart.
 struct Person {
-    client: HeapClient,
-    /// Elsewhere: it is long, and looked at seldom.
-    config: Box<PersonConfig>,
-    frame_us: u64,
     endpoint: EndpointId,
-    conn: Option<ConnId>,
-    attempt: Option<u32>,
-    wake_at: Option<u64>,
-    /// The number of the next audio tick; ticks lie on the person's own clock.
-    tick: u64,
     talking: bool,
     alive: bool,
+    /// How long a frame is, and when in it the audio clock ticks, µs.
+    frame_us: u32,
+    phase_us: u32,
+    attempt: Option<u32>,
+    conn: Option<ConnId>,
+    wake_at: Option<u64>,
+    /// When the audio clock ticks next, by the person's own clock.
+    tick_at: u64,
 }
 
 struct ServerNode {
@@ -125,6 +137,9 @@ pub struct World {
     size: (usize, usize),
     config: ServerConfig,
     people: Vec<Person>,
+    /// By person, as the next.
+    clients: Vec<HeapClient>,
+    configs: Vec<PersonConfig>,
     /// By machine; the server's has none.
     person_at: Vec<Option<PersonId>>,
     person_of: BTreeMap<ClientId, PersonId>,
@@ -148,6 +163,8 @@ impl World {
             size: (clients, rooms),
             config: ServerConfig::DEFAULT,
             people: Vec::new(),
+            clients: Vec::new(),
+            configs: Vec::new(),
             person_at: vec![None; server_endpoint.index() + 1],
             person_of: BTreeMap::new(),
             server: None,
@@ -214,18 +231,22 @@ impl World {
         let client = self.new_client(&config);
         self.person_at.resize(endpoint.index(), None);
         self.person_at.push(Some(id));
+        let frame_us = config.codec.frame_length.us() as u32;
+        // Nobody's audio clock is in step with another's.
+        let phase_us = u32::from(id) * 1_237 % frame_us;
         self.people.push(Person {
-            client,
-            frame_us: config.codec.frame_length.us(),
-            config: Box::new(config),
             endpoint,
-            conn: None,
-            attempt: None,
-            wake_at: None,
-            tick: 0,
             talking: false,
             alive: true,
+            frame_us,
+            phase_us,
+            attempt: None,
+            conn: None,
+            wake_at: None,
+            tick_at: phase_us.into(),
         });
+        self.clients.push(client);
+        self.configs.push(config);
         self.schedule_tick(id);
         id
     }
@@ -252,12 +273,12 @@ impl World {
 
     /// A person's client.
     pub fn client(&self, person: PersonId) -> &HeapClient {
-        &self.people[usize::from(person)].client
+        &self.clients[usize::from(person)]
     }
 
     /// What a person was made of.
     pub fn person_config(&self, person: PersonId) -> &PersonConfig {
-        &self.people[usize::from(person)].config
+        &self.configs[usize::from(person)]
     }
 
     /// The person that has, or last had, a client id.
@@ -273,7 +294,7 @@ impl World {
     /// Lets a person's client do something; it is driven when time goes on.
     pub fn command<R>(&mut self, person: PersonId, what: impl FnOnce(Instant, &mut HeapClient) -> R) -> R {
         let now = self.local(person);
-        let result = what(now, &mut self.people[usize::from(person)].client);
+        let result = what(now, &mut self.clients[usize::from(person)]);
         self.schedule(self.net.now(), Wake::Client(person));
         result
     }
@@ -306,10 +327,10 @@ impl World {
 
     /// Starts a person's process anew: it knows nothing of before.
     pub fn revive(&mut self, person: PersonId) {
-        let config = self.people[usize::from(person)].config.clone();
-        let client = self.new_client(&config);
+        let config = self.configs[usize::from(person)].clone();
+        self.clients[usize::from(person)] = self.new_client(&config);
         let who = &mut self.people[usize::from(person)];
-        (who.client, who.alive) = (client, true);
+        who.alive = true;
         let endpoint = who.endpoint;
         self.net.set_alive(endpoint, true);
     }
@@ -320,7 +341,7 @@ impl World {
     }
 
     /// Lets time pass.
-    pub fn run_until(&mut self, until: u64, people: &mut dyn People) {
+    pub fn run_until<P: People + ?Sized>(&mut self, until: u64, people: &mut P) {
         while let Some(event) = self.net.poll(until) {
             self.on_net(event, people);
         }
@@ -331,9 +352,22 @@ impl World {
         client_config.codec = config.codec;
         client_config.direct = config.direct;
         client_config.uplink_bits_per_second = config.uplink_bits_per_second;
-        let people = self.size.0;
-        let speakers = config.speakers;
-        Client::new(client_config, self.rng.next_u64(), client_storage_vec!(people: people, speakers: speakers))
+        client_config.frame_bytes = config.frame_bytes;
+        let frames = config.speakers * playout_bytes(config.frame_bytes.into(), WAITING_FRAMES);
+        // What every packet needs is asked for in one go, so that it comes to lie together.
+        let storage = ClientStorage {
+            speakers: vec![SpeakerSlot::EMPTY; config.speakers],
+            rooms: vec![RoomSlot::EMPTY; config.rooms],
+            frames: vec![0; frames],
+            channels: vec![ChannelSlot::EMPTY; 8],
+            voice: vec![0; 8_192],
+            peers: vec![PeerLink::EMPTY; config.paths],
+            inbox: vec![0; 16_384],
+            outbox: vec![0; 16_384],
+            retained: vec![0; 4_096],
+            roster: vec![PersonSlot::EMPTY; self.size.0],
+        };
+        Client::new(client_config, self.rng.next_u64(), storage)
     }
 
     fn local(&self, person: PersonId) -> Instant {
@@ -345,17 +379,12 @@ impl World {
     }
 
     fn schedule_tick(&mut self, person: PersonId) {
-        let who = &mut self.people[usize::from(person)];
-        let frame = who.frame_us;
-        // Nobody's audio clock is in step with another's.
-        let phase = u64::from(person) * 1_237 % frame;
-        let local = who.tick * frame + phase;
-        let endpoint = who.endpoint;
-        let at = self.net.true_time(endpoint, local).max(self.net.now());
+        let who = &self.people[usize::from(person)];
+        let at = self.net.true_time(who.endpoint, who.tick_at).max(self.net.now());
         self.schedule(at, Wake::Audio(person));
     }
 
-    fn on_wake(&mut self, wake: Wake, people: &mut dyn People) {
+    fn on_wake<P: People + ?Sized>(&mut self, wake: Wake, people: &mut P) {
         let at = self.net.now();
         match wake {
             Wake::Audio(person) => self.on_tick(person, people),
@@ -366,8 +395,8 @@ impl World {
                     who.wake_at = None;
                 }
                 if who.alive {
-                    who.client.handle_timeout(now);
-                    self.drive(person, people);
+                    self.clients[usize::from(person)].handle_timeout(now);
+                    self.drive(person, now, people);
                 }
             }
             Wake::Server => {
@@ -383,39 +412,39 @@ impl World {
         }
     }
 
-    fn on_tick(&mut self, person: PersonId, people: &mut dyn People) {
+    fn on_tick<P: People + ?Sized>(&mut self, person: PersonId, people: &mut P) {
         let (now, local) = (self.net.now(), self.local(person));
         let who = &mut self.people[usize::from(person)];
-        let frame = who.frame_us;
-        who.tick = local.as_us() / frame + 1;
+        who.ticked(local.as_us());
         if who.alive {
+            let client = &mut self.clients[usize::from(person)];
             let mut sent = false;
             match people.speak(now, person) {
                 Some(payload) => {
-                    sent = who.client.send_frame(local, &payload).is_ok();
+                    sent = client.send_frame(local, &payload).is_ok();
                     who.talking = true;
                 }
                 None if who.talking => {
-                    who.client.end_talkspurt(local);
+                    client.end_talkspurt(local);
                     (who.talking, sent) = (false, true);
                 }
                 None => {}
             }
             self.speakers.clear();
-            self.speakers.extend(who.client.speakers());
+            self.speakers.extend(client.speakers());
             for &speaker in &self.speakers {
-                let frame = who.client.next_frame(local, Duration::ZERO, speaker);
+                let frame = client.next_frame(local, Duration::ZERO, speaker);
                 people.hear(now, person, speaker, &frame);
             }
             people.tick_done(now, person);
             if sent {
-                self.drive(person, people);
+                self.drive(person, local, people);
             }
         }
         self.schedule_tick(person);
     }
 
-    fn on_net(&mut self, event: NetEvent, people: &mut dyn People) {
+    fn on_net<P: People + ?Sized>(&mut self, event: NetEvent, people: &mut P) {
         let now = Instant::from_us(self.net.now());
         match event {
             NetEvent::Up(conn, Side::Server) => {
@@ -433,15 +462,17 @@ impl World {
                 self.drive_server(people);
             }
             NetEvent::Up(conn, Side::Client) => {
-                self.at_client(conn, people, |now, client| client.handle_connected(now))
+                let Some(person) = self.person_of_conn(conn) else { return };
+                self.at_client(person, conn, people, |now, client| client.handle_connected(now));
             }
             NetEvent::Down(conn, Side::Client) => {
-                self.at_client(conn, people, |now, client| client.handle_disconnected(now));
+                let Some(person) = self.person_of_conn(conn) else { return };
+                self.at_client(person, conn, people, |now, client| client.handle_disconnected(now));
             }
             NetEvent::Packet { conn, at: Side::Client, reliable, bytes } => {
                 let Some(person) = self.person_of_conn(conn) else { return };
                 people.arrived(self.net.now(), person, false, &bytes);
-                self.at_client(conn, people, |now, client| {
+                self.at_client(person, conn, people, |now, client| {
                     client.handle_packet(now, Source::Server, delivery(reliable), &bytes);
                 });
             }
@@ -453,13 +484,18 @@ impl World {
         }
     }
 
-    fn at_client(&mut self, conn: ConnId, people: &mut dyn People, what: impl FnOnce(Instant, &mut HeapClient)) {
-        let Some(person) = self.person_of_conn(conn) else { return };
+    fn at_client<P: People + ?Sized>(
+        &mut self,
+        person: PersonId,
+        conn: ConnId,
+        people: &mut P,
+        what: impl FnOnce(Instant, &mut HeapClient),
+    ) {
         let now = self.local(person);
-        let who = &mut self.people[usize::from(person)];
+        let who = &self.people[usize::from(person)];
         if who.conn == Some(conn) && who.alive {
-            what(now, &mut who.client);
-            self.drive(person, people);
+            what(now, &mut self.clients[usize::from(person)]);
+            self.drive(person, now, people);
         }
     }
 
@@ -467,19 +503,18 @@ impl World {
         self.person_at[self.net.ends(conn).0.index()]
     }
 
-    fn on_direct(&mut self, from: EndpointId, to: EndpointId, bytes: &[u8], people: &mut dyn People) {
+    fn on_direct<P: People + ?Sized>(&mut self, from: EndpointId, to: EndpointId, bytes: &[u8], people: &mut P) {
         let Some(person) = self.person_at[to.index()] else { return };
         let now = self.local(person);
         people.arrived(self.net.now(), person, true, bytes);
-        let who = &mut self.people[usize::from(person)];
-        if who.alive {
+        if self.people[usize::from(person)].alive {
             let path = PathId(from.0.into());
-            who.client.handle_packet(now, Source::Path(path), Delivery::Unreliable, bytes);
-            self.drive(person, people);
+            self.clients[usize::from(person)].handle_packet(now, Source::Path(path), Delivery::Unreliable, bytes);
+            self.drive(person, now, people);
         }
     }
 
-    fn at_server(&mut self, conn: ConnId, delivery: Delivery, bytes: &[u8], people: &mut dyn People) {
+    fn at_server<P: People + ?Sized>(&mut self, conn: ConnId, delivery: Delivery, bytes: &[u8], people: &mut P) {
         let Self { net, server, buffer, .. } = self;
         let now = net.now();
         let Some(node) = server else { return };
@@ -488,48 +523,40 @@ impl World {
         packet.copy_from_slice(bytes);
         let mut forward = node.server.handle_packet(Instant::from_us(now), from, delivery, packet);
         while let Some((bytes, to)) = forward.next() {
-            let bytes = Bytes::copy_from_slice(bytes);
-            for connection in to {
-                if let Some(Some(conn)) = node.net_of.get(connection.index()) {
-                    people.sent(now, None, false, &bytes);
-                    net.send(*conn, Side::Server, false, bytes.clone());
-                }
-            }
+            let bytes = PacketBytes::from(bytes);
+            let conns = to.iter().filter_map(|connection| *node.net_of.get(connection.index())?);
+            net.send_to_all(conns.inspect(|_| people.sent(now, None, false, &bytes)), Side::Server, &bytes);
         }
         self.drive_server(people);
     }
 
-    /// Drains a client: packets, events, its wish for a transport, its next time-out.
-    fn drive(&mut self, person: PersonId, people: &mut dyn People) {
-        let now = self.local(person);
+    /// Drains a client: packets, events, its wish for a transport, its next time-out. `now` is by its own clock.
+    fn drive<P: People + ?Sized>(&mut self, person: PersonId, now: Instant, people: &mut P) {
         let mut due = self.drain(person, now, people);
-        while self.drain_events(person, people) {
+        while self.drain_events(person, now, people) {
             due = self.drain(person, now, people);
         }
         self.follow_wish(person);
-        let who = &mut self.people[usize::from(person)];
         let Some(at) = due else { return };
-        let (endpoint, wake_at) = (who.endpoint, who.wake_at);
-        let at = self.net.true_time(endpoint, at.as_us()).max(self.net.now() + 1);
-        if wake_at.is_none_or(|before| at < before) {
-            self.people[usize::from(person)].wake_at = Some(at);
+        let who = &mut self.people[usize::from(person)];
+        let at = self.net.true_time(who.endpoint, at.as_us()).max(self.net.now() + 1);
+        if who.wake_at.is_none_or(|before| at < before) {
+            who.wake_at = Some(at);
             self.schedule(at, Wake::Client(person));
         }
     }
 
     /// Takes out what there is to send; when the client wants to be woken.
-    fn drain(&mut self, person: PersonId, now: Instant, people: &mut dyn People) -> Option<Instant> {
-        let Self { net, people: everybody, buffer, .. } = self;
-        let who = &mut everybody[usize::from(person)];
+    fn drain<P: People + ?Sized>(&mut self, person: PersonId, now: Instant, people: &mut P) -> Option<Instant> {
+        let Self { net, people: everybody, clients, buffer, .. } = self;
+        let (who, client) = (&everybody[usize::from(person)], &mut clients[usize::from(person)]);
         loop {
-            let due = who.client.poll_timeout();
+            let due = client.poll_timeout();
             if due.is_none_or(|at| at > now) {
                 return due;
             }
-            let Some(transmit) = who.client.poll_transmit(now, &mut buffer[..]) else {
-                return who.client.poll_timeout();
-            };
-            let bytes = Bytes::copy_from_slice(&buffer[..transmit.len]);
+            let Some(transmit) = client.poll_transmit(now, &mut buffer[..]) else { return client.poll_timeout() };
+            let bytes = PacketBytes::from(&buffer[..transmit.len]);
             let direct = matches!(transmit.to, Route::Path(_));
             people.sent(net.now(), Some(person), direct, &bytes);
             match (transmit.to, who.conn) {
@@ -548,14 +575,14 @@ impl World {
         }
     }
 
-    fn drain_events(&mut self, person: PersonId, people: &mut dyn People) -> bool {
-        let (true_now, now) = (self.net.now(), self.local(person));
+    fn drain_events<P: People + ?Sized>(&mut self, person: PersonId, now: Instant, people: &mut P) -> bool {
+        let true_now = self.net.now();
         let mut any = false;
-        while let Some(event) = self.people[usize::from(person)].client.poll_event() {
+        while let Some(event) = self.clients[usize::from(person)].poll_event() {
             any = true;
             match event {
                 ClientEvent::StateChanged(State::Connected) => {
-                    if let Some(id) = self.people[usize::from(person)].client.id() {
+                    if let Some(id) = self.clients[usize::from(person)].id() {
                         self.person_of.insert(id, person);
                         self.offer_to_others(person, id);
                     }
@@ -563,37 +590,39 @@ impl World {
                 ClientEvent::Joined(id) => self.offer_path(person, id, now),
                 _ => {}
             }
-            people.event(true_now, person, &event, &mut self.people[usize::from(person)].client);
+            people.event(true_now, person, &event, &mut self.clients[usize::from(person)]);
         }
         any
     }
 
     /// Others may have learnt of the client before it did itself.
     fn offer_to_others(&mut self, person: PersonId, id: ClientId) {
-        if !self.people[usize::from(person)].config.direct {
+        if !self.configs[usize::from(person)].direct {
             return;
         }
         for other in 0..self.people() {
-            let who = &self.people[usize::from(other)];
-            if who.config.direct && who.client.person(id).is_some() {
+            let knows = || self.clients[usize::from(other)].person(id).is_some();
+            if self.configs[usize::from(other)].direct && knows() {
                 self.offer_path(other, id, self.local(other));
             }
         }
     }
 
     fn offer_path(&mut self, person: PersonId, id: ClientId, now: Instant) {
-        let Some(other) = self.person_of.get(&id).map(|other| &self.people[usize::from(*other)]) else { return };
-        let (wants, path) = (other.config.direct, PathId(other.endpoint.0.into()));
-        let who = &mut self.people[usize::from(person)];
-        if wants && who.config.direct {
+        if !self.configs[usize::from(person)].direct {
+            return;
+        }
+        let Some(&other) = self.person_of.get(&id) else { return };
+        if self.configs[usize::from(other)].direct {
+            let path = PathId(self.people[usize::from(other)].endpoint.0.into());
             // A full table leaves the pair on the relay.
-            let _ = who.client.handle_path_available(now, id, path);
+            let _ = self.clients[usize::from(person)].handle_path_available(now, id, path);
         }
     }
 
     fn follow_wish(&mut self, person: PersonId) {
         let who = &mut self.people[usize::from(person)];
-        let wanted = who.client.transport_wanted();
+        let wanted = self.clients[usize::from(person)].transport_wanted();
         if wanted == who.attempt {
             return;
         }
@@ -607,14 +636,14 @@ impl World {
         }
     }
 
-    fn drive_server(&mut self, people: &mut dyn People) {
+    fn drive_server<P: People + ?Sized>(&mut self, people: &mut P) {
         let Self { net, server, buffer, .. } = self;
         let (true_now, now) = (net.now(), Instant::from_us(net.now()));
         let Some(node) = server else { return };
         while let Some(transmit) = node.server.poll_transmit(now, &mut buffer[..]) {
             let Route::Client(connection) = transmit.to else { continue };
             let Some(Some(conn)) = node.net_of.get(connection.index()).copied() else { continue };
-            let bytes = Bytes::copy_from_slice(&buffer[..transmit.len]);
+            let bytes = PacketBytes::from(&buffer[..transmit.len]);
             people.sent(true_now, None, false, &bytes);
             let taken = net.send(conn, Side::Server, transmit.delivery == Delivery::Reliable, bytes);
             if !taken && net.is_open(conn, Side::Server) {
@@ -636,6 +665,16 @@ impl World {
             self.server_wake_at = Some(at);
             self.schedule(at, Wake::Server);
         }
+    }
+}
+
+impl Person {
+    /// The audio clock has ticked, at this time of the person's own clock: when it does next.
+    fn ticked(&mut self, local: u64) {
+        let (frame, phase) = (u64::from(self.frame_us), u64::from(self.phase_us));
+        let within = local.checked_sub(self.tick_at).is_some_and(|late| late < frame - phase);
+        // A division takes longer than all else here, and is needed only when the clock has changed its pace.
+        self.tick_at = if within { self.tick_at + frame } else { (local / frame + 1) * frame + phase };
     }
 }
 

@@ -1,7 +1,6 @@
 //! The network keeps its own promises, however bad it is told to be.
 
-use adapter_sim::net::{Break, EndpointId, LinkProfile, NatKind, NetEvent, Network, Preset, Rebind, Side};
-use bytes::Bytes;
+use adapter_sim::net::{Break, EndpointId, LinkProfile, NatKind, NetEvent, Network, PacketBytes, Preset, Rebind, Side};
 use proptest::prelude::*;
 
 const SECOND: u64 = 1_000_000;
@@ -14,11 +13,11 @@ fn pair(seed: u64, link: LinkProfile) -> (Network, EndpointId, EndpointId) {
     (net, client, server)
 }
 
-fn message(n: u32) -> Bytes {
-    Bytes::copy_from_slice(&n.to_be_bytes())
+fn message(n: u32) -> PacketBytes {
+    PacketBytes::from(n.to_be_bytes())
 }
 
-fn number(bytes: &Bytes) -> u32 {
+fn number(bytes: &PacketBytes) -> u32 {
     u32::from_be_bytes(bytes[..4].try_into().unwrap())
 }
 
@@ -84,7 +83,7 @@ fn bandwidth_is_a_limit_and_its_queue_has_an_end() {
     let link = LinkProfile { bits_per_second: 100_000, queue_bytes: 5_000, ..LinkProfile::PERFECT };
     let (mut net, client, server) = pair(1, link);
     for _ in 0..1_000 {
-        net.send_direct(client, server, Bytes::from(vec![0; 972]));
+        net.send_direct(client, server, PacketBytes::from(vec![0; 972]));
     }
     let mut arrived = 0;
     while net.poll(SECOND).is_some() {

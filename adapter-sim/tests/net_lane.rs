@@ -2,9 +2,8 @@
 
 use adapter_sim::net::{
     Break, ConnId, EndpointId, LANE_MESSAGE_BYTES, LANE_QUEUE_MESSAGES, LinkProfile, NatKind, NetEvent, Network,
-    Preset, Rebind, Side,
+    PacketBytes, Preset, Rebind, Side,
 };
-use bytes::Bytes;
 use proptest::prelude::*;
 
 const SECOND: u64 = 1_000_000;
@@ -26,7 +25,7 @@ fn open_pair(seed: u64, up: LinkProfile, down: LinkProfile) -> (Network, Endpoin
     (net, client, server, conn)
 }
 
-fn numbered(n: u32, len: usize) -> Bytes {
+fn numbered(n: u32, len: usize) -> PacketBytes {
     let mut bytes = n.to_be_bytes().to_vec();
     bytes.resize(len.max(4), 0xA5);
     bytes.into()

@@ -1,7 +1,6 @@
 //! What a path does to packets: links, partitions, clogging, machines that stop.
 
-use adapter_sim::net::{EndpointId, LinkProfile, NatKind, NetEvent, Network, Preset};
-use bytes::Bytes;
+use adapter_sim::net::{EndpointId, LinkProfile, NatKind, NetEvent, Network, PacketBytes, Preset};
 
 const SECOND: u64 = 1_000_000;
 
@@ -17,8 +16,8 @@ fn a_slow_sender_does_not_hold_up_a_fast_one() {
     let fast = machine(&mut net, LinkProfile::PERFECT, LinkProfile::PERFECT);
     let limited = LinkProfile { bits_per_second: 1_000_000, queue_bytes: 10_000, ..LinkProfile::PERFECT };
     let server = machine(&mut net, LinkProfile::PERFECT, limited);
-    net.send_direct(slow, server, Bytes::from_static(b"first sent"));
-    net.send_direct(fast, server, Bytes::from_static(b"first there"));
+    net.send_direct(slow, server, PacketBytes::from(*b"first sent"));
+    net.send_direct(fast, server, PacketBytes::from(*b"first there"));
     let first = net.poll(SECOND).unwrap();
     assert!(matches!(first, NetEvent::Direct { from, .. } if from == fast), "{first:?}");
     assert!(net.now() < 1_000);
@@ -28,8 +27,8 @@ fn perfect(net: &mut Network, nat: NatKind) -> EndpointId {
     net.add(&Preset { name: "test", about: "", up: LinkProfile::PERFECT, down: LinkProfile::PERFECT }, nat)
 }
 
-fn number(n: u32) -> Bytes {
-    Bytes::copy_from_slice(&n.to_be_bytes())
+fn number(n: u32) -> PacketBytes {
+    PacketBytes::from(n.to_be_bytes())
 }
 
 /// Sends ten packets; how many arrive within a second.
@@ -186,7 +185,7 @@ fn bandwidth_spaces_packets_by_their_size() {
     let mut net = Network::new(1);
     let a = machine(&mut net, narrow, LinkProfile::PERFECT);
     let b = machine(&mut net, LinkProfile::PERFECT, LinkProfile::PERFECT);
-    (0..50).for_each(|_| net.send_direct(a, b, Bytes::from(vec![0; 1_222])));
+    (0..50).for_each(|_| net.send_direct(a, b, PacketBytes::from(vec![0; 1_222])));
     for n in 1..=50 {
         assert!(net.poll(SECOND).is_some());
         // 1,222 bytes and 28 of headers are 10,000 bits.
@@ -200,7 +199,7 @@ fn a_rate_that_no_whole_microsecond_fits_is_kept_in_the_mean() {
     let mut net = Network::new(1);
     let a = machine(&mut net, fast, LinkProfile::PERFECT);
     let b = machine(&mut net, LinkProfile::PERFECT, LinkProfile::PERFECT);
-    (0..50_000).for_each(|_| net.send_direct(a, b, Bytes::from(vec![0; 72])));
+    (0..50_000).for_each(|_| net.send_direct(a, b, PacketBytes::from(vec![0; 72])));
     while net.poll(39_000).is_some() {}
     assert!(net.next_at().is_some(), "50,000 packets of 100 bytes take 40 ms");
     while net.poll(41_000).is_some() {}

@@ -1,7 +1,6 @@
 //! The named access links are what they say.
 
-use adapter_sim::net::{LinkProfile, NatKind, NetEvent, Network, Preset};
-use bytes::Bytes;
+use adapter_sim::net::{LinkProfile, NatKind, NetEvent, Network, PacketBytes, Preset};
 
 const PACKETS: u32 = 50_000;
 const FRAME_US: u64 = 20_000;
@@ -16,7 +15,7 @@ fn send_over(preset: &Preset, up: bool, seed: u64) -> (f64, f64) {
     let (mut seen, mut delays) = (vec![false; PACKETS as usize], 0);
     for number in 0..PACKETS + 100 {
         if number < PACKETS {
-            net.send_direct(from, to, Bytes::from(number.to_be_bytes().repeat(20)));
+            net.send_direct(from, to, PacketBytes::from(number.to_be_bytes().repeat(20)));
         }
         while let Some(event) = net.poll(u64::from(number + 1) * FRAME_US) {
             let NetEvent::Direct { bytes, .. } = event else { continue };

@@ -4,8 +4,7 @@
 
 use std::time::Instant;
 
-use adapter_sim::net::{LinkProfile, NatKind, NetEvent, Network, Preset, Side};
-use bytes::Bytes;
+use adapter_sim::net::{LinkProfile, NatKind, NetEvent, Network, PacketBytes, Preset, Side};
 
 const CLIENTS: usize = 1_000;
 const ROOM: usize = 50;
@@ -22,7 +21,7 @@ fn crowd(preset: &Preset) -> (u64, f64) {
     let clients: Vec<_> = (0..CLIENTS).map(|_| net.add(preset, NatKind::Cone)).collect();
     let conns: Vec<_> = clients.iter().map(|client| net.connect(*client, server)).collect();
     while net.poll(5_000_000).is_some() {}
-    let (frame, mut delivered) = (Bytes::from(vec![0x5A; 80]), 0);
+    let (frame, mut delivered) = (PacketBytes::from(vec![0x5A; 80]), 0);
     let (begun, started) = (Instant::now(), net.now());
     for turn in 0..VIRTUAL_SECONDS * 1_000_000 / FRAME_US {
         for speaker in (0..CLIENTS).filter(|client| client % ROOM < 2) {

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use crate::{check::Violations, stamp::Stamp};
 
-/// The last serial by receiver, and there by source: a sender, and the client id by which it was heard. Sources are sorted: one hears few
-/// people, and often.
+/// The last serial by receiver, and there by source: a sender, and the client id by which it was heard. Who was heard lately is near the front:
+/// one hears few people at once, and often.
 type LastOf = Vec<Vec<((u16, u16), u32)>>;
 
 /// Nobody hears a frame twice or out of order; texts come once, in order, and unchanged.
@@ -57,11 +57,11 @@ impl OrderChecker {
             last.resize_with(to_index + 1, Vec::new);
         }
         let sources = &mut last[to_index];
-        let at = match sources.binary_search_by_key(&from, |(source, _)| *source) {
-            Ok(at) => at,
-            Err(at) => return sources.insert(at, (from, serial)),
+        let Some(at) = sources.iter().position(|(source, _)| *source == from) else {
+            return sources.push((from, serial));
         };
         let before = std::mem::replace(&mut sources[at].1, serial);
+        sources.swap(at, at / 2);
         if before >= serial {
             let how = if before == serial { "twice" } else { "out of order" };
             violations.push(

@@ -30,11 +30,13 @@ impl Clock {
     }
 
     /// The first true time, from the last change of drift on, at which it shows `local` or more.
+    #[inline]
     pub(super) const fn true_time(&self, local: u64) -> u64 {
         let passed = local.saturating_sub(self.showed);
-        if self.ppm == 0 {
-            return self.since + passed;
-        }
+        if self.ppm == 0 { self.since + passed } else { self.true_time_drifting(local, passed) }
+    }
+
+    const fn true_time_drifting(&self, local: u64, passed: u64) -> u64 {
         let second = MILLION.saturating_add_signed(self.ppm);
         let mut at = self.since + passed / second * MILLION + passed % second * MILLION / second;
         while self.local(at) < local {

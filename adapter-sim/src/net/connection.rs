@@ -1,11 +1,9 @@
 //! Connections between a client and a server: opening, the two lanes, datagrams, closing.
 
-use bytes::Bytes;
-
 use super::{
-    Break, EndpointId, NetEvent, Network,
+    Break, EndpointId, NetEvent, Network, PacketBytes,
     endpoint::Address,
-    event::{Due, Load, Packet},
+    event::{Due, Fan, Load, Packet},
     lane::{Ack, LaneIn, LaneOut},
 };
 
@@ -204,7 +202,7 @@ impl Network {
     ///
     /// [`LANE_QUEUE_MESSAGES`]: super::LANE_QUEUE_MESSAGES
     /// [`LANE_MESSAGE_BYTES`]: super::LANE_MESSAGE_BYTES
-    pub fn send(&mut self, id: ConnId, from: Side, reliable: bool, bytes: Bytes) -> bool {
+    pub fn send(&mut self, id: ConnId, from: Side, reliable: bool, bytes: PacketBytes) -> bool {
         if self.connections.state(id, from) != State::Open {
             return false;
         }
@@ -219,6 +217,33 @@ impl Network {
             self.faults.lane_full += 1;
         }
         taken
+    }
+
+    /// Sends a datagram from one end of each of these connections to the other; ends that are not open send nothing. It is the same as
+    /// [`Network::send`] for each, and costs less.
+    pub fn send_to_all(&mut self, ids: impl IntoIterator<Item = ConnId>, from: Side, bytes: &PacketBytes) {
+        let mut fan: Option<Fan> = None;
+        for id in ids {
+            if self.connections.state(id, from) != State::Open {
+                continue;
+            }
+            let Connection { endpoints, addresses, .. } = &self.connections.all[id.index()];
+            let (sender, target) = (endpoints[from as usize], addresses[from.other() as usize]);
+            if let Some(other) = fan.take_if(|fan| fan.from != sender) {
+                self.launch_fan(other);
+            }
+            let fan = fan.get_or_insert_with(|| Fan {
+                from: sender,
+                source: self.endpoints[sender.index()].address,
+                side: from.other(),
+                bytes: PacketBytes::clone(bytes),
+                to: self.spare_lists.pop().unwrap_or_default(),
+            });
+            fan.to.push((id, target));
+        }
+        if let Some(fan) = fan {
+            self.launch_fan(fan);
+        }
     }
 
     /// Whether an end is open.
@@ -255,24 +280,31 @@ impl Network {
         self.connections.dead_after = dead_after_us;
     }
 
-    pub(super) fn arrive_at_connection(&mut self, id: ConnId, at: Side, source: Address, load: Load) {
+    pub(super) fn arrive_at_connection(
+        &mut self,
+        id: ConnId,
+        at: Side,
+        source: Address,
+        load: Load,
+    ) -> Option<NetEvent> {
         if !self.connections.takes_from(id, at, source) {
             self.faults.wrong_address += 1;
-            return;
+            return None;
         }
         match load {
+            Load::Datagram(bytes) if self.connections.is_open(id, at) => {
+                return Some(NetEvent::Packet { conn: id, at, reliable: false, bytes });
+            }
             Load::Syn => self.on_syn(id, at),
             Load::SynAck => self.on_syn_ack(id, at),
             Load::Reset => self.on_down(id, at),
             Load::Message { .. } | Load::Ack(_) | Load::Datagram(_) => self.on_data(id, at, load),
         }
+        None
     }
 
     fn on_data(&mut self, id: ConnId, at: Side, load: Load) {
         match (self.connections.state(id, at), load) {
-            (State::Open | State::Finishing, Load::Datagram(bytes)) => {
-                self.events.push_back(NetEvent::Packet { conn: id, at, reliable: false, bytes });
-            }
             (State::Open | State::Finishing, Load::Message { number, bytes }) => self.on_message(id, at, number, bytes),
             (State::Open | State::Finishing, Load::Ack(ack)) => self.on_ack(id, at, ack),
             (State::Closed, _) => self.transfer(id, at.other(), Load::Reset),
@@ -310,7 +342,7 @@ impl Network {
         }
     }
 
-    fn on_message(&mut self, id: ConnId, at: Side, number: u64, bytes: Bytes) {
+    fn on_message(&mut self, id: ConnId, at: Side, number: u64, bytes: PacketBytes) {
         let Self { connections, events, faults, .. } = self;
         let into = &mut connections.lanes(id, at).into;
         let broke = into.take(number, bytes, |bytes| {

@@ -1,4 +1,4 @@
-use super::{Link, LinkProfile, NatKind, Preset, clock::Clock};
+use super::{Link, NatKind, clock::Clock};
 
 /// A machine of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,8 +14,10 @@ impl EndpointId {
 /// A machine's address: +1 with every change.
 pub(super) type Address = u32;
 
-/// What the network knows of a machine, with its access link.
+/// What the network knows of a machine, with its downlink. What arrives there needs all of it, and finds it in one line of the cache; the uplink
+/// lies apart.
 #[derive(Debug, Clone)]
+#[repr(align(64))]
 pub(super) struct Endpoint {
     pub(super) alive: bool,
     pub(super) dark: bool,
@@ -23,13 +25,12 @@ pub(super) struct Endpoint {
     pub(super) clogged_down: bool,
     pub(super) nat: NatKind,
     pub(super) address: Address,
-    pub(super) up: Link,
     pub(super) down: Link,
     pub(super) clock: Clock,
 }
 
 impl Endpoint {
-    pub(super) fn new(up: LinkProfile, down: LinkProfile, nat: NatKind) -> Self {
+    pub(super) fn new(down: Link, nat: NatKind) -> Self {
         Self {
             alive: true,
             dark: false,
@@ -37,14 +38,8 @@ impl Endpoint {
             clogged_down: false,
             nat,
             address: 0,
-            up: Link::new(up),
-            down: Link::new(down),
+            down,
             clock: Clock::default(),
         }
-    }
-
-    pub(super) fn set_preset(&mut self, preset: &Preset) {
-        self.up.set_profile(preset.up);
-        self.down.set_profile(preset.down);
     }
 }

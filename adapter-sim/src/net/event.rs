@@ -1,6 +1,9 @@
-use bytes::Bytes;
+use std::rc::Rc;
 
 use super::{ConnId, EndpointId, Side, endpoint::Address, lane::Ack};
+
+/// A packet's bytes, of which all who get the packet share one copy.
+pub type PacketBytes = Rc<[u8]>;
 
 /// Something that reaches a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +21,7 @@ pub enum NetEvent {
         /// Whether on the reliable lane.
         reliable: bool,
         /// The packet.
-        bytes: Bytes,
+        bytes: PacketBytes,
     },
     /// A direct packet came in.
     Direct {
@@ -27,7 +30,7 @@ pub enum NetEvent {
         /// To whom.
         to: EndpointId,
         /// The packet.
-        bytes: Bytes,
+        bytes: PacketBytes,
     },
     /// The time asked for by [`Network::wake`] has come: its token.
     ///
@@ -41,9 +44,9 @@ pub(super) enum Load {
     Syn,
     SynAck,
     Reset,
-    Message { number: u64, bytes: Bytes },
+    Message { number: u64, bytes: PacketBytes },
     Ack(Ack),
-    Datagram(Bytes),
+    Datagram(PacketBytes),
 }
 
 /// Bytes of a lane's own header, and of the bits of an acknowledgement.
@@ -81,11 +84,24 @@ pub(super) enum Hop {
     Down,
 }
 
-/// Something that is due.
+/// One datagram on its way to many, before their downlinks.
 #[derive(Debug)]
+pub(super) struct Fan {
+    pub(super) from: EndpointId,
+    pub(super) source: Address,
+    /// The end of the connections that it goes to.
+    pub(super) side: Side,
+    pub(super) bytes: PacketBytes,
+    /// The connections, each with the address that it goes to.
+    pub(super) to: Vec<(ConnId, Address)>,
+}
+
+/// Something that is due; packets and fans by their numbers.
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Due {
-    Downlink(Packet),
-    Arrival(Packet),
+    Fan(u32),
+    Downlink(u32),
+    Arrival(u32),
     LaneTimer(ConnId, Side),
     Connect(ConnId),
     Wake(u64),

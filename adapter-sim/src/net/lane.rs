@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use bytes::Bytes;
+use super::PacketBytes;
 
 /// Longest message, bytes: with the headers of lane, UDP and IP it stays below 1,400.
 pub const LANE_MESSAGE_BYTES: usize = 1_300;
@@ -44,7 +44,7 @@ pub(super) struct Ack {
 
 #[derive(Debug, Clone)]
 struct Flying {
-    bytes: Bytes,
+    bytes: PacketBytes,
     sent: u64,
     again: bool,
     arrived: bool,
@@ -55,7 +55,7 @@ struct Flying {
 pub(super) struct LaneOut {
     first: u64,
     flying: VecDeque<Flying>,
-    waiting: VecDeque<Bytes>,
+    waiting: VecDeque<PacketBytes>,
     window: Window,
     rto: Rto,
     /// When the oldest message is taken for lost.
@@ -70,7 +70,7 @@ pub(super) struct LaneOut {
 
 impl LaneOut {
     /// False if the queue is full or the message too long.
-    pub(super) fn push(&mut self, bytes: Bytes) -> bool {
+    pub(super) fn push(&mut self, bytes: PacketBytes) -> bool {
         let fits = bytes.len() <= LANE_MESSAGE_BYTES && self.queued() < LANE_QUEUE_MESSAGES;
         if fits {
             self.waiting.push_back(bytes);
@@ -83,7 +83,7 @@ impl LaneOut {
     }
 
     /// A message to send now, again or for the first time, with its number.
-    pub(super) fn next_to_send(&mut self, now: u64) -> Option<(u64, Bytes)> {
+    pub(super) fn next_to_send(&mut self, now: u64) -> Option<(u64, PacketBytes)> {
         match self.lost(now) {
             Some(index) => Some(self.again(now, index)),
             None => self.fresh(now),
@@ -139,7 +139,7 @@ impl LaneOut {
         Some(index)
     }
 
-    fn again(&mut self, now: u64, index: usize) -> (u64, Bytes) {
+    fn again(&mut self, now: u64, index: usize) -> (u64, PacketBytes) {
         let flying = &mut self.flying[index];
         (flying.again, flying.sent) = (true, now);
         let bytes = flying.bytes.clone();
@@ -150,7 +150,7 @@ impl LaneOut {
         (self.first + index as u64, bytes)
     }
 
-    fn fresh(&mut self, now: u64) -> Option<(u64, Bytes)> {
+    fn fresh(&mut self, now: u64) -> Option<(u64, PacketBytes)> {
         if self.flying.len() >= WINDOW_MOST || self.under_way() >= self.window.size {
             return None;
         }
@@ -274,7 +274,7 @@ impl Rto {
 #[derive(Debug, Default)]
 pub(super) struct LaneIn {
     next: u64,
-    early: BTreeMap<u64, Bytes>,
+    early: BTreeMap<u64, PacketBytes>,
     broken: Option<Break>,
 }
 
@@ -293,7 +293,7 @@ impl LaneIn {
     }
 
     /// Takes a message in whatever order; gives those now due to `deliver`. True if a promise was broken.
-    pub(super) fn take(&mut self, number: u64, bytes: Bytes, mut deliver: impl FnMut(Bytes)) -> bool {
+    pub(super) fn take(&mut self, number: u64, bytes: PacketBytes, mut deliver: impl FnMut(PacketBytes)) -> bool {
         // As many as an acknowledgement has bits for, which is as many as a window has.
         if number < self.next || number > self.next + WINDOW_MOST as u64 {
             return false;

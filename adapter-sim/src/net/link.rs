@@ -6,20 +6,31 @@ const FRACTION: u32 = 20;
 const REORDER_LEAST: u64 = 5_000;
 const DUPLICATE_MOST: u64 = 20_000;
 
-/// One direction of an access link, with what it remembers between packets.
+/// A profile, reckoned up for many packets.
 #[derive(Debug, Clone)]
-pub(super) struct Link {
+pub(super) struct Terms {
     profile: LinkProfile,
     /// Time that a byte takes, and that a full queue does, in µs with `FRACTION` bits; 0 is no limit.
     per_byte: u64,
     full: u64,
-    /// When the last byte that waits for bandwidth has left, likewise.
+    /// Whether it does nothing but delay: a server's usual link, and half of the work of all packets.
+    plain: bool,
+}
+
+/// The terms of all links, each kind once: a thousand links of a few kinds have them at hand.
+#[derive(Debug, Default)]
+pub(super) struct AllTerms(Vec<Terms>);
+
+/// One direction of an access link: what it remembers between packets.
+#[derive(Debug, Clone)]
+pub(super) struct Link {
+    /// When the last byte that waits for bandwidth has left, in µs with `FRACTION` bits.
     busy_until: u64,
     /// No packet arrives before the one sent ahead of it, unless reordered, µs.
     last_arrival: u64,
+    /// The number of its terms.
+    terms: u32,
     in_burst: bool,
-    /// Whether it does nothing but delay: a server's usual link, and half of the work of all packets.
-    plain: bool,
 }
 
 /// What a link does with a packet that it doesn't lose.
@@ -30,35 +41,66 @@ pub(super) struct Passage {
     pub(super) corrupted: bool,
 }
 
+impl AllTerms {
+    fn number(&mut self, profile: LinkProfile) -> u32 {
+        let known = self.0.iter().position(|terms| terms.profile == profile);
+        let number = known.unwrap_or_else(|| {
+            self.0.push(Terms::new(profile));
+            self.0.len() - 1
+        });
+        u32::try_from(number).expect("fewer than 2^32 kinds of links")
+    }
+}
+
+impl Terms {
+    fn new(profile: LinkProfile) -> Self {
+        let mut per_byte = (8_000_000 << FRACTION) / profile.bits_per_second.clamp(1, 8_000_000 << FRACTION);
+        if profile.bits_per_second == 0 {
+            per_byte = 0;
+        }
+        let full = profile.queue_bytes.saturating_mul(per_byte);
+        let plain = profile == LinkProfile { delay_us: profile.delay_us, ..LinkProfile::PERFECT };
+        Self { profile, per_byte, full, plain }
+    }
+}
+
 impl Link {
-    pub(super) fn new(profile: LinkProfile) -> Self {
-        let mut link =
-            Self { profile, per_byte: 0, full: 0, busy_until: 0, last_arrival: 0, in_burst: false, plain: false };
-        link.set_profile(profile);
-        link
+    pub(super) fn new(profile: LinkProfile, all: &mut AllTerms) -> Self {
+        Self { busy_until: 0, last_arrival: 0, terms: all.number(profile), in_burst: false }
     }
 
-    pub(super) fn set_profile(&mut self, profile: LinkProfile) {
-        self.profile = profile;
-        self.per_byte = (8_000_000 << FRACTION) / profile.bits_per_second.clamp(1, 8_000_000 << FRACTION);
-        if profile.bits_per_second == 0 {
-            self.per_byte = 0;
-        }
-        self.full = profile.queue_bytes.saturating_mul(self.per_byte);
-        self.plain = profile == LinkProfile { delay_us: profile.delay_us, ..LinkProfile::PERFECT };
+    pub(super) fn set_profile(&mut self, profile: LinkProfile, all: &mut AllTerms) {
+        self.terms = all.number(profile);
         // A profile without bursts never ends one.
         self.in_burst &= profile.burst_begin_ppm > 0;
     }
 
-    /// Lets a packet of `bytes` (with those of IP and UDP) through at `now`; `None` if it is lost.
-    pub(super) fn pass(&mut self, now: u64, bytes: u64, rng: &mut Rng, faults: &mut FaultCounts) -> Option<Passage> {
-        if self.plain {
-            self.last_arrival = self.last_arrival.max(now + self.profile.delay_us);
-            return Some(Passage { arrives: self.last_arrival, again: None, corrupted: false });
+    /// When a packet of now arrives, if the link does nothing but delay.
+    pub(super) fn pass_plainly(&mut self, now: u64, all: &AllTerms) -> Option<u64> {
+        let terms = &all.0[self.terms as usize];
+        if !terms.plain {
+            return None;
         }
-        let sent = self.queue(now, bytes, faults)?;
-        self.survives(rng, faults).then_some(())?;
-        let profile = &self.profile;
+        self.last_arrival = self.last_arrival.max(now + terms.profile.delay_us);
+        Some(self.last_arrival)
+    }
+
+    /// Lets a packet of `bytes` (with those of IP and UDP) through at `now`; `None` if it is lost.
+    pub(super) fn pass(
+        &mut self,
+        now: u64,
+        bytes: u64,
+        all: &AllTerms,
+        rng: &mut Rng,
+        faults: &mut FaultCounts,
+    ) -> Option<Passage> {
+        if let Some(arrives) = self.pass_plainly(now, all) {
+            return Some(Passage { arrives, again: None, corrupted: false });
+        }
+        let terms = &all.0[self.terms as usize];
+        let profile = &terms.profile;
+        let sent = self.queue(now, bytes, terms, faults)?;
+        self.survives(profile, rng, faults).then_some(())?;
         let mut arrives = sent + profile.delay_us + rng.mostly_small(profile.jitter_us);
         if rng.chance(profile.reorder_ppm) {
             faults.reordered += 1;
@@ -77,14 +119,14 @@ impl Link {
     }
 
     /// When the packet has left, having waited for those before it; `None` if too many wait.
-    fn queue(&mut self, now: u64, bytes: u64, faults: &mut FaultCounts) -> Option<u64> {
-        if self.per_byte == 0 {
+    fn queue(&mut self, now: u64, bytes: u64, terms: &Terms, faults: &mut FaultCounts) -> Option<u64> {
+        if terms.per_byte == 0 {
             return Some(now);
         }
         let begin = now << FRACTION;
         let waiting = self.busy_until.saturating_sub(begin);
-        let takes = bytes.saturating_mul(self.per_byte);
-        if waiting > 0 && waiting.saturating_add(takes) > self.full {
+        let takes = bytes.saturating_mul(terms.per_byte);
+        if waiting > 0 && waiting.saturating_add(takes) > terms.full {
             faults.queue_full += 1;
             return None;
         }
@@ -92,8 +134,7 @@ impl Link {
         Some(self.busy_until >> FRACTION)
     }
 
-    fn survives(&mut self, rng: &mut Rng, faults: &mut FaultCounts) -> bool {
-        let profile = &self.profile;
+    fn survives(&mut self, profile: &LinkProfile, rng: &mut Rng, faults: &mut FaultCounts) -> bool {
         let turn = if self.in_burst { profile.burst_end_ppm } else { profile.burst_begin_ppm };
         if rng.chance(turn) {
             self.in_burst = !self.in_burst;

@@ -26,13 +26,14 @@ mod network;
 mod path;
 mod preset;
 mod rng;
+mod slab;
 mod timeline;
 mod trace;
 
 pub use connection::{ConnId, Rebind, Side};
 pub use counts::FaultCounts;
 pub use endpoint::EndpointId;
-pub use event::NetEvent;
+pub use event::{NetEvent, PacketBytes};
 pub use lane::{Break, LANE_MESSAGE_BYTES, LANE_QUEUE_MESSAGES};
 use link::Link;
 pub use nat::NatKind;

@@ -1,8 +1,15 @@
 use std::collections::VecDeque;
 
 use super::{
-    EndpointId, FaultCounts, NatKind, NetEvent, Preset, Rng, Trace, connection::Connections, endpoint::Endpoint,
-    event::Due, faults::Blocks, nat::Contacts, timeline::Timeline,
+    ConnId, EndpointId, FaultCounts, Link, NatKind, NetEvent, Preset, Rng, Trace,
+    connection::Connections,
+    endpoint::{Address, Endpoint},
+    event::{Due, Fan, Packet},
+    faults::Blocks,
+    link::AllTerms,
+    nat::Contacts,
+    slab::Slab,
+    timeline::Timeline,
 };
 
 /// The end of time, µs: about 100 days, so that sums don't overflow.
@@ -13,9 +20,16 @@ const LAST: u64 = 1 << 43;
 pub struct Network {
     pub(super) now: u64,
     pub(super) rng: Rng,
+    pub(super) terms: AllTerms,
     pub(super) endpoints: Vec<Endpoint>,
+    /// By machine.
+    pub(super) uplinks: Vec<Link>,
     pub(super) connections: Connections,
     pub(super) due: Timeline<Due>,
+    pub(super) packets: Slab<Packet>,
+    pub(super) fans: Slab<Fan>,
+    /// Kept for their memory.
+    pub(super) spare_lists: Vec<Vec<(ConnId, Address)>>,
     pub(super) blocks: Blocks,
     pub(super) contacts: Contacts,
     pub(super) events: VecDeque<NetEvent>,
@@ -30,9 +44,14 @@ impl Network {
         Self {
             now: 0,
             rng: Rng::new(seed),
+            terms: AllTerms::default(),
             endpoints: Vec::new(),
+            uplinks: Vec::new(),
             connections: Connections::default(),
             due: Timeline::new(),
+            packets: Slab::new(),
+            fans: Slab::new(),
+            spare_lists: Vec::new(),
             blocks: Blocks::default(),
             contacts: Contacts::default(),
             events: VecDeque::new(),
@@ -44,7 +63,8 @@ impl Network {
 
     /// Adds a machine, at most 65,536.
     pub fn add(&mut self, preset: &Preset, nat: NatKind) -> EndpointId {
-        self.endpoints.push(Endpoint::new(preset.up, preset.down, nat));
+        self.uplinks.push(Link::new(preset.up, &mut self.terms));
+        self.endpoints.push(Endpoint::new(Link::new(preset.down, &mut self.terms), nat));
         EndpointId(u16::try_from(self.endpoints.len() - 1).expect("at most 65,536 machines"))
     }
 
@@ -61,17 +81,20 @@ impl Network {
     /// Lets time pass up to `until`, or to the first thing that reaches a machine, whichever is earlier. Time ends at 2^43 µs.
     pub fn poll(&mut self, until: u64) -> Option<NetEvent> {
         loop {
-            if let Some(event) = self.events.pop_front() {
+            let mut event = self.events.pop_front();
+            if event.is_none() {
+                let until = until.min(LAST);
+                let Some((at, due)) = self.due.pop(until) else {
+                    self.now = self.now.max(until);
+                    return None;
+                };
+                self.now = self.now.max(at);
+                event = self.happen(due);
+            }
+            if let Some(event) = event {
                 self.note(&event);
                 return Some(event);
             }
-            let until = until.min(LAST);
-            let Some((at, due)) = self.due.pop(until) else {
-                self.now = self.now.max(until);
-                return None;
-            };
-            self.now = self.now.max(at);
-            self.happen(due);
         }
     }
 
@@ -97,7 +120,8 @@ impl Network {
 
     /// Gives a machine other links. What waits or is under way keeps the time it was given.
     pub fn set_preset(&mut self, endpoint: EndpointId, preset: &Preset) {
-        self.endpoint_mut(endpoint).set_preset(preset);
+        self.uplinks[endpoint.index()].set_profile(preset.up, &mut self.terms);
+        self.endpoints[endpoint.index()].down.set_profile(preset.down, &mut self.terms);
     }
 
     /// Gives a machine another NAT.
@@ -127,14 +151,23 @@ impl Network {
         self.endpoint(endpoint).clock.true_time(local)
     }
 
-    fn happen(&mut self, due: Due) {
+    /// Does what is due. The event that nearly everything ends in is given back; where there may be several, or none, they go to the queue.
+    fn happen(&mut self, due: Due) -> Option<NetEvent> {
         match due {
-            Due::Downlink(packet) => self.enter_downlink(packet),
-            Due::Arrival(packet) => self.arrive(packet),
+            Due::Fan(number) => self.spread(number),
+            Due::Downlink(number) => {
+                let packet = self.packets.take(number)?;
+                self.enter_downlink(packet);
+            }
+            Due::Arrival(number) => {
+                let packet = self.packets.take(number)?;
+                return self.arrive(packet);
+            }
             Due::LaneTimer(conn, side) => self.on_lane_timer(conn, side),
             Due::Connect(conn) => self.on_connect_timer(conn),
-            Due::Wake(token) => self.events.push_back(NetEvent::Wake(token)),
+            Due::Wake(token) => return Some(NetEvent::Wake(token)),
         }
+        None
     }
 
     fn note(&mut self, event: &NetEvent) {

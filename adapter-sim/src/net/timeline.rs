@@ -1,171 +1,237 @@
-//! What is due when: a wheel of slots for the next half second, a heap for what comes later. Slots are chains through one slab, so
-//! that an entry costs no allocation and touches one place. Order is by time, then by insertion.
+//! What is due when. Order is by time, then by insertion.
+//!
+//! Time is cut into millisecond boxes, and the one that is open into slots. What is due within the next quarter of a second is appended to its
+//! box, so that a thousand packets under way are written and read in a row, as caches like it; a box that is opened is dealt into its slots, and
+//! a slot whose time has come is sorted. Nearly nothing is due later, and waits in a heap.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, VecDeque},
-};
+use std::{cmp::Reverse, collections::BinaryHeap};
 
-/// A slot spans 2^6 = 64 µs, the wheel half a second: longer than nearly every delay.
+/// A slot spans 2^6 = 64 µs, a box 2^4 of them.
 const SLOT_BITS: u32 = 6;
-const SLOTS: u64 = 8_192;
-const NONE: u32 = u32::MAX;
+const BOX_BITS: u32 = 4;
+const SLOTS: u64 = 1 << BOX_BITS;
+const BOXES: u64 = 256;
+/// A box with so few entries isn't worth dealing out: it is sorted as a whole.
+const FEW: usize = 16;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    at: u64,
-    order: u64,
-    entry: u32,
-}
-
-impl Key {
-    const fn slot(self) -> u64 {
-        self.at >> SLOT_BITS
-    }
-}
-
-#[derive(Debug)]
+/// Small, and copied about: what is due is a name or a number, and the thing itself lies elsewhere.
+#[derive(Debug, Clone, Copy)]
 struct Entry<T> {
-    key: Key,
-    next: u32,
-    what: Option<T>,
+    at: u64,
+    what: T,
+}
+
+/// What lies beyond the boxes. Only here insertion has to be numbered: boxes and slots keep their order, and the heap gives up the entries of a
+/// box before anything else can go there.
+#[derive(Debug)]
+struct Far<T> {
+    order: u64,
+    entry: Entry<T>,
 }
 
 /// A queue by time.
 #[derive(Debug)]
 pub(super) struct Timeline<T> {
-    entries: Vec<Entry<T>>,
-    /// The first of the chain of unused entries.
-    free: u32,
-    /// The first entry of each slot between `cursor` and `cursor + SLOTS`, both excluded.
-    heads: Vec<u32>,
-    occupied: [u64; SLOTS as usize / 64],
-    /// All entries of slots up to `cursor`, sorted.
-    ready: VecDeque<Key>,
-    /// Entries from slot `cursor + SLOTS` on.
-    far: BinaryHeap<Reverse<Key>>,
+    /// All entries of slots up to `cursor`, the next one last.
+    ready: Vec<Entry<T>>,
+    /// The slots of the open box, and a bit for each that isn't empty; those up to `cursor` are.
+    slots: [Vec<Entry<T>>; SLOTS as usize],
+    filled_slots: u64,
+    /// The boxes after the open one, and a bit for each that isn't empty.
+    boxes: Vec<Vec<Entry<T>>>,
+    filled_boxes: [u64; BOXES as usize / 64],
+    /// Entries from box `open + BOXES` on.
+    far: BinaryHeap<Reverse<Far<T>>>,
     cursor: u64,
+    /// The number of the open box.
+    open: u64,
     order: u64,
 }
 
-impl<T> Timeline<T> {
+const fn slot_of(at: u64) -> u64 {
+    at >> SLOT_BITS
+}
+
+const fn box_of(at: u64) -> u64 {
+    at >> (SLOT_BITS + BOX_BITS)
+}
+
+impl<T: Copy> Timeline<T> {
     pub(super) fn new() -> Self {
         Self {
-            entries: Vec::new(),
-            free: NONE,
-            heads: vec![NONE; SLOTS as usize],
-            occupied: [0; SLOTS as usize / 64],
-            ready: VecDeque::new(),
+            ready: Vec::new(),
+            slots: std::array::from_fn(|_| Vec::new()),
+            filled_slots: 0,
+            boxes: (0..BOXES).map(|_| Vec::new()).collect(),
+            filled_boxes: [0; BOXES as usize / 64],
             far: BinaryHeap::new(),
             cursor: 0,
+            open: 0,
             order: 0,
         }
     }
 
     pub(super) fn push(&mut self, at: u64, what: T) {
-        let key = self.store(at, what);
-        if key.slot() <= self.cursor {
-            let place = match self.ready.back() {
-                Some(last) if *last > key => self.ready.partition_point(|other| *other < key),
-                _ => self.ready.len(),
-            };
-            self.ready.insert(place, key);
-        } else if key.slot() - self.cursor < SLOTS {
-            self.link(key);
+        let entry = Entry { at, what };
+        if slot_of(at) <= self.cursor {
+            let before = self.ready.iter().rev().take_while(|other| other.at <= at).count();
+            self.ready.insert(self.ready.len() - before, entry);
+        } else if box_of(at) <= self.open {
+            self.put_in_slot(entry);
+        } else if box_of(at) - self.open < BOXES {
+            self.put_in_box(entry);
         } else {
-            self.far.push(Reverse(key));
+            self.order += 1;
+            self.far.push(Reverse(Far { order: self.order, entry }));
         }
     }
 
     /// When the next is due.
     pub(super) fn next_at(&self) -> Option<u64> {
-        if let Some(key) = self.ready.front() {
-            return Some(key.at);
+        if let Some(entry) = self.ready.last() {
+            return Some(entry.at);
         }
-        match self.next_occupied() {
-            Some(slot) => chain(&self.entries, self.heads[(slot % SLOTS) as usize]).map(|key| key.at).min(),
-            None => self.far.peek().map(|Reverse(key)| key.at),
+        let first = |entries: &Vec<Entry<T>>| entries.iter().map(|entry| entry.at).min();
+        if let Some(slot) = self.next_slot() {
+            return first(&self.slots[(slot % SLOTS) as usize]);
+        }
+        match self.next_box() {
+            Some(number) => first(&self.boxes[(number % BOXES) as usize]),
+            None => self.far.peek().map(|Reverse(far)| far.entry.at),
         }
     }
 
     /// Takes the next if it is due at `until`.
     pub(super) fn pop(&mut self, until: u64) -> Option<(u64, T)> {
         if self.ready.is_empty() {
-            self.turn(until >> SLOT_BITS);
+            self.turn(until);
         }
-        let key = *self.ready.front().filter(|key| key.at <= until)?;
-        self.ready.pop_front();
-        let entry = &mut self.entries[key.entry as usize];
-        entry.next = std::mem::replace(&mut self.free, key.entry);
-        entry.what.take().map(|what| (key.at, what))
+        let entry = self.ready.pop_if(|entry| entry.at <= until)?;
+        Some((entry.at, entry.what))
     }
 
-    fn store(&mut self, at: u64, what: T) -> Key {
-        self.order += 1;
-        let mut key = Key { at, order: self.order, entry: self.free };
-        match self.entries.get_mut(self.free as usize) {
-            Some(entry) => {
-                self.free = entry.next;
-                entry.key = key;
-                entry.what = Some(what);
+    fn put_in_slot(&mut self, entry: Entry<T>) {
+        let slot = slot_of(entry.at) % SLOTS;
+        self.filled_slots |= 1 << slot;
+        self.slots[slot as usize].push(entry);
+    }
+
+    fn put_in_box(&mut self, entry: Entry<T>) {
+        let number = box_of(entry.at) % BOXES;
+        self.filled_boxes[(number / 64) as usize] |= 1 << (number % 64);
+        self.boxes[number as usize].push(entry);
+    }
+
+    /// Moves on to the next slot with entries, at most to that of `until`, when all that was ready is gone.
+    fn turn(&mut self, until: u64) {
+        while self.ready.is_empty() {
+            if let Some(slot) = self.next_slot() {
+                self.cursor = slot.min(slot_of(until));
+                if slot == self.cursor {
+                    self.filled_slots &= !(1 << (slot % SLOTS));
+                    self.ready.append(&mut self.slots[(slot % SLOTS) as usize]);
+                    self.sort();
+                }
+                return;
             }
-            None => {
-                key.entry = u32::try_from(self.entries.len()).expect("fewer than 2^32 things under way");
-                self.entries.push(Entry { key, next: NONE, what: Some(what) });
+            let far = self.far.peek().map(|Reverse(far)| box_of(far.entry.at));
+            match self.next_box().or(far).filter(|number| *number <= box_of(until)) {
+                Some(number) => self.open(number),
+                None => {
+                    self.cursor = self.cursor.max(slot_of(until));
+                    return self.reach(self.open.max(box_of(until)));
+                }
             }
         }
-        key
     }
 
-    fn link(&mut self, key: Key) {
-        let slot = (key.slot() % SLOTS) as usize;
-        self.entries[key.entry as usize].next = std::mem::replace(&mut self.heads[slot], key.entry);
-        self.occupied[slot / 64] |= 1 << (slot % 64);
-    }
-
-    /// Moves on to the next slot with entries, at most to slot `last`, when all that was ready is gone.
-    fn turn(&mut self, last: u64) {
-        let far = self.far.peek().map(|Reverse(key)| key.slot());
-        let to = self.next_occupied().or(far).map_or(last, |slot| slot.min(last));
-        if to <= self.cursor {
-            return;
+    /// Opens a box that is not empty, or whose entries are still far, when the one before it is.
+    fn open(&mut self, number: u64) {
+        self.cursor = (number << BOX_BITS) - 1;
+        self.reach(number);
+        let index = (number % BOXES) as usize;
+        self.filled_boxes[index / 64] &= !(1 << (index % 64));
+        let mut entries = std::mem::take(&mut self.boxes[index]);
+        if entries.len() <= FEW {
+            self.cursor += SLOTS;
+            self.ready.append(&mut entries);
+            self.sort();
+        } else {
+            entries.drain(..).for_each(|entry| self.put_in_slot(entry));
         }
-        self.cursor = to;
-        while let Some(Reverse(key)) = self.far.peek().copied()
-            && key.slot() - to < SLOTS
+        // Kept for its memory.
+        self.boxes[index] = entries;
+    }
+
+    /// The open box is this one from now on: what is no longer far gets into its box.
+    fn reach(&mut self, open: u64) {
+        self.open = open;
+        while let Some(Reverse(far)) = self.far.peek()
+            && box_of(far.entry.at) - open < BOXES
         {
+            let entry = far.entry;
             self.far.pop();
-            self.link(key);
+            self.put_in_box(entry);
         }
-        let Self { entries, heads, ready, .. } = self;
-        ready.extend(chain(entries, heads[(to % SLOTS) as usize]));
-        ready.make_contiguous().sort_unstable();
-        let slot = (to % SLOTS) as usize;
-        self.heads[slot] = NONE;
-        self.occupied[slot / 64] &= !(1 << (slot % 64));
     }
 
-    /// The first slot after the cursor that has entries.
-    fn next_occupied(&self) -> Option<u64> {
-        let from = self.cursor + 1;
-        let words = self.occupied.len();
-        let (first, bit) = ((from % SLOTS / 64) as usize, from % 64);
+    /// The next comes to lie last; what is due at one time stays in its order, which makes it lie backwards.
+    fn sort(&mut self) {
+        self.ready.reverse();
+        self.ready.sort_by_key(|entry| Reverse(entry.at));
+    }
+
+    /// The first slot after the cursor that has entries, in the open box.
+    const fn next_slot(&self) -> Option<u64> {
+        if self.filled_slots == 0 {
+            return None;
+        }
+        Some((self.open << BOX_BITS) + self.filled_slots.trailing_zeros() as u64)
+    }
+
+    /// The first box after the open one that has entries.
+    fn next_box(&self) -> Option<u64> {
+        let from = self.open + 1;
+        let words = self.filled_boxes.len();
+        let (first, bit) = ((from % BOXES / 64) as usize, from % 64);
         (0..=words).find_map(|step| {
             let mask = match step {
                 0 => u64::MAX << bit,
                 last if last == words => !(u64::MAX << bit),
                 _ => u64::MAX,
             };
-            let word = self.occupied[(first + step) % words] & mask;
+            let word = self.filled_boxes[(first + step) % words] & mask;
             let found = from - bit + step as u64 * 64 + u64::from(word.trailing_zeros());
             (word != 0).then_some(found)
         })
     }
 }
 
-fn chain<T>(entries: &[Entry<T>], head: u32) -> impl Iterator<Item = Key> {
-    std::iter::successors(entries.get(head as usize), |entry| entries.get(entry.next as usize)).map(|entry| entry.key)
+impl<T> Far<T> {
+    const fn key(&self) -> (u64, u64) {
+        (self.entry.at, self.order)
+    }
 }
+
+impl<T> Ord for Far<T> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl<T> PartialOrd for Far<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> PartialEq for Far<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl<T> Eq for Far<T> {}
 
 #[cfg(test)]
 mod tests {

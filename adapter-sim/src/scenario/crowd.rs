@@ -10,12 +10,13 @@ use voice_core::{
 
 use crate::{
     check::{AudienceChecker, LaneChecker, LimitChecker, OrderChecker, RecoveryChecker, Violations},
-    stamp::{Audience, Stamp},
+    stamp::{Audience, Stamp, StampReader},
     truth::Truth,
     world::{HeapClient, People, PersonId},
 };
 
-const PAYLOAD_BYTES: usize = 60;
+/// Bytes of every frame: as Opus makes them at 24 kbit/s.
+pub(super) const PAYLOAD_BYTES: usize = 60;
 
 /// A room that somebody uses.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +64,7 @@ pub(super) struct Crowd {
     /// Damaged datagrams reach the cores: what a bit more or less does to a payload is not theirs to notice.
     pub(super) damage: bool,
     pub(super) truth: Truth,
+    stamps: StampReader,
     audience: AudienceChecker,
     order: OrderChecker,
     limits: LimitChecker,
@@ -82,6 +84,7 @@ impl Crowd {
             counting: false,
             damage: false,
             truth: Truth::default(),
+            stamps: StampReader::default(),
             audience: AudienceChecker,
             order: OrderChecker::default(),
             limits: LimitChecker,
@@ -186,16 +189,16 @@ impl People for Crowd {
 
     fn hear(&mut self, now: u64, listener: PersonId, speaker: ClientId, frame: &Frame<'_>) {
         let Sound::Play(payload) = frame.sound else { return };
-        let Some(stamp) = Stamp::from_payload(payload) else {
+        let Some(stamp) = self.stamps.read(payload) else {
             if !self.damage {
                 self.violations.push("order", now, format!("person {listener} heard a frame that nobody spoke"));
             }
             return;
         };
         self.deliveries += 1;
-        self.audience.heard(now, listener, &stamp, &[], &self.truth, &mut self.violations);
-        self.order.heard(now, listener, speaker.get(), &stamp, &mut self.violations);
-        self.recovery.heard(listener, &stamp);
+        self.audience.heard(now, listener, stamp, &[], &self.truth, &mut self.violations);
+        self.order.heard(now, listener, speaker.get(), stamp, &mut self.violations);
+        self.recovery.heard(listener, stamp);
     }
 
     fn event(&mut self, now: u64, person: PersonId, event: &ClientEvent, client: &mut HeapClient) {
@@ -241,12 +244,13 @@ impl People for Crowd {
             self.lanes.came_back(at.into(), bytes);
             return;
         }
-        let Some(stamp) = Stamp::find(bytes) else { return };
-        self.audience.reached(now, at, &stamp, &self.truth, &mut self.violations);
+        let Some(stamp) = self.stamps.find(bytes) else { return };
+        self.audience.reached(now, at, stamp, &self.truth, &mut self.violations);
         if stamp.audience.len() > 1
             && let Ok(voice) = Voice::decode(bytes)
             && self.doers[usize::from(at)].tag == Some(voice.header.tag)
         {
+            let stamp = stamp.clone();
             let named = self.named(at, &voice);
             self.audience.named(now, at, &stamp, &named, &self.truth, &mut self.violations);
         }

@@ -95,6 +95,17 @@ impl FromStr for Plan {
 }
 
 impl Plan {
+    /// Rooms that each person uses at most: its own, and every one that it ever comes to use.
+    pub(super) fn rooms_used(&self) -> Vec<usize> {
+        let mut used = vec![1; self.people.len()];
+        for (_, action) in &self.actions {
+            if let Action::UseRoom { person, .. } = action {
+                used[usize::from(*person)] += 1;
+            }
+        }
+        used
+    }
+
     fn read_line(&mut self, line: &str) -> Result<(), BadPlan> {
         let (key, rest) = line.split_once(' ').unwrap_or((line, ""));
         let number =

@@ -7,7 +7,7 @@ use voice_core::{ChannelOptions, Priority, RoomUse, State, TalkTo};
 use super::{
     Outcome,
     action::Action,
-    crowd::{Crowd, UsedRoom},
+    crowd::{Crowd, PAYLOAD_BYTES, UsedRoom},
     plan::Plan,
 };
 use crate::{
@@ -51,10 +51,13 @@ impl<'a> Run<'a> {
         world.start_server();
         let crowd = Crowd::new(people);
         let mut run = Self { plan, world, crowd };
-        for (number, person) in plan.people.iter().enumerate() {
+        for ((number, person), rooms) in plan.people.iter().enumerate().zip(plan.rooms_used()) {
             let mut config = PersonConfig::new(&format!("person-{number}"), person.preset);
             (config.nat, config.direct, config.drift_ppm) = (person.nat, person.direct, person.drift_ppm);
             config.speakers = if plan.heals { people.min(32) } else { 4 };
+            config.paths = if person.direct { 32 } else { 0 };
+            config.rooms = rooms.min(32);
+            config.frame_bytes = PAYLOAD_BYTES as u16;
             let id = run.world.add_person(config);
             run.settle(id);
         }
