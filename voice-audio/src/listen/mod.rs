@@ -4,4 +4,5 @@ mod buffer;
 mod stretch;
 mod voice;
 
-pub use voice::{Pace, RemoteVoice, Sound};
+pub use voice::RemoteVoice;
+pub use voice_core::{Pace, Sound};

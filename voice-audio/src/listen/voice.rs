@@ -1,5 +1,7 @@
 //! One remote voice: decoded, concealed, stretched and shortened as its playout says, and kept until it is heard.
 
+use voice_core::{Pace, Sound};
+
 use super::{buffer::Buffer, stretch};
 use crate::{DecodeError, MAX_PACKET_SAMPLES, OpusDecoder, SAMPLE_RATE, SetupError};
 
@@ -7,35 +9,6 @@ use crate::{DecodeError, MAX_PACKET_SAMPLES, OpusDecoder, SAMPLE_RATE, SetupErro
 const CAPACITY: usize = 9_600;
 /// Samples over which sound fades into silence and back: 2.5 ms.
 const FADE: usize = 120;
-
-/// What is to be heard next of a voice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sound<'a> {
-    /// Decode and play this Opus packet.
-    Play(&'a [u8]),
-    /// A frame is missing that this later packet may hold a copy of; `back` is how many frames before it.
-    Recover {
-        /// The later packet.
-        packet: &'a [u8],
-        /// 1 is in the reach of in-band FEC.
-        back: u8,
-    },
-    /// Nothing is there: conceal.
-    Conceal,
-    /// The speaker is silent.
-    Silence,
-}
-
-/// How sound should be changed in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    /// As it is.
-    Steady,
-    /// Longer by at most so many microseconds.
-    Stretch(u32),
-    /// Shorter by at most so many microseconds.
-    Shorten(u32),
-}
 
 /// A voice that is heard: mono, 48 kHz.
 #[derive(Debug)]
@@ -93,8 +66,8 @@ impl RemoteVoice {
         match sound {
             Sound::Play(packet) => self.play(packet, samples),
             Sound::Recover { packet, back } => self.recover(packet, back, samples),
-            Sound::Conceal => self.conceal(samples),
             Sound::Silence => return self.be_silent(samples),
+            _ => self.conceal(samples),
         }
         self.silent = false;
         match pace {
