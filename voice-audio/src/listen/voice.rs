@@ -35,6 +35,13 @@ impl RemoteVoice {
         })
     }
 
+    /// Forgets all that was heard and waits, for another speaker. Counts go on.
+    pub fn reset(&mut self) {
+        self.decoder.reset();
+        self.buffer.clear();
+        self.silent = true;
+    }
+
     /// Samples that wait to be heard. As long as they are fewer than the next [`read`](Self::read) needs, more is to be pushed.
     pub fn queued(&self) -> usize {
         self.buffer.waiting()
