@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{STEP_US, ramp::{Ramp, Slope}};
+use super::{
+    STEP_US,
+    ramp::{Ramp, Slope},
+};
 
 /// By how much others are lowered while the listener speaks, and how fast.
 #[derive(Debug, Clone, Copy, PartialEq)]

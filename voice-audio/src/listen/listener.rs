@@ -283,12 +283,7 @@ impl Listener {
     }
 
     /// Mixes 2.5 ms.
-    fn step(
-        &mut self,
-        ahead_us: u64,
-        pull: &mut dyn FnMut(Pull<'_>),
-        mut tap: Option<&mut (dyn FnMut(Tap<'_>) + '_)>,
-    ) {
+    fn step(&mut self, ahead_us: u64, pull: &mut dyn FnMut(Pull<'_>), mut tap: Option<&mut (dyn FnMut(Tap<'_>) + '_)>) {
         self.mix.fill(0.0);
         let (at, duck) = (self.at, self.ducker.step());
         let mut desk = Desk { at, ahead_us, space: &self.space, ears: &self.ears, duck, mix: &mut self.mix };
@@ -334,7 +329,10 @@ impl Strip {
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listener").field("voices", &self.strips.len()).field("stats", &self.stats()).finish_non_exhaustive()
+        f.debug_struct("Listener")
+            .field("voices", &self.strips.len())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
     }
 }
 

@@ -119,13 +119,7 @@ fn resampler(rate: u32, channels: usize) -> Option<Async<f32>> {
     Async::new_sinc(ratio, 1.0, &filter, STEP, channels, FixedAsync::Input).ok()
 }
 
-fn convert(
-    resampler: &mut Async<f32>,
-    step: &[f32],
-    out: &mut [f32],
-    channels: usize,
-    stride: usize,
-) -> Option<usize> {
+fn convert(resampler: &mut Async<f32>, step: &[f32], out: &mut [f32], channels: usize, stride: usize) -> Option<usize> {
     let source = SequentialSlice::new(step, channels, STEP).ok()?;
     let mut target = SequentialSlice::new_mut(out, channels, stride).ok()?;
     let (_, frames) = resampler.process_into_buffer(&source, &mut target, None).ok()?;

@@ -79,8 +79,7 @@ impl Space {
 
     /// What a voice at that distance has of its volume.
     pub(super) fn fade(&self, distance: f64) -> f64 {
-        let (min, max, rolloff) =
-            (f64::from(self.min_distance), f64::from(self.max_distance), f64::from(self.rolloff));
+        let (min, max, rolloff) = (f64::from(self.min_distance), f64::from(self.max_distance), f64::from(self.rolloff));
         if rolloff == 0.0 {
             return 1.0;
         }

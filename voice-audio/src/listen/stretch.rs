@@ -76,8 +76,10 @@ fn needed(most: usize) -> f64 {
 
 /// The lag at which the sound after `at` is most like that at `at`.
 fn likeliest(samples: &[i16], at: usize, longest: usize) -> Option<Splice> {
-    search(longest, |lag, step| likeness(samples.get(at..at + WINDOW)?, samples.get(at + lag..at + lag + WINDOW)?, step))
-        .map(|(lag, likeness)| Splice { at, lag, likeness })
+    search(longest, |lag, step| {
+        likeness(samples.get(at..at + WINDOW)?, samples.get(at + lag..at + lag + WINDOW)?, step)
+    })
+    .map(|(lag, likeness)| Splice { at, lag, likeness })
 }
 
 /// The lag at which the sound before `seam` is most like that after it.

@@ -2,12 +2,7 @@
 
 use heapless::Vec;
 
-use super::{
-    Frame,
-    engine::Engine,
-    events::ClientEvent,
-    tables::SpeakerSlot,
-};
+use super::{Frame, engine::Engine, events::ClientEvent, tables::SpeakerSlot};
 use crate::{
     playout::{Incoming, Sound},
     types::{ChannelOptions, ClientId, DropReason, Instant, PathId, Priority, Target, Volume},
