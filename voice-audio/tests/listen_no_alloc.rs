@@ -57,7 +57,7 @@ fn armed(what: impl FnOnce()) {
 fn packets() -> Vec<Vec<u8>> {
     let mut encoder =
         OpusEncoder::new(EncoderConfig { expected_loss_percent: 20, ..EncoderConfig::default() }).unwrap();
-    let hum = |n: usize| if n / 150 % 2 == 0 { 9_000 } else { -9_000 };
+    let hum = |n: usize| if (n / 150).is_multiple_of(2) { 9_000 } else { -9_000 };
     let encoded = (0..50).map(|frame| {
         let pcm: Vec<i16> = (frame * 960..(frame + 1) * 960).map(hum).collect();
         let mut packet = [0; MAX_FRAME_BYTES];
@@ -79,7 +79,14 @@ fn frame(packets: &[Vec<u8>], turn: usize) -> Frame<'_> {
     };
     let pace = [Pace::Steady, Pace::Stretch(15_000), Pace::Shorten(15_000)][turn % 3];
     let volume_percent = [100, 0, 400, 37][turn / 5 % 4];
-    Frame { sound, length_us: 20_000, pace, volume_percent, positional: turn % 4 != 0, audible: turn % 17 < 12 }
+    Frame {
+        sound,
+        length_us: 20_000,
+        pace,
+        volume_percent,
+        positional: !turn.is_multiple_of(4),
+        audible: turn % 17 < 12,
+    }
 }
 
 #[test]
@@ -120,8 +127,8 @@ fn hearing_allocates_nothing_whatever_is_heard() {
 }
 
 fn change(listener: &mut Listener, tick: u16) {
-    listener.set_speaking(tick / 15 % 2 == 0);
-    listener.set_ducking((tick / 30 % 2 == 0).then(Ducking::default));
+    listener.set_speaking((tick / 15).is_multiple_of(2));
+    listener.set_ducking((tick / 30).is_multiple_of(2).then(Ducking::default));
     listener.set_ears(Ears { position: [0.0, f32::from(tick), f32::NAN], ..Ears::default() });
     listener.set_space(Space { rolloff: f32::from(tick % 3), ..Space::default() }).unwrap();
 }
