@@ -75,7 +75,10 @@ pub(crate) struct Listen {
 impl Listen {
     /// Frames of 60 ms: all are decoded in the preparation of a run, with the first 50 ms of them.
     pub(crate) fn mixing(rate: u32) -> Self {
-        Self::new(rate, FrameLength::Ms60, 5)
+        let mut task = Self::new(rate, FrameLength::Ms60, 5);
+        // The next blocks prepare, and the one after them is in the middle of a frame.
+        (0..4).for_each(|_| task.render(SPEAKERS.into()));
+        task
     }
 
     /// Frames of 20 ms; half of the speakers begin 10 ms after the others, so that each run decodes 16.
