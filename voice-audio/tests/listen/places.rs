@@ -99,3 +99,18 @@ fn jumping_from_side_to_side_makes_no_click() {
     assert!(on.iter().all(|(_, heard)| largest(&heard[DELAY + 960..]) > 10_000));
     assert!(off.iter().all(|(_, heard)| largest(&heard[DELAY + 960..]) == 0));
 }
+
+#[test]
+fn a_move_takes_20_ms() {
+    let hum = tone(1_000.0, 8_000.0, 1);
+    let mut room = Room::new(STEREO, [Talker::new(1, &hum).at([1.0, 0.0, 0.0])]);
+    room.hear_in(38_400, 960);
+    room.talkers[0].presence = Presence { position: Some([-1.0, 0.0, 0.0]), ..Presence::default() };
+    let left = channel(&room.hear_in(9_600, 960), 0);
+    let end = loudness(&left[2_400..4_800]);
+    for (ms, share) in [(5, 0.25), (10, 0.5), (15, 0.75)] {
+        let around = &left[DELAY + ms * 48 - 48..][..96];
+        let found = loudness(around) / end;
+        assert!((found - share).abs() < 0.05, "{found} after {ms} ms");
+    }
+}

@@ -2,7 +2,7 @@
 
 use voice_audio::listen::{Listener, ListenerConfig, Presence};
 use voice_core::{
-    ClientId, Frame, Instant,
+    ClientId, Frame, Instant, Pace, Sound,
     playout::{Incoming, Playout, PlayoutConfig, playout_bytes},
 };
 
@@ -139,4 +139,25 @@ fn after_a_minute_without_a_pull_the_newest_speech_is_heard() {
     assert!(heard[10..].iter().sum::<f64>() / 90.0 > 100.0);
     let stats = line.playout.stats();
     assert!(stats.delay_us < 100_000, "{stats:?}");
+}
+
+#[test]
+fn what_is_queued_counts_what_the_block_holds_already() {
+    for rate in [48_000, 44_100, 8_000] {
+        let mut listener = Listener::new(ListenerConfig { rate, ..MONO }).unwrap();
+        let mut block = vec![0_i16; rate as usize];
+        let mut queued = Vec::new();
+        listener.attend(speaker(), Presence::default()).unwrap();
+        listener.render(&mut block, |pull| {
+            queued.push(pull.queued().as_micros() as u64);
+            let sound = Sound::Play(&speech(0).packets[queued.len()]);
+            let (length_us, pace) = (20_000, Pace::Steady);
+            pull.give(Frame { sound, length_us, pace, volume_percent: 100, positional: false, audible: true });
+        });
+        assert!((50..=51).contains(&queued.len()));
+        for (number, queued) in queued.into_iter().enumerate() {
+            // The filter is filled first, and a step is not cut.
+            assert!(queued.abs_diff(number as u64 * 20_000) <= 6_000, "{rate} Hz: frame {number} at {queued} µs");
+        }
+    }
 }
