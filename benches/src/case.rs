@@ -52,7 +52,7 @@ const fn with_preparation(name: &'static str, what: &'static str, make: fn() -> 
 
 /// 10 ms of 32 voices, of which half pull a frame in every other run.
 const fn sound(name: &'static str, what: &'static str, make: fn() -> Box<dyn Task>) -> Case {
-    Case { name, what, pieces: 32, runs: 100, prepared: true, slow: true, make }
+    Case { name, what, pieces: 32, runs: 20, prepared: true, slow: true, make }
 }
 
 /// All cases, in the order of the tables.
