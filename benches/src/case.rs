@@ -1,6 +1,7 @@
 use crate::{
     codec::{DecodeRoster, DecodeVoice, EncodeRoster, EncodeVoice},
     fan_out::FanOut,
+    listen::{Listen, Only},
     presence::{Announcement, Idle, Join},
 };
 
@@ -49,6 +50,11 @@ const fn with_preparation(name: &'static str, what: &'static str, make: fn() -> 
     Case { name, what, pieces: 1, runs: 4, prepared: true, slow: false, make }
 }
 
+/// 10 ms of 32 voices, of which half pull a frame in every other run.
+const fn sound(name: &'static str, what: &'static str, make: fn() -> Box<dyn Task>) -> Case {
+    Case { name, what, pieces: 32, runs: 20, prepared: true, slow: true, make }
+}
+
 /// All cases, in the order of the tables.
 pub const fn cases() -> &'static [Case] {
     const CASES: &[Case] = &[
@@ -73,6 +79,14 @@ pub const fn cases() -> &'static [Case] {
         with_preparation("join/4000", "Hello to a whole roster, 4,000 present", || Box::new(Join::new(4_000))).slow(),
         with_preparation("join-told/10", "telling 10 others of it", || Box::new(Announcement::new(10))),
         with_preparation("join-told/4000", "telling 4,000 others of it", || Box::new(Announcement::new(4_000))).slow(),
+        sound("listen/mix-32", "10 ms of 32 decoded voices in 48 kHz stereo", || Box::new(Listen::mixing(48_000))),
+        sound("listen/mix-32-placed", "the same, all of them moving", || Box::new(Listen::mixing(48_000).moving())),
+        sound("listen/mix-32-to-44100", "the same at rest, to 44.1 kHz", || Box::new(Listen::mixing(44_100))),
+        sound("listen/hear-32", "10 ms of 32 voices, decoding included", || Box::new(Listen::hearing(Only::Playing))),
+        sound("listen/hear-32-paced", "the same, every frame stretched or shortened", || {
+            Box::new(Listen::hearing(Only::Pacing))
+        }),
+        sound("listen/decode-32", "the decoding alone: 16 frames of 20 ms", || Box::new(Listen::decoding())),
     ];
     CASES
 }

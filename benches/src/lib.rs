@@ -5,6 +5,7 @@ mod case;
 mod codec;
 mod crowd;
 mod fan_out;
+mod listen;
 mod presence;
 mod sizes;
 

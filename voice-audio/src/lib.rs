@@ -1,10 +1,10 @@
 //! The sound side of voice chat: PCM to Opus frames and back, WAV, resampling, mixing and voice activity.
 //!
 //! Everything works on **mono 16-bit PCM at 48 kHz** in slices that the caller owns. The crate opens no file and no device, knows no
-//! clock and no network: bytes and samples in, bytes and samples out. It knows nothing of the protocol either: to `voice-core` a
-//! frame is opaque bytes.
+//! clock and no network: bytes and samples in, bytes and samples out. Of the protocol it knows only what a client gives to be heard: `voice_core::Frame`.
 //!
-//! Start with [`OpusEncoder`] and [`OpusDecoder`]; [`Mixer`] adds up what several decoders gave, once per listener.
+//! Start with [`OpusEncoder`] for a mouth and [`listen::Listener`] for ears; [`OpusDecoder`] and [`Mixer`] are for who wants to put the parts
+//! together otherwise.
 //!
 //! 1. [`read_wav`] (or a microphone) gives samples; cut them into frames of [`FrameLength::samples`].
 //! 2. [`ActivityDetector::update`] tells speech from silence, so that silent frames need not be sent.
@@ -37,7 +37,8 @@
 //!
 //! # Determinism
 //!
-//! Mixing and activity are integer arithmetic and give the same samples everywhere. Resampling runs in double precision and rounds
+//! [`Mixer`] and activity are integer arithmetic and give the same samples everywhere. A listener at 48 kHz adds and multiplies floats in a fixed order; at other rates
+//! its samples may depend on the processor's vector units in the last bits. Resampling of clips runs in double precision and rounds
 //! once at the end. The codec is the bundled libopus in floating point: one build gives the same bytes in every run, but builds for
 //! different processor architectures may differ in the last bit.
 

@@ -35,7 +35,11 @@ pub(crate) fn prototype() {
             let speech = Speech::encode(&pcm, FrameLength::Ms20, trace.loss_percent().max(10));
             let mut players = vec![(
                 "ours".to_string(),
-                Player::Adaptive(PlayoutConfig { concealment_worth_ms: worth, frame_bytes: 500, ..PlayoutConfig::DEFAULT }),
+                Player::Adaptive(PlayoutConfig {
+                    concealment_worth_ms: worth,
+                    frame_bytes: 500,
+                    ..PlayoutConfig::DEFAULT
+                }),
             )];
             for d in &fixeds {
                 players.push((format!("fixed{d}"), Player::Fixed { delay_us: d * 1000, fec: true }));

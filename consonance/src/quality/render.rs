@@ -171,9 +171,8 @@ fn fixed(delay_us: u64, fec: bool, trace: &Trace, speech: &Speech) -> Heard {
     let mut frame = vec![0; frame_us as usize * 48 / 1_000];
     for (n, packet) in trace.packets.iter().enumerate() {
         let at = origin + n as u64 * frame_us;
-        let in_time = |n: usize| {
-            trace.packets.get(n).and_then(|packet| packet.arrived_us).is_some_and(|arrived| arrived <= at)
-        };
+        let in_time =
+            |n: usize| trace.packets.get(n).and_then(|packet| packet.arrived_us).is_some_and(|arrived| arrived <= at);
         if in_time(n) {
             decoder.decode(&speech.packets[n], &mut frame).expect("what was encoded");
             heard.played += 1;

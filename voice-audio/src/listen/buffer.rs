@@ -19,6 +19,12 @@ impl Buffer {
         Self { samples: vec![0; HISTORY + capacity], start: HISTORY, end: HISTORY }
     }
 
+    /// Forgets all sound.
+    pub(super) fn clear(&mut self) {
+        self.samples.fill(0);
+        (self.start, self.end) = (HISTORY, HISTORY);
+    }
+
     pub(super) fn waiting(&self) -> usize {
         self.end - self.start
     }

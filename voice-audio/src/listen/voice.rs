@@ -1,5 +1,7 @@
 //! One remote voice: decoded, concealed, stretched and shortened as its playout says, and kept until it is heard.
 
+use voice_core::{Pace, Sound};
+
 use super::{buffer::Buffer, stretch};
 use crate::{DecodeError, MAX_PACKET_SAMPLES, OpusDecoder, SAMPLE_RATE, SetupError};
 
@@ -10,35 +12,6 @@ const FADE: usize = 120;
 
 /// From this much silence on it is a pause between words, and not one of a consonant: 120 ms.
 const PAUSE: usize = 5_760;
-
-/// What is to be heard next of a voice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sound<'a> {
-    /// Decode and play this Opus packet.
-    Play(&'a [u8]),
-    /// A frame is missing that this later packet may hold a copy of; `back` is how many frames before it.
-    Recover {
-        /// The later packet.
-        packet: &'a [u8],
-        /// 1 is in the reach of in-band FEC.
-        back: u8,
-    },
-    /// Nothing is there: conceal.
-    Conceal,
-    /// The speaker is silent.
-    Silence,
-}
-
-/// How sound should be changed in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    /// As it is.
-    Steady,
-    /// Longer by at most so many microseconds.
-    Stretch(u32),
-    /// Shorter by at most so many microseconds.
-    Shorten(u32),
-}
 
 /// A voice that is heard: mono, 48 kHz.
 #[derive(Debug)]
@@ -69,6 +42,13 @@ impl RemoteVoice {
             shortened: 0,
             errors: 0,
         })
+    }
+
+    /// Forgets all that was heard and waits, for another speaker. Counts go on.
+    pub fn reset(&mut self) {
+        self.decoder.reset();
+        self.buffer.clear();
+        self.silent = true;
     }
 
     /// Samples that wait to be heard. As long as they are fewer than the next [`read`](Self::read) needs, more is to be pushed.
@@ -102,8 +82,8 @@ impl RemoteVoice {
         match sound {
             Sound::Play(packet) => self.play(packet, samples),
             Sound::Recover { packet, back } => self.recover(packet, back, samples),
-            Sound::Conceal => self.conceal(samples),
             Sound::Silence => return self.be_silent(samples),
+            _ => self.conceal(samples),
         }
         self.silent = false;
         let quiet = self.follow_level(samples);

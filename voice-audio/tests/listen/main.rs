@@ -1,0 +1,13 @@
+//! What a listener hears: real speech through Opus, judged by its samples.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bad_input;
+mod fades;
+mod harness;
+mod mixing;
+mod places;
+mod rates;
+mod time;
+mod voices;
