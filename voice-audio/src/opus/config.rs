@@ -66,7 +66,8 @@ impl Channels {
 pub enum Application {
     /// Speech: low rumble is filtered out, formants are favoured, and redundancy works at every bitrate that has room for it.
     Voice,
-    /// Faithful sound: music too. In-band FEC is rarely there, since it belongs to the speech part of Opus.
+    /// Faithful sound: music too. In-band FEC belongs to the part of Opus for speech, and with it on even music is coded by that part
+    /// as soon as loss is expected.
     Audio,
 }
 
@@ -133,7 +134,8 @@ pub struct EncoderConfig {
 }
 
 impl EncoderConfig {
-    /// Returns 20 ms mono frames of that quality at full complexity, with in-band FEC for 5 % of loss, without DRED and DTX.
+    /// Returns 20 ms mono frames of that quality at full complexity, with in-band FEC for 5 % of loss unless it is [`Quality::Studio`],
+    /// without DRED and DTX.
     pub const fn of(quality: Quality) -> Self {
         Self {
             frame_length: FrameLength::Ms20,
@@ -141,7 +143,7 @@ impl EncoderConfig {
             application: quality.application(),
             bitrate: quality.bitrate(),
             complexity: 10,
-            fec: true,
+            fec: matches!(quality.application(), Application::Voice),
             expected_loss_percent: 5,
             dred_ms: 0,
             dtx: false,

@@ -1,6 +1,6 @@
 use super::{
     Channels, CpuBudget, DecodeError, MAX_PACKET_SAMPLES, RATE, SetupError, has_fec,
-    packet::{frame_samples, is_celt},
+    packet::{check_packet, frame_samples, is_celt},
     packet_samples,
     redundancy::Redundancy,
 };
@@ -82,7 +82,7 @@ impl OpusDecoder {
     ///
     /// `out` has the length of the lost frame: per channel a multiple of 120 samples, at most [`MAX_PACKET_SAMPLES`].
     pub fn recover(&mut self, packet: &[u8], back: u8, out: &mut [i16]) -> Result<Recovery, DecodeError> {
-        packet_samples(packet)?;
+        check_packet(packet)?;
         let samples = self.samples_to_fill(out)?;
         if back <= 1 && self.can_use_fec(packet, samples) {
             let filled = self.raw.decode(Some(packet), out, true);

@@ -22,7 +22,8 @@ pub fn packet_samples(packet: &[u8]) -> Result<usize, DecodeError> {
     if packet.is_empty() {
         return Err(DecodeError::Empty);
     }
-    ffi::packet_samples(packet, RATE).map_err(|_| DecodeError::Malformed)
+    // A packet of no frames has a length, 0, for libopus, which refuses it only when decoding.
+    ffi::packet_samples(packet, RATE).ok().filter(|samples| *samples > 0).ok_or(DecodeError::Malformed)
 }
 
 /// Says whether `packet` carries in-band FEC: a coarse copy of the frame before it. What is not Opus has none.
@@ -36,6 +37,12 @@ pub fn has_fec(packet: &[u8]) -> bool {
     let stereo = packet.first().is_some_and(|toc| toc & 4 != 0);
     let lbrr = |channel: usize| flags >> (7 - frames - channel * (frames + 1)) & 1 != 0;
     lbrr(0) || stereo && lbrr(1)
+}
+
+/// Refuses what is no whole packet: [`packet_samples`] looks at its header alone.
+pub(super) fn check_packet(packet: &[u8]) -> Result<(), DecodeError> {
+    packet_samples(packet)?;
+    ffi::first_frame(packet).map(drop).map_err(|_| DecodeError::Malformed)
 }
 
 /// Whether the packet has no SILK part; an empty one is taken for such.
