@@ -189,7 +189,7 @@ fn an_encoder_changes_frame_length_from_frame_to_frame() {
     let (mut heard, mut rest) = (Vec::new(), &spoken[..]);
     for turn in 0.. {
         let length = FrameLength::ALL[turn * 7 % 11 % 4];
-        encoder.set_frame_length(length);
+        encoder.set_frame_length(length).unwrap();
         let Some((pcm, later)) = rest.split_at_checked(length.samples()) else { break };
         let frame = encode_one(&mut encoder, pcm);
         if turn % 16 == 15 {
@@ -309,7 +309,7 @@ impl Good {
         let mut out = [0; MAX_PACKET_SAMPLES];
         let first = BAD_AT.min(self.frames.len() - RECOVERY - 2);
         self.decoder.reset();
-        self.frames[first - 15..=first].iter().for_each(|frame| _ = self.decoder.decode(frame, &mut out).unwrap());
+        self.frames[first - 8..=first].iter().for_each(|frame| _ = self.decoder.decode(frame, &mut out).unwrap());
         bad(&mut self.decoder, &mut out);
         let mut heard = Vec::new();
         for frame in &self.frames[first + 1..][..RECOVERY] {

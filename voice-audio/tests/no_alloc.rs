@@ -91,8 +91,8 @@ fn converse(encoder: &mut OpusEncoder, decoder: &mut OpusDecoder) -> usize {
 
 fn change(encoder: &mut OpusEncoder, turn: usize) {
     let number = u8::try_from(turn).unwrap_or(u8::MAX);
-    encoder.set_frame_length(FrameLength::ALL[turn / 8 % 4]);
     let changed = [
+        encoder.set_frame_length(FrameLength::ALL[turn / 8 % 4]),
         encoder.set_bitrate(Quality::ALL[turn / 4 % 4].bitrate() * 2),
         encoder.set_complexity(number % 11),
         encoder.set_fec(turn % 40 < 20, number % 30),

@@ -119,6 +119,25 @@ fn packets_reach_as_far_back_as_they_were_told_and_can_afford() {
 }
 
 #[test]
+fn redundancy_stays_within_the_bitrate() {
+    for frame_length in [FrameLength::Ms20, FrameLength::Ms60] {
+        for (bitrate, fec) in [(20_000, false), (24_000, false), (32_000, true), (32_000, false), (48_000, true)] {
+            for expected_loss_percent in [3, 5, 8, 20, 60] {
+                let config = EncoderConfig { frame_length, bitrate, fec, expected_loss_percent, ..deep() };
+                let frames = encode(config);
+                let seconds = frames.len() as f64 * f64::from(frame_length.millis()) / 1_000.0;
+                let found = 8.0 * frames.iter().map(Vec::len).sum::<usize>() as f64 / seconds;
+                let most = f64::from(bitrate) * 1.15;
+                assert!(
+                    found < most,
+                    "{bitrate} became {found}: {frame_length:?}, fec {fec}, {expected_loss_percent} %"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn what_a_packet_does_not_reach_is_concealed() {
     let frames = encode(EncoderConfig { dred_ms: 100, ..deep() });
     let mut decoder = OpusDecoder::new().unwrap();

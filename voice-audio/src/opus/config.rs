@@ -126,7 +126,9 @@ pub struct EncoderConfig {
     pub expected_loss_percent: u8,
     /// How far back each packet's DRED reaches at most, in ms, 0 (none) to [`MAX_DRED_MS`], in steps of 10.
     ///
-    /// It takes its share of what the bitrate has over 12 kbit/s, or over 20 kbit/s with `fec`, and reaches less far if that is too little.
+    /// It takes its share, which grows with the expected loss, of what the bitrate has over 12 kbit/s, or over 20 kbit/s with `fec`: it
+    /// reaches less far if that is little, and is off if it is too little. So it is a choice between the two below 40 kbit/s: see
+    /// docs/CODEC.md.
     /// Without effect unless the feature `opus16` is on.
     pub dred_ms: u16,
     /// Whether silence is left out; see [`is_dtx`](super::is_dtx).

@@ -1,4 +1,4 @@
-use super::{Application, EncodeError, EncoderConfig, FrameLength, RATE, SetupError};
+use super::{Application, EncodeError, EncoderConfig, FrameLength, RATE, SetupError, dred_share::dred_steps};
 use crate::ffi::{Code, RawEncoder, Setting, Tuning};
 
 /// Turns one speaker's PCM into Opus frames.
@@ -55,9 +55,9 @@ impl OpusEncoder {
         Ok(())
     }
 
-    /// Changes how much sound a frame holds. It never fails: what is encoded next must have the new length.
-    pub fn set_frame_length(&mut self, frame_length: FrameLength) {
-        self.config.frame_length = frame_length;
+    /// Changes how much sound a frame holds: what is encoded next must have the new length.
+    pub fn set_frame_length(&mut self, frame_length: FrameLength) -> Result<(), SetupError> {
+        self.reconfigure(EncoderConfig { frame_length, ..self.config })
     }
 
     /// Changes the nominal bitrate.
@@ -107,7 +107,7 @@ impl OpusEncoder {
         self.set(Setting::InbandFec, config.fec.into(), SetupError::ExpectedLoss)?;
         self.set(Setting::PacketLossPercent, config.expected_loss_percent.into(), SetupError::ExpectedLoss)?;
         self.set(Setting::Dtx, config.dtx.into(), SetupError::Internal)?;
-        self.set(Setting::DredDuration, (config.dred_ms / 10).into(), SetupError::Dred)
+        self.set(Setting::DredDuration, dred_steps(&config).into(), SetupError::Dred)
     }
 
     /// What the linked library doesn't know is done without.

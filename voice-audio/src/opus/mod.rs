@@ -10,6 +10,7 @@
 mod budget;
 mod config;
 mod decoder;
+mod dred_share;
 mod encoder;
 mod error;
 mod packet;
