@@ -2,7 +2,7 @@ use super::EncoderConfig;
 
 /// How much of a processor core one encoder or decoder may take.
 ///
-/// The costs behind it are in docs/CODEC.md, as instructions per second of speech.
+/// What is known of the costs behind it is in docs/CODEC.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CpuBudget {
     /// Phones, and machines that the game keeps busy.
