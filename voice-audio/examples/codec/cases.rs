@@ -41,15 +41,7 @@ const CASES: [Case; 12] = [
     Case { name: "32 kbit/s: DRED, waits 5", bitrate: 32_000, dred_ms: 200, wait: 5, deep: true, ..PLC },
     Case { name: "48 kbit/s: FEC", bitrate: 48_000, fec: true, wait: 1, ..PLC },
     Case { name: "48 kbit/s: FEC, deep PLC", bitrate: 48_000, fec: true, wait: 1, deep: true, ..PLC },
-    Case {
-        name: "48 kbit/s: FEC and DRED, waits 5",
-        bitrate: 48_000,
-        fec: true,
-        dred_ms: 200,
-        wait: 5,
-        deep: true,
-        ..PLC
-    },
+    Case { name: "48 kbit/s: FEC and DRED, waits 5", bitrate: 48_000, fec: true, dred_ms: 200, wait: 5, deep: true },
 ];
 
 /// Frames of the speech, and how many went how.
