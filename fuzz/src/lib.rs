@@ -5,6 +5,7 @@
 
 mod client_ops;
 mod decode;
+mod decode_sound;
 mod draw;
 mod embedder;
 mod host_ops;
@@ -18,6 +19,7 @@ pub mod session;
 
 pub use client_ops::client_ops;
 pub use decode::decode;
+pub use decode_sound::decode_sound;
 pub use host_ops::host_ops;
 pub use hostile_peer::hostile_peer;
 pub use round_trip::round_trip;
@@ -27,9 +29,10 @@ pub use server_ops::server_ops;
 pub type Body = fn(&[u8]);
 
 /// Every target: the name of its file in `fuzz_targets/`, and its body.
-pub const TARGETS: [(&str, Body); 6] = [
+pub const TARGETS: [(&str, Body); 7] = [
     ("client_ops", client_ops),
     ("decode", decode),
+    ("decode_sound", decode_sound),
     ("host_ops", host_ops),
     ("hostile_peer", hostile_peer),
     ("round_trip", round_trip),

@@ -44,6 +44,9 @@
 
 #![deny(unsafe_code)]
 
+#[cfg(not(any(feature = "opus13", feature = "opus16")))]
+compile_error!("voice-audio needs a codec: turn on its feature `opus13` (the default) or `opus16`");
+
 mod activity;
 mod ffi;
 pub mod listen;
@@ -55,8 +58,9 @@ mod wav;
 pub use activity::{Activity, ActivityConfig, ActivityDetector, rms, talkspurts};
 pub use mixer::{Gain, Mixer};
 pub use opus::{
-    DecodeError, EncodeError, EncoderConfig, FrameLength, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, OpusDecoder,
-    OpusEncoder, SetupError, is_dtx, packet_samples,
+    Application, Channels, CpuBudget, DecodeError, EncodeError, EncoderConfig, FrameLength, MAX_DRED_MS,
+    MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, OpusDecoder, OpusEncoder, Quality, Recovery, SetupError, codec_version,
+    has_fec, is_dtx, packet_samples,
 };
 pub use resample::{RATES, ResampleError, resample};
 pub use wav::{MAX_WAV_SECONDS, WavReadError, WavWriteError, read_wav, write_wav};

@@ -2,9 +2,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
+
+/// Read once: resampling takes long without optimisation.
+static CLIPS: [OnceLock<Vec<i16>>; 9] = [const { OnceLock::new() }; 9];
 
 /// A clip of the repository, as the demo reads it.
-pub(crate) fn clip(number: u32) -> Vec<i16> {
+pub(crate) fn clip(number: usize) -> Vec<i16> {
+    CLIPS[number].get_or_init(|| read(number)).clone()
+}
+
+fn read(number: usize) -> Vec<i16> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../clips/voice-{number}.wav"));
     voice_audio::read_wav(&fs::read(path).unwrap()).unwrap()
 }
