@@ -44,6 +44,7 @@
 #![deny(unsafe_code)]
 
 mod activity;
+mod capture;
 mod ffi;
 mod mixer;
 mod opus;
@@ -51,6 +52,10 @@ mod resample;
 mod wav;
 
 pub use activity::{Activity, ActivityConfig, ActivityDetector, rms, talkspurts};
+pub use capture::{
+    Activation, CAPTURE_RATES, Capture, CaptureConfig, CaptureError, CaptureFrame, Detection, FrameKind, GainControl,
+    InputFormat, Level, MAX_CAPTURE_CHANNELS, MAX_CAPTURE_WAIT, Stages,
+};
 pub use mixer::{Gain, Mixer};
 pub use opus::{
     DecodeError, EncodeError, EncoderConfig, FrameLength, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, OpusDecoder,
