@@ -133,7 +133,8 @@ pub enum Activation {
     Open,
 }
 
-/// How speech is told from noise: RNNoise's probability of speech together with loudness.
+/// How speech is told from noise: RNNoise's probability of speech together with loudness. Besides, speech is always 6 dB above the
+/// steady noise.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Detection {
     /// The probability from which on a talkspurt begins, 0.0 (loudness alone decides) to 1.0. It goes on down to half of it.
@@ -163,9 +164,9 @@ pub struct GainControl {
 }
 
 impl Default for GainControl {
-    /// A target of -21 dB, at most 24 dB of gain, noise up to -50 dB.
+    /// A target of -21 dB, at most 30 dB of gain, noise up to -50 dB.
     fn default() -> Self {
-        Self { target_dbfs: -21.0, most_db: 24.0, noise_dbfs: -50.0 }
+        Self { target_dbfs: -21.0, most_db: 30.0, noise_dbfs: -50.0 }
     }
 }
 

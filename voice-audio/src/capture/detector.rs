@@ -1,5 +1,8 @@
 //! Voice activity: says for each hop whether somebody speaks.
 //!
+//! Three things must agree: RNNoise holds the sound for speech, it is above a fixed loudness, and it is above the steady noise, which
+//! is followed. The last makes up for what the model doesn't know: it takes seconds to get used to loud noise.
+//!
 //! A talkspurt needs two hops of speech in a row to begin, so that a click is none. That, and that a model needs to hear something of
 //! a syllable first, makes the answer 20 to 50 ms late: the pre-roll is there for it.
 
@@ -7,12 +10,17 @@ use std::time::Duration;
 
 use super::config::Detection;
 use super::decibel::power;
-use super::{HOP, HOP_TIME};
+use super::{HOP, HOP_TIME, Hop};
 
 /// Hops of speech in a row that begin a talkspurt.
 const ONSET_HOPS: u8 = 2;
 /// A talkspurt goes on down to this share of the probability that begins one.
 const HOLD_SHARE: f32 = 0.5;
+/// Speech is that many times as strong as the steady noise: 6 dB.
+const ABOVE_NOISE: f32 = 4.0;
+/// What is taken for steady noise goes down at once, nearly, and up by 3 dB a second.
+const NOISE_FALL: f32 = 0.3;
+const NOISE_RISE: f32 = 1.007;
 /// The longest hang-over.
 const MAX_HANGOVER: Duration = Duration::from_secs(10);
 
@@ -22,6 +30,8 @@ pub(super) struct Detector {
     holds: f32,
     quietest: f32,
     hangover_hops: u32,
+    /// The strength of the steady noise; `None` before anything was heard.
+    noise: Option<f32>,
     /// Hops of speech in a row, up to [`ONSET_HOPS`].
     row: u8,
     /// Hops for which a talkspurt goes on without speech; 0 in silence.
@@ -30,7 +40,8 @@ pub(super) struct Detector {
 
 impl Detector {
     pub(super) fn new(detection: Detection) -> Self {
-        let mut detector = Self { begins: 0.0, holds: 0.0, quietest: 0.0, hangover_hops: 0, row: 0, left: 0 };
+        let mut detector =
+            Self { begins: 0.0, holds: 0.0, quietest: 0.0, hangover_hops: 0, noise: None, row: 0, left: 0 };
         detector.set_detection(detection);
         detector
     }
@@ -44,10 +55,12 @@ impl Detector {
         self.hangover_hops = hangover.min(MAX_HANGOVER).as_millis().div_ceil(HOP_TIME.as_millis()) as u32;
     }
 
-    /// Judges a hop, of which `speech` is the probability that it is speech, and says whether a talkspurt is on.
-    pub(super) fn update(&mut self, hop: &[f32], speech: Option<f32>) -> bool {
+    /// Judges a hop of that strength (see [`strength`]), of which `speech` is the probability that it is speech, and says whether a
+    /// talkspurt is on.
+    pub(super) fn update(&mut self, strength: f32, speech: Option<f32>) -> bool {
         let speech = speech.unwrap_or(1.0);
-        let loud = variance(hop) >= self.quietest;
+        let noise = self.follow_noise(strength);
+        let loud = strength >= self.quietest && strength >= noise * ABOVE_NOISE;
         self.row = if loud && speech >= self.begins { (self.row + 1).min(ONSET_HOPS) } else { 0 };
         if self.row == ONSET_HOPS || (self.left > 0 && loud && speech >= self.holds) {
             self.left = self.hangover_hops + 1;
@@ -57,15 +70,24 @@ impl Detector {
         self.left > 0
     }
 
+    fn follow_noise(&mut self, strength: f32) -> f32 {
+        let before = self.noise.unwrap_or(strength);
+        let noise = if strength < before { before + NOISE_FALL * (strength - before) } else { before * NOISE_RISE };
+        // From nothing at all it could never rise.
+        let noise = noise.min(strength.max(before)).max(self.quietest / 100.0);
+        self.noise = Some(noise);
+        noise
+    }
+
     /// Forgets the talkspurt.
     pub(super) fn reset(&mut self) {
         (self.row, self.left) = (0, 0);
     }
 }
 
-/// The mean square about the mean: a microphone's offset isn't loud.
-fn variance(hop: &[f32]) -> f32 {
-    let mean = hop.iter().sum::<f32>() / hop.len().max(1) as f32;
+/// The mean square about the mean: a microphone's offset isn't strong.
+pub(super) fn strength(hop: &Hop) -> f32 {
+    let mean = hop.iter().sum::<f32>() / HOP as f32;
     hop.iter().map(|sample| (sample - mean) * (sample - mean)).sum::<f32>() / HOP as f32
 }
 
@@ -78,8 +100,8 @@ mod tests {
 
     fn active(judged: &[(f32, f32)]) -> Vec<bool> {
         let mut detector = Detector::new(DETECTION);
-        let hop = |height: f32| -> Vec<f32> { (0..HOP).map(|n| if n % 2 == 0 { height } else { -height }).collect() };
-        judged.iter().map(|&(height, speech)| detector.update(&hop(height), Some(speech))).collect()
+        detector.update(0.0, Some(0.0));
+        judged.iter().map(|&(height, speech)| detector.update(height * height, Some(speech))).collect()
     }
 
     #[test]
@@ -101,19 +123,36 @@ mod tests {
     #[test]
     fn quiet_sound_is_no_speech_whatever_it_is_like() {
         assert_eq!(active(&[(0.005, 1.0); 4]), [false; 4]);
-        assert_eq!(active(&[(0.02, 1.0); 4])[1..], [true; 3]);
+        assert_eq!(active(&[(0.04, 1.0); 4])[1..], [true; 3]);
     }
 
     #[test]
-    fn an_offset_is_not_loud() {
+    fn an_offset_is_not_strong() {
+        assert!(strength(&[0.5; HOP]) < 1e-9);
+        let wave: Vec<f32> = (0..HOP).map(|n| if n % 2 == 0 { 0.6 } else { 0.4 }).collect();
+        assert!((strength(&wave.try_into().unwrap()) - 0.01).abs() < 1e-5);
+    }
+
+    #[test]
+    fn steady_noise_is_no_speech_even_if_it_sounds_like_it_and_what_rises_above_it_is() {
         let mut detector = Detector::new(DETECTION);
-        assert!((0..5).all(|_| !detector.update(&[0.5; HOP], Some(1.0))));
+        assert!((0..1_000).all(|n| !detector.update(0.01 + 0.001 * (n % 3) as f32, Some(0.9))));
+        detector.update(0.05, Some(0.9));
+        assert!(detector.update(0.05, Some(0.9)));
+    }
+
+    #[test]
+    fn noise_that_rises_for_good_is_no_speech_after_a_while() {
+        let mut detector = Detector::new(DETECTION);
+        (0..100).for_each(|_| _ = detector.update(0.001, Some(0.9)));
+        let active = (0..1_000).filter(|_| detector.update(0.1, Some(0.9))).count();
+        assert!((300..600).contains(&active), "{active}");
     }
 
     #[test]
     fn settings_that_are_no_numbers_do_no_harm() {
         let odd = Detection { probability: f32::NAN, quietest_dbfs: f32::NAN, hangover: Duration::MAX };
         let mut detector = Detector::new(odd);
-        assert!(!detector.update(&[0.5; HOP], Some(0.9)));
+        assert!(!detector.update(0.25, Some(0.9)));
     }
 }

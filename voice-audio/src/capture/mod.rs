@@ -289,8 +289,9 @@ impl Capture {
             loudspeaker.process(hop, echo);
         }
         let voice = self.gate.activation() == Activation::Voice;
+        let strength = detector::strength(hop);
         let speech = self.denoise.process(hop, denoise, gain || voice);
-        let active = self.detector.update(hop, speech) || !voice;
+        let active = self.detector.update(strength, speech) || !voice;
         self.gain.process(hop, gain, speech);
         self.limiter.process(hop, limiter);
         self.voice_meter.update(hop);

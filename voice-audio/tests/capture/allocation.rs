@@ -120,5 +120,6 @@ fn the_echo_canceller_holds_on_to_nothing() {
         used().1
     };
     let settled = second();
-    assert_eq!((second(), second()), (settled, settled));
+    let later = [second(), second(), second()];
+    assert!(later.iter().all(|held| (held - settled).abs() < 1_024), "{settled} became {later:?}");
 }

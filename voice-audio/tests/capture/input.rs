@@ -6,7 +6,7 @@ use voice_audio::{
 };
 
 use crate::common::{clip, correlation};
-use crate::microphone::{capture_all, pull_all, speech, voice, with_stages};
+use crate::microphone::{TONE_STEP, capture_all, pull_all, speech, tone, voice, with_stages};
 
 fn open(input: InputFormat) -> CaptureConfig {
     CaptureConfig { input, activation: Activation::Open, ..with_stages(Stages::NONE) }
@@ -155,7 +155,7 @@ fn a_minute_pushed_at_once_keeps_the_latest_counts_the_rest_and_resets_nothing()
     pulled.extend(capture_all(&mut capture, &tone[..48_000]));
     let heard = voice(&pulled);
     let step = heard[1_000..].windows(2).map(|pair| pair[0].abs_diff(pair[1])).max().unwrap();
-    assert!(f32::from(step) < 0.3 * 32_768.0 * std::f32::consts::TAU / 160.0 * 1.5, "a click of {step}");
+    assert!(f32::from(step) < 0.3 * 32_768.0 * TONE_STEP * 1.5, "a click of {step}");
     // One talkspurt all the way.
     assert_eq!(pulled.iter().filter(|frame| frame.kind.is_first()).count(), 1);
 }

@@ -58,6 +58,26 @@ pub(crate) fn noise(samples: usize, rms: f32) -> Vec<f32> {
     (0..samples).map(|_| next() * rms * 3f32.sqrt()).collect()
 }
 
+/// Noise as of a fan or a room: falling by 6 dB an octave above 400 Hz.
+pub(crate) fn room_noise(samples: usize, rms: f32) -> Vec<f32> {
+    let mut dull = 0.0;
+    let mut pcm = noise(samples, 1.0);
+    for sample in &mut pcm {
+        dull += 0.05 * (*sample - dull);
+        *sample = dull;
+    }
+    let factor = rms / power(&pcm).sqrt() as f32;
+    pcm.iter().map(|sample| sample * factor).collect()
+}
+
+/// A sine that goes on without a step when it is repeated, every 10 ms.
+pub(crate) fn tone(ms: usize, height: f32) -> Vec<f32> {
+    (0..ms * 48).map(|n| ((n % 160) as f32 * std::f32::consts::TAU / 160.0).sin() * height).collect()
+}
+
+/// The largest step that [`tone`] makes from one sample to the next.
+pub(crate) const TONE_STEP: f32 = std::f32::consts::TAU / 160.0;
+
 pub(crate) fn power(pcm: &[f32]) -> f64 {
     pcm.iter().map(|&sample| f64::from(sample).powi(2)).sum::<f64>() / pcm.len() as f64
 }
