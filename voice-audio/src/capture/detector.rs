@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::config::Detection;
 use super::decibel::power;
+use super::noise_floor::NoiseFloor;
 use super::{HOP, HOP_TIME, Hop};
 
 /// Hops of speech in a row that begin a talkspurt.
@@ -18,9 +19,6 @@ const ONSET_HOPS: u8 = 2;
 const HOLD_SHARE: f32 = 0.5;
 /// Speech is that many times as strong as the steady noise: 6 dB.
 const ABOVE_NOISE: f32 = 4.0;
-/// What is taken for steady noise goes down at once, nearly, and up by 3 dB a second.
-const NOISE_FALL: f32 = 0.3;
-const NOISE_RISE: f32 = 1.007;
 /// The longest hang-over.
 const MAX_HANGOVER: Duration = Duration::from_secs(10);
 
@@ -30,8 +28,7 @@ pub(super) struct Detector {
     holds: f32,
     quietest: f32,
     hangover_hops: u32,
-    /// The strength of the steady noise; `None` before anything was heard.
-    noise: Option<f32>,
+    noise: NoiseFloor,
     /// Hops of speech in a row, up to [`ONSET_HOPS`].
     row: u8,
     /// Hops for which a talkspurt goes on without speech; 0 in silence.
@@ -40,8 +37,15 @@ pub(super) struct Detector {
 
 impl Detector {
     pub(super) fn new(detection: Detection) -> Self {
-        let mut detector =
-            Self { begins: 0.0, holds: 0.0, quietest: 0.0, hangover_hops: 0, noise: None, row: 0, left: 0 };
+        let mut detector = Self {
+            begins: 0.0,
+            holds: 0.0,
+            quietest: 0.0,
+            hangover_hops: 0,
+            noise: NoiseFloor::default(),
+            row: 0,
+            left: 0,
+        };
         detector.set_detection(detection);
         detector
     }
@@ -59,7 +63,7 @@ impl Detector {
     /// talkspurt is on.
     pub(super) fn update(&mut self, strength: f32, speech: Option<f32>) -> bool {
         let speech = speech.unwrap_or(1.0);
-        let noise = self.follow_noise(strength);
+        let noise = self.noise.update(strength);
         let loud = strength >= self.quietest && strength >= noise * ABOVE_NOISE;
         self.row = if loud && speech >= self.begins { (self.row + 1).min(ONSET_HOPS) } else { 0 };
         if self.row == ONSET_HOPS || (self.left > 0 && loud && speech >= self.holds) {
@@ -68,15 +72,6 @@ impl Detector {
             self.left = self.left.saturating_sub(1);
         }
         self.left > 0
-    }
-
-    fn follow_noise(&mut self, strength: f32) -> f32 {
-        let before = self.noise.unwrap_or(strength);
-        let noise = if strength < before { before + NOISE_FALL * (strength - before) } else { before * NOISE_RISE };
-        // From nothing at all it could never rise.
-        let noise = noise.min(strength.max(before)).max(self.quietest / 100.0);
-        self.noise = Some(noise);
-        noise
     }
 
     /// Forgets the talkspurt.

@@ -5,6 +5,7 @@
 
 use super::config::GainControl;
 use super::decibel::{amplitude, mean_square, power};
+use super::noise_floor::NoiseFloor;
 use super::{HOP, Hop};
 
 /// From this probability on, a hop teaches what speech is like.
@@ -15,8 +16,6 @@ const SURELY_NOISE: f32 = 0.1;
 const QUIETEST: f32 = 3.2e-7;
 /// The average is over the last 3 s of speech, or over all there was at the beginning.
 const MEMORY_HOPS: u16 = 300;
-/// A share of a new hop in the noise: about 0.5 s of pauses.
-const NOISE_SHARE: f32 = 0.02;
 /// The fastest that the gain moves, in dB for each hop of speech: 8 dB a second up, 20 down.
 const UP_DB: f32 = 0.08;
 const DOWN_DB: f32 = 0.2;
@@ -30,14 +29,14 @@ pub(super) struct Gain {
     control: GainControl,
     speech: f32,
     heard_hops: u16,
-    noise: f32,
+    noise: NoiseFloor,
     db: f32,
     factor: f32,
 }
 
 impl Gain {
     pub(super) fn new(control: GainControl) -> Self {
-        let mut gain = Self { control, speech: 0.0, heard_hops: 0, noise: 0.0, db: 0.0, factor: 1.0 };
+        let mut gain = Self { control, speech: 0.0, heard_hops: 0, noise: NoiseFloor::default(), db: 0.0, factor: 1.0 };
         gain.set_control(control);
         gain
     }
@@ -82,7 +81,7 @@ impl Gain {
             self.speech += (level - self.speech) / f32::from(self.heard_hops);
             self.db = toward(self.db, self.aim(), UP_DB, DOWN_DB);
         } else if speech <= SURELY_NOISE {
-            self.noise += NOISE_SHARE * (level - self.noise);
+            self.noise.update(level);
         }
     }
 
@@ -90,7 +89,7 @@ impl Gain {
     fn aim(&self) -> f32 {
         let GainControl { target_dbfs, most_db, noise_dbfs } = self.control;
         let factor = (power(target_dbfs) / self.speech.max(QUIETEST)).min(power(most_db));
-        let bearable = (power(noise_dbfs) / self.noise.max(f32::MIN_POSITIVE)).max(1.0);
+        let bearable = (power(noise_dbfs) / self.noise.strength().max(f32::MIN_POSITIVE)).max(1.0);
         (10.0 * factor.min(bearable).log10()).max(LEAST_DB)
     }
 }

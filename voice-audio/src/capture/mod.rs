@@ -21,6 +21,7 @@ mod intake;
 mod limiter;
 mod loudspeaker;
 mod meter;
+mod noise_floor;
 mod ring;
 mod talk;
 
