@@ -1,4 +1,7 @@
+use voice_audio::Stages;
+
 use crate::{
+    capture::TenMs,
     codec::{DecodeRoster, DecodeVoice, EncodeRoster, EncodeVoice},
     fan_out::FanOut,
     presence::{Announcement, Idle, Join},
@@ -49,6 +52,10 @@ const fn with_preparation(name: &'static str, what: &'static str, make: fn() -> 
     Case { name, what, pieces: 1, runs: 4, prepared: true, slow: false, make }
 }
 
+const fn sound(name: &'static str, what: &'static str, make: fn() -> Box<dyn Task>) -> Case {
+    Case { name, what, pieces: 1, runs: 300, prepared: false, slow: false, make }
+}
+
 /// All cases, in the order of the tables.
 pub const fn cases() -> &'static [Case] {
     const CASES: &[Case] = &[
@@ -73,6 +80,22 @@ pub const fn cases() -> &'static [Case] {
         with_preparation("join/4000", "Hello to a whole roster, 4,000 present", || Box::new(Join::new(4_000))).slow(),
         with_preparation("join-told/10", "telling 10 others of it", || Box::new(Announcement::new(10))),
         with_preparation("join-told/4000", "telling 4,000 others of it", || Box::new(Announcement::new(4_000))).slow(),
+        sound("capture/none", "no stage: mono at 48 kHz in, meters, gate, frames", || {
+            Box::new(TenMs::with(Stages::NONE))
+        }),
+        sound("capture/44100-stereo", "the same from 44.1 kHz stereo", || Box::new(TenMs::from_stereo(44_100))),
+        sound("capture/16000-stereo", "the same from 16 kHz stereo", || Box::new(TenMs::from_stereo(16_000))),
+        sound("capture/limiter", "the limiter alone", || {
+            Box::new(TenMs::with(Stages { limiter: true, ..Stages::NONE }))
+        }),
+        sound("capture/denoise", "noise suppression alone", || {
+            Box::new(TenMs::with(Stages { denoise: true, ..Stages::NONE }))
+        }),
+        sound("capture/denoise-gain", "noise suppression and automatic gain", || {
+            Box::new(TenMs::with(Stages { denoise: true, gain: true, ..Stages::NONE }))
+        }),
+        sound("capture/usual", "voice activation, all stages but echo cancellation", || Box::new(TenMs::usual())),
+        sound("capture/echo", "echo cancellation alone, with 10 ms played", || Box::new(TenMs::with_echo())),
     ];
     CASES
 }

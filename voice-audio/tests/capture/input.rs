@@ -144,8 +144,7 @@ fn a_caller_that_pushes_nothing_goes_on_where_it_was() {
 #[test]
 fn a_minute_pushed_at_once_keeps_the_latest_counts_the_rest_and_resets_nothing() {
     let mut capture = Capture::new(open(InputFormat::default())).unwrap();
-    let tone: Vec<f32> =
-        (0..60 * 48_000).map(|n| ((n % 480) as f32 * std::f32::consts::TAU / 160.0).sin() * 0.3).collect();
+    let tone = tone(60_000, 0.3);
     let mut pulled = capture_all(&mut capture, &tone[..48_000]);
     capture.push_f32(&tone);
     let before = pulled.len();
