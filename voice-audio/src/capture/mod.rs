@@ -111,7 +111,8 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Builds the pipeline: about 0.5 MB, all that it will use (but see [`Self::prepare_thread`]).
+    /// Builds the pipeline, with all the memory that it will use (but see [`Self::prepare_thread`]): at most 512 KiB at 48 kHz, and
+    /// about 1 MB more with the echo canceller.
     ///
     /// # Errors
     ///

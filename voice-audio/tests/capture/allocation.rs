@@ -93,6 +93,14 @@ fn nothing_is_allocated_after_construction() {
 }
 
 #[test]
+fn a_pipeline_takes_at_most_512_kib() {
+    let before = used().1;
+    let capture = Capture::new(CaptureConfig::default()).unwrap();
+    let takes = used().1 - before + size_of_val(&capture) as isize;
+    assert!((50_000..512 * 1_024).contains(&takes), "{takes}");
+}
+
+#[test]
 fn a_thread_that_is_prepared_allocates_nothing_either() {
     let pcm = speech(1, 0.4);
     let mut capture = Capture::new(config(48_000, FrameLength::Ms20)).unwrap();
