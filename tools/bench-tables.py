@@ -29,14 +29,32 @@ def judged(value, text, limit):
     return f"{text} (wanted: {limit:,}{'' if value <= limit else '; **missed**'})"
 
 
+# Cases with such a beginning have a table of their own, with this as its mark; all others are the core's.
+SOUND = ("capture",)
+
+
+def of_sound(name):
+    return name.split("/")[0] in SOUND
+
+
 def counted(folder):
     rows = []
     for name, pieces, runs, total, what in rows_of(folder / "counts"):
+        if of_sound(name):
+            continue
         per_run = int(total) / int(runs)
         per_piece = per_run / int(pieces)
         each = judged(per_piece, f"{per_piece:,.1f}", COUNT_LIMITS.get(name)) if int(pieces) > 1 else ""
         rows.append([f"`{name}`", what, f"{per_run:,.0f}", each])
     return table(["case", "one run is", "instructions per run", "per delivery, record or voice"], rows)
+
+
+def counted_sound(folder, kind):
+    rows = []
+    for name, _, runs, total, what in rows_of(folder / "counts"):
+        if name.startswith(kind + "/"):
+            rows.append([f"`{name}`", what, f"{int(total) / int(runs):,.0f}"])
+    return table(["case", "what is on", "instructions per 10 ms"], rows) if rows else None
 
 
 def sizes(folder):
@@ -85,6 +103,7 @@ def splice(page, mark, text):
 
 def main(folder, page=None):
     tables = {"counted": counted(Path(folder)), "timed": timed(Path(folder)), "sizes": sizes(Path(folder))}
+    tables |= {kind: counted_sound(Path(folder), kind) for kind in SOUND}
     tables = {mark: text for mark, text in tables.items() if text}
     print("\n\n".join(tables.values()))
     if page:

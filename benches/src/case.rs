@@ -1,4 +1,7 @@
+use voice_audio::Stages;
+
 use crate::{
+    capture::TenMs,
     codec::{DecodeRoster, DecodeVoice, EncodeRoster, EncodeVoice},
     fan_out::FanOut,
     listen::{Listen, Only},
@@ -51,8 +54,13 @@ const fn with_preparation(name: &'static str, what: &'static str, make: fn() -> 
 }
 
 /// 10 ms of 32 voices, of which half pull a frame in every other run.
-const fn sound(name: &'static str, what: &'static str, make: fn() -> Box<dyn Task>) -> Case {
+const fn voices(name: &'static str, what: &'static str, make: fn() -> Box<dyn Task>) -> Case {
     Case { name, what, pieces: 32, runs: 20, prepared: true, slow: true, make }
+}
+
+/// 10 ms of a microphone.
+const fn sound(name: &'static str, what: &'static str, make: fn() -> Box<dyn Task>) -> Case {
+    Case { name, what, pieces: 1, runs: 300, prepared: false, slow: false, make }
 }
 
 /// All cases, in the order of the tables.
@@ -79,14 +87,30 @@ pub const fn cases() -> &'static [Case] {
         with_preparation("join/4000", "Hello to a whole roster, 4,000 present", || Box::new(Join::new(4_000))).slow(),
         with_preparation("join-told/10", "telling 10 others of it", || Box::new(Announcement::new(10))),
         with_preparation("join-told/4000", "telling 4,000 others of it", || Box::new(Announcement::new(4_000))).slow(),
-        sound("listen/mix-32", "10 ms of 32 decoded voices in 48 kHz stereo", || Box::new(Listen::mixing(48_000))),
-        sound("listen/mix-32-placed", "the same, all of them moving", || Box::new(Listen::mixing(48_000).moving())),
-        sound("listen/mix-32-to-44100", "the same at rest, to 44.1 kHz", || Box::new(Listen::mixing(44_100))),
-        sound("listen/hear-32", "10 ms of 32 voices, decoding included", || Box::new(Listen::hearing(Only::Playing))),
-        sound("listen/hear-32-paced", "the same, every frame stretched or shortened", || {
+        voices("listen/mix-32", "10 ms of 32 decoded voices in 48 kHz stereo", || Box::new(Listen::mixing(48_000))),
+        voices("listen/mix-32-placed", "the same, all of them moving", || Box::new(Listen::mixing(48_000).moving())),
+        voices("listen/mix-32-to-44100", "the same at rest, to 44.1 kHz", || Box::new(Listen::mixing(44_100))),
+        voices("listen/hear-32", "10 ms of 32 voices, decoding included", || Box::new(Listen::hearing(Only::Playing))),
+        voices("listen/hear-32-paced", "the same, every frame stretched or shortened", || {
             Box::new(Listen::hearing(Only::Pacing))
         }),
-        sound("listen/decode-32", "the decoding alone: 16 frames of 20 ms", || Box::new(Listen::decoding())),
+        voices("listen/decode-32", "the decoding alone: 16 frames of 20 ms", || Box::new(Listen::decoding())),
+        sound("capture/none", "no stage: mono at 48 kHz in, meters, gate, frames", || {
+            Box::new(TenMs::with(Stages::NONE))
+        }),
+        sound("capture/44100-stereo", "the same from 44.1 kHz stereo", || Box::new(TenMs::from_stereo(44_100))),
+        sound("capture/16000-stereo", "the same from 16 kHz stereo", || Box::new(TenMs::from_stereo(16_000))),
+        sound("capture/limiter", "the limiter alone", || {
+            Box::new(TenMs::with(Stages { limiter: true, ..Stages::NONE }))
+        }),
+        sound("capture/denoise", "noise suppression alone", || {
+            Box::new(TenMs::with(Stages { denoise: true, ..Stages::NONE }))
+        }),
+        sound("capture/denoise-gain", "noise suppression and automatic gain", || {
+            Box::new(TenMs::with(Stages { denoise: true, gain: true, ..Stages::NONE }))
+        }),
+        sound("capture/usual", "voice activation, all stages but echo cancellation", || Box::new(TenMs::usual())),
+        sound("capture/echo", "echo cancellation alone, with 10 ms played", || Box::new(TenMs::with_echo())),
     ];
     CASES
 }

@@ -1,6 +1,7 @@
 //! What `cargo bench` times and `tools/bench` counts: the same cases for both, so that a figure of one explains a figure of the other.
 //! Results and method are in docs/BENCHMARKS.md.
 
+mod capture;
 mod case;
 mod codec;
 mod crowd;

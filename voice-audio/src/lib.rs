@@ -48,6 +48,7 @@
 compile_error!("voice-audio needs a codec: turn on its feature `opus13` (the default) or `opus16`");
 
 mod activity;
+mod capture;
 mod ffi;
 pub mod listen;
 mod mixer;
@@ -56,6 +57,10 @@ mod resample;
 mod wav;
 
 pub use activity::{Activity, ActivityConfig, ActivityDetector, rms, talkspurts};
+pub use capture::{
+    Activation, CAPTURE_RATES, Capture, CaptureConfig, CaptureError, CaptureFrame, Detection, FrameKind, GainControl,
+    InputFormat, Level, MAX_CAPTURE_CHANNELS, MAX_CAPTURE_WAIT, Stages,
+};
 pub use mixer::{Gain, Mixer};
 pub use opus::{
     Application, Channels, CpuBudget, DecodeError, EncodeError, EncoderConfig, FrameLength, MAX_DRED_MS,
