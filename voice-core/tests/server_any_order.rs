@@ -403,7 +403,15 @@ impl Peer {
     fn voice(&self, session: SessionId, to: &[To], relay: Option<&(bool, Vec<u16>)>, step: u16, len: usize) -> Vec<u8> {
         let speaker = self.welcome.map_or(client_id(1), |welcome| welcome.client);
         let sequence = self.sequence.wrapping_add(step).wrapping_sub(2);
-        let header = VoiceHeader { mark: step > 9, end: false, tag: session.tag(), speaker, sequence, media_time: 0 };
+        let header = VoiceHeader {
+            mark: step > 9,
+            end: false,
+            tag: session.tag(),
+            speaker,
+            sequence,
+            media_time: 0,
+            frame_length: voice_core::FrameLength::Ms20,
+        };
         voice_bytes(header, to, relay.map(|(only, clients)| (*only, clients.as_slice())), &vec![5; len])
     }
 

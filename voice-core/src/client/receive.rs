@@ -51,6 +51,11 @@ impl Engine<'_> {
                     self.expect(acknowledged);
                 }
             }
+            (None, Packet::Summary(ref summary)) => {
+                if self.is_ours(summary.session.get()) {
+                    self.on_summary(now, summary);
+                }
+            }
             (None, _) => self.on_lane_packet(now, packet),
         }
     }

@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use super::playout::Speaker;
+use super::{playout::Speaker, reports::Arrivals};
 use crate::{
     storage::name::Name,
     types::{ChannelOptions, ClientId, CodecSettings, Priority, RoomId, RoomUse, Volume},
@@ -94,9 +94,10 @@ impl ChannelSlot {
 pub struct SpeakerSlot {
     pub(super) client: Option<ClientId>,
     pub(super) speaker: Speaker,
+    pub(super) arrivals: Arrivals,
 }
 
 impl SpeakerSlot {
     /// A free one.
-    pub const EMPTY: Self = Self { client: None, speaker: Speaker::EMPTY };
+    pub const EMPTY: Self = Self { client: None, speaker: Speaker::EMPTY, arrivals: Arrivals::NONE };
 }

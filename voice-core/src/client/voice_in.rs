@@ -6,12 +6,12 @@ use super::{
     Frame,
     engine::Engine,
     events::ClientEvent,
-    playout::{Incoming, Settings, Sound, Speaker},
+    playout::{Incoming, Settings, Sound},
     tables::SpeakerSlot,
 };
 use crate::{
     types::{ChannelOptions, ClientId, DropReason, Instant, PathId, Priority, Target, Volume},
-    wire::{Voice, limits::MAX_CHANNELS},
+    wire::{Voice, VoiceHeader, limits::MAX_CHANNELS},
 };
 
 /// So many numbers up to the newest of a speaker whose slot another took are stragglers, not a new beginning: what a speaker with a slot can
@@ -52,7 +52,7 @@ impl<'a> Engine<'a> {
         if channels.is_empty() {
             return Err(DropReason::NotPermitted);
         }
-        self.insert(now, speaker, &voice, &channels)
+        self.insert(now, speaker, &voice, path.is_some(), &channels)
     }
 
     /// The server keeps away what isn't wanted; what was on its way, or came directly, is stopped here.
@@ -81,12 +81,14 @@ impl<'a> Engine<'a> {
         now: Instant,
         client: ClientId,
         voice: &Voice<'_>,
+        direct: bool,
         channels: &[(Target, ChannelOptions)],
     ) -> Result<(), DropReason> {
         let settings = self.settings();
         let at = self.speaker_slot(client, voice.header.sequence)?;
         // The roster may learn of somebody only after the first packets.
-        let person = self.person(client).map(|person| (person.codec.frame_length, person.priority));
+        let own_default = self.person(client).map(|person| person.priority);
+        self.plan_report(now);
         let packet = Incoming {
             sequence: voice.header.sequence,
             media_time: voice.header.media_time,
@@ -97,9 +99,13 @@ impl<'a> Engine<'a> {
         let share = share(self.t.frames.len(), self.t.speakers.len());
         let memory = self.t.frames.get_mut(at * share..(at + 1) * share).unwrap_or_default();
         let slot = self.t.speakers.get_mut(at).ok_or(DropReason::TableFull)?;
-        if let Some((frame_length, own_default)) = person {
-            slot.speaker.set_frame_length(frame_length);
+        if let Some(own_default) = own_default {
             slot.speaker.set_own_default(own_default);
+        }
+        let VoiceHeader { sequence, media_time, frame_length, .. } = voice.header;
+        if slot.speaker.newest().is_none_or(|newest| (1..=u16::MAX / 2).contains(&sequence.wrapping_sub(newest))) {
+            slot.speaker.set_frame_length(frame_length);
+            slot.arrivals.note(now, media_time, frame_length, direct);
         }
         let inserted = slot.speaker.insert(now, settings, memory, &packet, channels);
         if inserted.started {
@@ -128,7 +134,7 @@ impl<'a> Engine<'a> {
             slots.min_by_key(|(_, slot)| slot.speaker.heard_at()).map(|(at, _)| at)
         });
         let (at, slot) = at.and_then(|at| Some((at, self.t.speakers.get_mut(at)?))).ok_or(DropReason::TableFull)?;
-        let before = core::mem::replace(slot, SpeakerSlot { client: Some(client), speaker: Speaker::EMPTY });
+        let before = core::mem::replace(slot, SpeakerSlot { client: Some(client), ..SpeakerSlot::EMPTY });
         if let Some(person) = before.client.and_then(|gone| self.person(gone)) {
             person.gave_way = before.speaker.newest().map(u16::to_be_bytes);
         }

@@ -170,7 +170,15 @@ impl Script {
         let sequence = self.sequence.wrapping_add(step).wrapping_sub(2);
         let [_, media_time] = sequence.to_be_bytes();
         let (tag, speaker) = (self.session.tag(), client_id(speaker));
-        let header = VoiceHeader { mark: step > 9, end: step == 8, tag, speaker, sequence, media_time };
+        let header = VoiceHeader {
+            mark: step > 9,
+            end: step == 8,
+            tag,
+            speaker,
+            sequence,
+            media_time,
+            frame_length: voice_core::FrameLength::Ms20,
+        };
         voice_bytes(header, to, None, &vec![5; len])
     }
 

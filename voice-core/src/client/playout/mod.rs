@@ -168,7 +168,12 @@ impl Speaker {
         merged: Merged::NOTHING,
     };
 
-    /// Sets the length of the speaker's frames, when it is learnt only after the first packet.
+    /// The length of the speaker's frames.
+    pub(crate) const fn frame_length(&self) -> FrameLength {
+        self.frame_length
+    }
+
+    /// Sets the length of the speaker's frames.
     pub(crate) fn set_frame_length(&mut self, frame_length: FrameLength) {
         self.frame_length = frame_length;
     }

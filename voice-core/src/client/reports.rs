@@ -1,0 +1,181 @@
+//! What this client reports of the speakers it hears, and what others report of it: docs/PROTOCOL.md, section 5.1.
+
+use heapless::Vec;
+
+use super::{
+    engine::{ClientState, Engine},
+    events::ClientEvent,
+    playout::SpeakerStats,
+};
+use crate::{
+    storage::sort::sort_short,
+    types::{ClientId, FrameLength, Instant},
+    wire::{
+        FEATURE_REPORTS, Hearing, Report, ReportEntry, Summary,
+        limits::{MAX_REPORT_ENTRIES, REPORT_INTERVAL},
+    },
+};
+
+/// The least delay is remembered for one to two of these, ms. Clocks that drift by 300 ppm are 9 ms apart after two.
+const MEMORY_MS: u32 = 15_000;
+/// After so long without a packet the delay begins anew: media time, which counts 256 frame lengths, no longer tells how long it was.
+const FORGET_MS: u32 = 10_000;
+
+/// How one speaker's packets come in: the one-way delay but for a constant, and where the counts stood at the last report.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrivals {
+    /// When the newest packet came; wraps after 49 days, far above what is compared.
+    at_ms: u32,
+    memory_from_ms: u32,
+    /// Arrival less media time of the newest packet, ms, from any origin.
+    offset: i16,
+    /// The least of it since the last report, in this memory, and in the memory before.
+    recent: i16,
+    least: i16,
+    least_before: i16,
+    received: u16,
+    lost: u16,
+    late: u16,
+    media_time: u8,
+    begun: bool,
+    direct: bool,
+}
+
+impl Arrivals {
+    pub(super) const NONE: Self = Self {
+        at_ms: 0,
+        memory_from_ms: 0,
+        offset: 0,
+        recent: 0,
+        least: 0,
+        least_before: 0,
+        received: 0,
+        lost: 0,
+        late: 0,
+        media_time: 0,
+        begun: false,
+        direct: false,
+    };
+
+    /// Notes the newest packet of the speaker.
+    pub(super) fn note(&mut self, now: Instant, media_time: u8, frame: FrameLength, direct: bool) {
+        let at_ms = low32(now.as_us() / 1_000);
+        let gap = at_ms.wrapping_sub(self.at_ms);
+        if !self.begun || self.direct != direct || gap > FORGET_MS {
+            (self.offset, self.recent, self.least, self.least_before) = (0, 0, 0, 0);
+            (self.begun, self.direct, self.memory_from_ms) = (true, direct, at_ms);
+        } else {
+            let later = later_by(gap, media_time.wrapping_sub(self.media_time), frame);
+            self.offset = self.offset.saturating_add(later);
+        }
+        (self.at_ms, self.media_time) = (at_ms, media_time);
+        self.recent = self.recent.min(self.offset);
+        self.least = self.least.min(self.offset);
+        if at_ms.wrapping_sub(self.memory_from_ms) >= MEMORY_MS {
+            self.begin_memory(at_ms);
+        }
+    }
+
+    /// The memory becomes that of before, and the origin, so that numbers stay small however long it goes on.
+    fn begin_memory(&mut self, at_ms: u32) {
+        let origin = self.least;
+        self.offset = self.offset.saturating_sub(origin);
+        self.recent = self.recent.saturating_sub(origin);
+        (self.least, self.least_before, self.memory_from_ms) = (self.offset, 0, at_ms);
+    }
+
+    /// What there is to report since the last time, if a packet came; `delay_ms` is the playout's present delay.
+    fn report_entry(&mut self, speaker: ClientId, stats: &SpeakerStats, delay_ms: u32) -> Option<ReportEntry> {
+        let received = low16(stats.received).wrapping_sub(self.received);
+        if received == 0 {
+            return None;
+        }
+        // Less than before when some came late after all.
+        let lost = i16::from_ne_bytes(low16(stats.lost).wrapping_sub(self.lost).to_ne_bytes()).max(0).unsigned_abs();
+        let late = low16(stats.late).wrapping_sub(self.late);
+        let sent = u32::from(received) + u32::from(lost);
+        let share = |part: u16| u8::try_from((u32::from(part) * 255 + sent / 2) / sent).unwrap_or(u8::MAX);
+        // The newest, should all packets since then have been overtaken ones.
+        let recent = self.recent.min(self.offset);
+        let growth = i32::from(recent) - i32::from(self.least.min(self.least_before));
+        (self.received, self.lost, self.late) = (low16(stats.received), low16(stats.lost), low16(stats.late));
+        self.recent = i16::MAX;
+        let loss = share(lost);
+        let hearing = Hearing {
+            loss,
+            late: share(late).min(u8::MAX - loss),
+            jitter_ms: u8::try_from(stats.jitter_us / 1_000).unwrap_or(u8::MAX),
+            delay: Hearing::steps(delay_ms),
+            growth: Hearing::steps(u32::try_from(growth).unwrap_or(0)),
+        };
+        Some(ReportEntry { speaker, hearing })
+    }
+}
+
+/// By how much longer a packet was under way than the one before, ms: `gap` after it, with media time `steps` frame lengths on, modulo 256.
+fn later_by(gap: u32, steps: u8, frame: FrameLength) -> i16 {
+    let (frame, steps) = (i32::from(frame.ms()), i32::from(steps));
+    let period = 256 * frame;
+    let later = (i32::try_from(gap).unwrap_or(0) - steps * frame).rem_euclid(period);
+    i16::try_from(if later > period / 2 { later - period } else { later }).unwrap_or(0)
+}
+
+fn low32(wide: u64) -> u32 {
+    let [.., a, b, c, d] = wide.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
+
+fn low16(wide: u32) -> u16 {
+    let [.., high, low] = wide.to_be_bytes();
+    u16::from_be_bytes([high, low])
+}
+
+impl Engine<'_> {
+    /// Voice came in: there will be something to report.
+    pub(super) fn plan_report(&mut self, now: Instant) {
+        if self.s.report_at.is_none() && self.s.features & FEATURE_REPORTS != 0 {
+            // Not all listeners at once.
+            let interval = u64::try_from(REPORT_INTERVAL.as_micros()).unwrap_or(u64::MAX);
+            let wait = interval / 2 + self.s.rng.below(interval / 2);
+            self.s.report_at = Some(now.after(core::time::Duration::from_micros(wait)));
+        }
+    }
+
+    pub(super) fn write_report(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
+        self.s.report_at.filter(|at| *at <= now)?;
+        let session = self.s.seat?.session;
+        let delay_ms = u32::try_from(self.s.config.playout_delay.as_millis()).unwrap_or(u32::MAX);
+        let slots = self.t.speakers.len();
+        let from = usize::from(self.s.report_from);
+        let mut entries: Vec<ReportEntry, MAX_REPORT_ENTRIES> = Vec::new();
+        for at in (from..slots).chain(0..from.min(slots)) {
+            if entries.is_full() {
+                self.s.report_from = u16::try_from(at).unwrap_or(0);
+                break;
+            }
+            let Some(slot) = self.t.speakers.get_mut(at) else { break };
+            let Some(client) = slot.client else { continue };
+            _ = slot.arrivals.report_entry(client, &slot.speaker.stats(), delay_ms).map(|entry| entries.push(entry));
+        }
+        self.s.report_at = (!entries.is_empty()).then(|| now.after(REPORT_INTERVAL));
+        sort_short(&mut entries, |entry| entry.speaker);
+        Report::write(out, session, &entries)
+    }
+
+    pub(super) fn on_summary(&mut self, now: Instant, summary: &Summary) {
+        self.heard(now);
+        self.s.summary = Some(*summary);
+        self.s.adapt(|adaptation| adaptation.handle_summary(now, summary));
+    }
+}
+
+impl ClientState {
+    /// Lets the adaptation do something, and tells if its advice is another then.
+    pub(super) fn adapt(&mut self, what: impl FnOnce(&mut super::Adaptation)) {
+        let before = self.adaptation.advice();
+        what(&mut self.adaptation);
+        if self.adaptation.advice() != before {
+            self.event(ClientEvent::AdviceChanged);
+        }
+    }
+}
