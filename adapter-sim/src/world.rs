@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use voice_core::{
     ChannelSlot, Client, ClientConfig, ClientEvent, ClientId, ClientStorage, CodecSettings, Connection, ConnectionId,
-    Delivery, Frame, Instant, PathId, PeerLink, PendingJoin, PersonSlot, Post, Room, RoomSlot, Route, Seat, Server,
-    ServerConfig, ServerEvent, ServerStorage, Source, SpeakerSlot, State, client_storage_vec, server_storage_vec,
+    Delivery, Frame, FrameLength, Instant, PathId, PeerLink, PendingJoin, PersonSlot, Post, Room, RoomSlot, Route,
+    Seat, Server, ServerConfig, ServerEvent, ServerStorage, Source, SpeakerSlot, State, client_storage_vec,
+    server_storage_vec,
 };
 
 use crate::net::{ConnId, EndpointId, NatKind, NetEvent, Network, Preset, Rng, Side};
@@ -107,6 +108,18 @@ struct Person {
     tick: u64,
     talking: bool,
     alive: bool,
+}
+
+impl Person {
+    /// How many frames of a speaker's end within this tick: one if they are as long as it.
+    fn pulls(&self, speaker: ClientId) -> u64 {
+        let length = self.client.speaker_frame_length(speaker).map_or(self.frame_us, FrameLength::us);
+        if length == self.frame_us {
+            1
+        } else {
+            self.tick * self.frame_us / length - (self.tick - 1) * self.frame_us / length
+        }
+    }
 }
 
 struct ServerNode {
@@ -385,8 +398,8 @@ impl World {
     fn on_tick(&mut self, person: PersonId, people: &mut dyn People) {
         let (now, local) = (self.net.now(), self.local(person));
         let who = &mut self.people[usize::from(person)];
-        let frame = who.frame_us;
-        who.tick = local.as_us() / frame + 1;
+        who.frame_us = who.client.frame_length().us();
+        who.tick = local.as_us() / who.frame_us + 1;
         if who.alive {
             let mut sent = false;
             match people.speak(now, person) {
@@ -403,8 +416,10 @@ impl World {
             self.speakers.clear();
             self.speakers.extend(who.client.speakers());
             for &speaker in &self.speakers {
-                let frame = who.client.next_frame(local, speaker);
-                people.hear(now, person, speaker, &frame);
+                for _ in 0..who.pulls(speaker) {
+                    let frame = who.client.next_frame(local, speaker);
+                    people.hear(now, person, speaker, &frame);
+                }
             }
             people.tick_done(now, person);
             if sent {

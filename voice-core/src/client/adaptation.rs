@@ -16,18 +16,20 @@ use crate::{
 const HEADER_BYTES: u32 = 40;
 /// A queue has grown from 48 ms on, in the steps of 4 ms of a summary: less may be how the speakers' packets happen to meet at a slow link.
 const CONGESTED: u8 = 12;
-/// From 144 ms on, or with this loss (5 %), the queue is about to run over.
+/// From 144 ms on, the queue runs over or soon will.
 const FLOODED: u8 = 36;
-const FLOODED_LOSS: u8 = 13;
 /// Up to 24 ms, the network has room.
 const CALM: u8 = 6;
+/// In 256ths, what a step down keeps of the rate: while the queue grows, and when nothing more is heard from listeners.
+const KEEP_OF_GROWTH: u32 = 224;
+const KEEP_OF_SILENCE: u32 = 192;
 /// Until the effect of a step down can be seen: the report of a whole second, that of the summary, and what is under way.
 const SETTLE: Duration = Duration::from_secs(3);
 /// Between steps up; up to a half more is added, so that those who share a link don't climb together.
 const CLIMB: Duration = Duration::from_secs(2);
-/// How long the rate at which a queue grew isn't tried again, at first; doubled each time that it was, up to sixteen times.
+/// How long the rate at which a queue grew isn't tried again, at first; doubled each time that it was, up to eight times as long.
 const HOLD: Duration = Duration::from_secs(20);
-const MOST_DOUBLINGS: u8 = 4;
+const MOST_DOUBLINGS: u8 = 3;
 /// How long loss is remembered before the memory of it is halved: bursts come again.
 const LOSS_MEMORY: Duration = Duration::from_secs(5);
 /// Nothing was heard from listeners who had reported, though frames were sent all the time: nothing may get through at all.
@@ -151,15 +153,16 @@ impl Adaptation {
         let hearing = &summary.hearing;
         self.summary_at = Some(now);
         self.remember_loss(now, hearing.loss.saturating_add(hearing.late));
-        let drains = hearing.growth < self.growth;
-        self.growth = hearing.growth;
+        let before = core::mem::replace(&mut self.growth, hearing.growth);
         if self.growth <= CONGESTED {
             return self.climb(now);
         }
         self.put_off_climbing(now, CLIMB);
-        if now >= self.settled_at && !drains {
-            let flooded = self.growth >= FLOODED || hearing.loss >= FLOODED_LOSS;
-            self.step_down(now, if flooded { keep_of_flood(hearing.loss) } else { 224 });
+        let flooded = self.growth >= FLOODED;
+        // A little growth has to be there twice, and a queue that drains needs no more than time.
+        let lasts = before <= self.growth && (flooded || before > CONGESTED);
+        if now >= self.settled_at && lasts {
+            self.step_down(now, if flooded { keep_of_flood(hearing.loss) } else { KEEP_OF_GROWTH });
         }
     }
 
@@ -173,7 +176,7 @@ impl Adaptation {
             self.summary_at = Some(now);
         } else if now.since(summary_at) >= SILENCE {
             self.summary_at = Some(now);
-            self.step_down(now, 192);
+            self.step_down(now, KEEP_OF_SILENCE);
         }
     }
 

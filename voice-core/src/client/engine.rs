@@ -7,6 +7,7 @@ use super::{
     direct::{Direct, Links, Me},
     events::ClientEvent,
     memory::ClientTablesMut,
+    reports::RoundTrips,
 };
 use crate::{
     rng::Rng,
@@ -46,6 +47,7 @@ pub(super) struct Link {
     pub(super) in_acked: u16,
     pub(super) rtt_us: u32,
     pub(super) jitter_us: u32,
+    pub(super) round_trips: RoundTrips,
 }
 
 impl Link {
@@ -64,6 +66,7 @@ impl Link {
         in_acked: 0,
         rtt_us: 0,
         jitter_us: 0,
+        round_trips: RoundTrips::NONE,
     };
 
     /// Whether the lane to the server takes nothing until something is acknowledged.

@@ -115,6 +115,7 @@ impl Engine<'_> {
             return false;
         }
         link.ponged = Some(stamp);
+        link.round_trips.note(now, rtt);
         if link.rtt_us == 0 {
             link.rtt_us = rtt.max(1);
         } else {

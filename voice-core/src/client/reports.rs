@@ -21,6 +21,45 @@ const MEMORY_MS: u32 = 15_000;
 /// After so long without a packet the delay begins anew: media time, which counts 256 frame lengths, no longer tells how long it was.
 const FORGET_MS: u32 = 10_000;
 
+/// The same for the round trip to the server, ms. It has no drift, and a new route is a new beginning after twice this.
+const ROUND_TRIP_MEMORY_MS: u32 = 60_000;
+
+/// Round trips to the server: how much longer they are than the shortest.
+///
+/// A queue before this client's own link delays all voice that is relayed. Who begins to speak when the queue is full already has never been heard
+/// without it, so its packets alone would tell of nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RoundTrips {
+    /// The last three, ms.
+    last: [u16; 3],
+    least: u16,
+    least_before: u16,
+    memory_from_ms: u32,
+}
+
+impl RoundTrips {
+    pub(super) const NONE: Self = Self { last: [0; 3], least: u16::MAX, least_before: u16::MAX, memory_from_ms: 0 };
+
+    pub(super) fn note(&mut self, now: Instant, rtt_us: u32) {
+        let (at_ms, rtt) = (low32(now.as_us() / 1_000), u16::try_from(rtt_us / 1_000).unwrap_or(u16::MAX));
+        let [a, b, _] = self.last;
+        self.last = [rtt, a, b];
+        if self.least == u16::MAX {
+            (self.last, self.memory_from_ms) = ([rtt; 3], at_ms);
+        }
+        if at_ms.wrapping_sub(self.memory_from_ms) >= ROUND_TRIP_MEMORY_MS {
+            (self.least_before, self.least, self.memory_from_ms) = (self.least, rtt, at_ms);
+        }
+        self.least = self.least.min(rtt);
+    }
+
+    /// By how much three in a row are longer, ms: one or two may have met a moment's trouble.
+    fn growth_ms(&self) -> u32 {
+        let recent = self.last.iter().copied().min().unwrap_or(0);
+        recent.saturating_sub(self.least.min(self.least_before)).into()
+    }
+}
+
 /// How one speaker's packets come in: the one-way delay but for a constant, and where the counts stood at the last report.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Arrivals {
@@ -84,8 +123,14 @@ impl Arrivals {
         (self.least, self.least_before, self.memory_from_ms) = (self.offset, 0, at_ms);
     }
 
-    /// What there is to report since the last time, if a packet came; `delay_ms` is the playout's present delay.
-    fn report_entry(&mut self, speaker: ClientId, stats: &SpeakerStats, delay_ms: u32) -> Option<ReportEntry> {
+    /// What there is to report since the last time, if a packet came; `delay_ms` is the playout's present delay, and `queue_ms` what is known of a
+    /// queue that all relayed voice has to pass.
+    fn report_entry(
+        &mut self,
+        speaker: ClientId,
+        stats: &SpeakerStats,
+        (delay_ms, queue_ms): (u32, u32),
+    ) -> Option<ReportEntry> {
         let received = low16(stats.received).wrapping_sub(self.received);
         if received == 0 {
             return None;
@@ -98,6 +143,7 @@ impl Arrivals {
         // The newest, should all packets since then have been overtaken ones.
         let recent = self.recent.min(self.offset);
         let growth = i32::from(recent) - i32::from(self.least.min(self.least_before));
+        let growth = u32::try_from(growth).unwrap_or(0).max(if self.direct { 0 } else { queue_ms });
         (self.received, self.lost, self.late) = (low16(stats.received), low16(stats.lost), low16(stats.late));
         self.recent = i16::MAX;
         let loss = share(lost);
@@ -106,7 +152,7 @@ impl Arrivals {
             late: share(late).min(u8::MAX - loss),
             jitter_ms: u8::try_from(stats.jitter_us / 1_000).unwrap_or(u8::MAX),
             delay: Hearing::steps(delay_ms),
-            growth: Hearing::steps(u32::try_from(growth).unwrap_or(0)),
+            growth: Hearing::steps(growth),
         };
         Some(ReportEntry { speaker, hearing })
     }
@@ -145,6 +191,10 @@ impl Engine<'_> {
         self.s.report_at.filter(|at| *at <= now)?;
         let session = self.s.seat?.session;
         let delay_ms = u32::try_from(self.s.config.playout_delay.as_millis()).unwrap_or(u32::MAX);
+        // While it talks itself, the queue may be its own doing, before its uplink.
+        let link = &self.s.link;
+        let steady = link.round_trips.growth_ms().saturating_sub(link.jitter_us / 1_000);
+        let queue_ms = if self.s.voice.talking { 0 } else { steady };
         let slots = self.t.speakers.len();
         let from = usize::from(self.s.report_from);
         let mut entries: Vec<ReportEntry, MAX_REPORT_ENTRIES> = Vec::new();
@@ -155,7 +205,10 @@ impl Engine<'_> {
             }
             let Some(slot) = self.t.speakers.get_mut(at) else { break };
             let Some(client) = slot.client else { continue };
-            _ = slot.arrivals.report_entry(client, &slot.speaker.stats(), delay_ms).map(|entry| entries.push(entry));
+            _ = slot
+                .arrivals
+                .report_entry(client, &slot.speaker.stats(), (delay_ms, queue_ms))
+                .map(|entry| entries.push(entry));
         }
         self.s.report_at = (!entries.is_empty()).then(|| now.after(REPORT_INTERVAL));
         sort_short(&mut entries, |entry| entry.speaker);
