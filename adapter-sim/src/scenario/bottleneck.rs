@@ -1,7 +1,8 @@
 //! Five people talk all the time to a listener whose downlink is too narrow for them, and follow what the listener reports, or don't.
 
 use voice_core::{
-    ChannelOptions, ClientEvent, ClientId, EncoderAdvice, Frame, FrameLength, RoomUse, Sound, TalkTo, wire::Voice,
+    ChannelOptions, ClientEvent, ClientId, EncoderAdvice, Frame, FrameLength, Instant, RoomUse, Sound, TalkTo,
+    wire::{Packet, Voice},
 };
 
 use crate::{
@@ -16,7 +17,7 @@ const LISTENER: PersonId = SPEAKERS;
 const START: u64 = 3 * SECOND;
 /// One row of the table, s.
 const ROW: u64 = 5;
-/// Of IP and UDP, which the simulator's links count.
+/// The link counts the bytes of IP and UDP too, 28 B for each packet.
 const NARROW: Preset = Preset {
     name: "narrow",
     about: "64 kbit/s down, with a queue of half a second; our choice",
@@ -47,40 +48,58 @@ pub struct BottleneckRow {
     pub played_percent: f64,
 }
 
-/// Runs for `seconds` of talk. Without `adapt`, all speak at 24 kbit/s in frames of 20 ms, whatever is reported.
-pub fn bottleneck(seed: u64, seconds: u64, adapt: bool) -> Vec<BottleneckRow> {
-    run(seed, seconds, adapt, (&Preset::HOME_WIFI, &NARROW))
+/// Five speakers and a listener.
+#[derive(Debug, Clone, Copy)]
+pub struct Bottleneck {
+    /// Links of the speakers.
+    pub speakers: Preset,
+    /// Link of the listener.
+    pub listener: Preset,
+    /// Whether speakers follow the advice of their clients; otherwise they speak at 24 kbit/s in frames of 20 ms, whatever is reported.
+    pub adapts: bool,
+    /// When the listener's link becomes like the speakers', s since the first word.
+    pub widens_at: Option<u64>,
 }
 
-/// The same with other links, of the speakers and of the listener.
-pub fn five_to_one(seed: u64, seconds: u64, links: (&Preset, &Preset)) -> Vec<BottleneckRow> {
-    run(seed, seconds, true, links)
-}
+impl Bottleneck {
+    /// The listener's downlink has 64 kbit/s and a queue of half a second; the speakers have quiet home networks.
+    pub const NARROW: Self = Self { speakers: Preset::HOME_WIFI, listener: NARROW, adapts: true, widens_at: None };
 
-fn run(seed: u64, seconds: u64, adapt: bool, (theirs, its): (&Preset, &Preset)) -> Vec<BottleneckRow> {
-    let mut world = World::new(seed, 16, 2);
-    world.start_server();
-    for person in 0..=SPEAKERS {
-        let (preset, room_use) = match person {
-            LISTENER => (its, RoomUse::Listen),
-            _ => (theirs, RoomUse::Speak),
-        };
-        let id = world.add_person(PersonConfig::new(&format!("person-{person}"), preset));
-        world.command(id, |now, client| {
-            let room = client.use_room(now, "room", room_use).expect("a free room");
-            if room_use.speaks() {
-                client.open_channel(now, TalkTo::Room(room), ChannelOptions::DEFAULT).expect("a free channel");
+    /// Runs for so many seconds of talk.
+    pub fn run(&self, seed: u64, seconds: u64) -> Vec<BottleneckRow> {
+        let mut world = self.world(seed);
+        let mut talk = Talk::new(self.adapts, &world);
+        let mut rows = Vec::new();
+        for second in (0..seconds).step_by(usize::try_from(ROW).expect("a few")) {
+            if self.widens_at.is_some_and(|at| second >= at) {
+                let endpoint = world.endpoint(LISTENER);
+                world.net().set_preset(endpoint, &self.speakers);
             }
-        });
-        world.connect(id);
+            world.run_until(START + (second + ROW).min(seconds) * SECOND, &mut talk);
+            rows.push(talk.row(second, &world));
+        }
+        rows
     }
-    let mut talk = Talk::new(adapt, &world);
-    let mut rows = Vec::new();
-    for second in (0..seconds).step_by(usize::try_from(ROW).expect("a few")) {
-        world.run_until(START + (second + ROW).min(seconds) * SECOND, &mut talk);
-        rows.push(talk.row(second, &world));
+
+    fn world(&self, seed: u64) -> World {
+        let mut world = World::new(seed, 16, 2);
+        world.start_server();
+        for person in 0..=SPEAKERS {
+            let (preset, room_use) = match person {
+                LISTENER => (&self.listener, RoomUse::Listen),
+                _ => (&self.speakers, RoomUse::Speak),
+            };
+            let id = world.add_person(PersonConfig::new(&format!("person-{person}"), preset));
+            world.command(id, |now, client| {
+                let room = client.use_room(now, "room", room_use).expect("a free room");
+                if room_use.speaks() {
+                    client.open_channel(now, TalkTo::Room(room), ChannelOptions::DEFAULT).expect("a free channel");
+                }
+            });
+            world.connect(id);
+        }
+        world
     }
-    rows
 }
 
 struct Speaking {
@@ -172,7 +191,7 @@ impl People for Talk {
             let step = |advice: &EncoderAdvice| (advice.bitrate, advice.frame_length);
             speaker.steps += u32::from(step(&advice) != step(&speaker.advice));
             speaker.advice = advice;
-            client.set_frame_length(voice_core::Instant::from_us(now), advice.frame_length);
+            client.set_frame_length(Instant::from_us(now), advice.frame_length);
         }
     }
 
@@ -189,7 +208,7 @@ impl People for Talk {
 
 impl Talk {
     fn note_summary(&mut self, bytes: &[u8]) {
-        if let Ok(voice_core::wire::Packet::Summary(summary)) = voice_core::wire::Packet::decode(bytes) {
+        if let Ok(Packet::Summary(summary)) = Packet::decode(bytes) {
             self.growth_ms = self.growth_ms.max(summary.hearing.growth_ms());
         }
     }

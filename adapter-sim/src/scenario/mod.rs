@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 pub use action::Action;
 pub use bandwidth::{Bandwidth, bandwidth};
-pub use bottleneck::{BottleneckRow, bottleneck, five_to_one};
+pub use bottleneck::{Bottleneck, BottleneckRow};
 pub use plan::{BadPlan, PersonPlan, Plan};
 
 use crate::check::Violation;

@@ -27,9 +27,10 @@ const KEEP_OF_SILENCE: u32 = 192;
 const SETTLE: Duration = Duration::from_secs(3);
 /// Between steps up; up to a half more is added, so that those who share a link don't climb together.
 const CLIMB: Duration = Duration::from_secs(2);
-/// How long the rate at which a queue grew isn't tried again, at first; doubled each time that it was, up to eight times as long.
+/// How long the rate at which a queue grew isn't tried again, at first; doubled with each further step down at or below
+/// it, up to 80 s; up to a half more is added. Longer is calmer, and keeps speakers down for longer when the trouble is over.
 const HOLD: Duration = Duration::from_secs(20);
-const MOST_DOUBLINGS: u8 = 3;
+const MOST_DOUBLINGS: u8 = 2;
 /// How long loss is remembered before the memory of it is halved: bursts come again.
 const LOSS_MEMORY: Duration = Duration::from_secs(5);
 /// Nothing was heard from listeners who had reported, though frames were sent all the time: nothing may get through at all.
@@ -89,9 +90,9 @@ pub struct Adaptation {
     growth: u8,
     /// Lost and late, 1/255, falling slowly.
     loss: u8,
-    /// How often the rate at which a queue grew was found again.
+    /// How often the same limit was found again.
     doublings: u8,
-    /// That rate.
+    /// The rate at which a queue grew.
     ceiling: Option<u32>,
     ceiling_until: Instant,
     settled_at: Instant,
@@ -190,7 +191,7 @@ impl Adaptation {
 
     /// Keeps `keep` / 256 of the rate.
     fn step_down(&mut self, now: Instant, keep: u32) {
-        let known = self.ceiling.is_some_and(|ceiling| self.rate <= ceiling + ceiling / 4);
+        let known = self.ceiling.is_some_and(|ceiling| self.rate <= ceiling.saturating_add(ceiling / 4));
         self.doublings = if known { (self.doublings + 1).min(MOST_DOUBLINGS) } else { 0 };
         if self.rate > self.floor() {
             self.ceiling = Some(self.rate);
@@ -208,14 +209,14 @@ impl Adaptation {
         }
         let most = match self.ceiling {
             Some(ceiling) if now < self.ceiling_until => scaled(ceiling, 240),
-            Some(ceiling) if self.rate > ceiling + ceiling / 4 => {
+            Some(ceiling) if self.rate > ceiling.saturating_add(ceiling / 4) => {
                 (self.ceiling, self.doublings) = (None, 0);
                 self.cap()
             }
             _ => self.cap(),
         };
         self.put_off_climbing(now, CLIMB);
-        self.set_rate(most.min(self.rate + self.rate / 16).max(self.rate));
+        self.set_rate(most.min(self.rate.saturating_add(self.rate / 16)).max(self.rate));
     }
 
     fn put_off_climbing(&mut self, now: Instant, by: Duration) {
