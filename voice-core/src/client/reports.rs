@@ -232,3 +232,112 @@ impl ClientState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    const SPEAKER: ClientId = const { ClientId::new(7).unwrap() };
+
+    /// A frame of 20 ms every 20 ms by the speaker's clock; the listener's runs by `ppm` faster, and each packet takes `extra` ms longer.
+    fn growths(ms: u64, ppm: u64, extra: impl Fn(u64) -> u64) -> Vec<u8> {
+        let (mut arrivals, mut stats) = (Arrivals::NONE, SpeakerStats::default());
+        let mut reports = Vec::new();
+        for n in 0..ms / 20 {
+            let at = 1_000_000 + n * (20_000 + ppm / 50) + extra(n * 20) * 1_000;
+            arrivals.note(Instant::from_us(at), (n % 256) as u8, FrameLength::Ms20, false);
+            stats.received += 1;
+            if n % 50 == 49 {
+                reports.push(arrivals.report_entry(SPEAKER, &stats, (60, 0)).unwrap().hearing.growth);
+            }
+        }
+        reports
+    }
+
+    #[test]
+    fn an_even_delay_does_not_grow_and_neither_does_one_that_shakes() {
+        assert!(growths(60_000, 0, |_| 0).iter().all(|growth| *growth == 0));
+        assert!(growths(60_000, 0, |ms| ms / 20 * 7_919 % 40).iter().all(|growth| *growth <= 1));
+    }
+
+    #[test]
+    fn clocks_that_drift_apart_by_300_ppm_stay_below_three_steps_for_hours() {
+        let growths = growths(4 * 3_600_000, 300, |_| 0);
+        assert!(growths.iter().all(|growth| *growth < 3), "{:?}", growths.iter().max());
+    }
+
+    #[test]
+    fn a_queue_is_seen_within_a_second_and_forgotten_after_half_a_minute() {
+        let growths = growths(60_000, 0, |ms| if ms >= 10_000 { 200 } else { 0 });
+        assert_eq!(growths[9], 0);
+        assert_eq!(growths[10..25], [50; 15]);
+        assert_eq!(growths[45..], [0; 15]);
+    }
+
+    #[test]
+    fn a_stall_of_half_a_second_is_no_queue() {
+        let stall = |ms: u64| if (10_200..10_700).contains(&ms) { 10_700 - ms } else { 0 };
+        assert!(growths(20_000, 0, stall).iter().all(|growth| *growth == 0));
+    }
+
+    #[test]
+    fn a_pause_of_any_length_and_another_way_do_not_look_like_a_queue() {
+        let mut arrivals = Arrivals::NONE;
+        let stats = SpeakerStats { received: 1, ..SpeakerStats::default() };
+        arrivals.note(Instant::from_ms(1_000), 250, FrameLength::Ms20, false);
+        // 300 frame lengths are 44 modulo 256.
+        arrivals.note(Instant::from_ms(7_000), 250_u8.wrapping_add(44), FrameLength::Ms20, false);
+        assert_eq!(arrivals.report_entry(SPEAKER, &stats, (0, 0)).unwrap().hearing.growth, 0);
+        for (at, media_time, direct) in [(3_607_013, 9, false), (3_607_133, 10, true)] {
+            arrivals.note(Instant::from_ms(at), media_time, FrameLength::Ms20, direct);
+            let stats = SpeakerStats { received: stats.received + u32::try_from(at).unwrap(), ..stats };
+            assert_eq!(arrivals.report_entry(SPEAKER, &stats, (0, 0)).unwrap().hearing.growth, 0);
+        }
+    }
+
+    #[test]
+    fn longer_frames_go_on_where_shorter_ones_ended() {
+        let (mut arrivals, mut at) = (Arrivals::NONE, 0);
+        for n in 0..100_u8 {
+            let frame = if n < 50 { FrameLength::Ms20 } else { FrameLength::Ms60 };
+            at += u64::from(frame.ms());
+            arrivals.note(Instant::from_ms(at), n, frame, false);
+        }
+        let stats = SpeakerStats { received: 100, ..SpeakerStats::default() };
+        assert_eq!(arrivals.report_entry(SPEAKER, &stats, (0, 0)).unwrap().hearing.growth, 0);
+    }
+
+    #[test]
+    fn shares_are_of_what_was_sent_since_the_last_report() {
+        let mut arrivals = Arrivals::NONE;
+        let mut entry = |received, lost, late, delay_ms| {
+            let stats = SpeakerStats { received, lost, late, jitter_us: 12_900, ..SpeakerStats::default() };
+            arrivals.report_entry(SPEAKER, &stats, (delay_ms, 0)).map(|entry| entry.hearing)
+        };
+        let first = entry(40, 10, 5, 63).unwrap();
+        assert_eq!((first.loss, first.late, first.jitter_ms, first.delay), (51, 26, 12, 15));
+        assert_eq!(entry(40, 30, 5, 60), None, "nothing came");
+        let second = entry(70, 40, 5, 5_000).unwrap();
+        assert_eq!((second.loss, second.late, second.delay), (128, 0, 255));
+        let third = entry(90, 35, 25, 60).unwrap();
+        assert_eq!((third.loss, third.late), (0, 255), "some of the lost came late");
+    }
+
+    #[test]
+    fn a_round_trip_has_grown_when_three_in_a_row_are_longer() {
+        let mut trips = RoundTrips::NONE;
+        assert_eq!(trips.growth_ms(), 0);
+        for (second, rtt_ms, growth) in
+            [(0, 40, 0), (1, 340, 0), (2, 340, 0), (3, 340, 300), (4, 50, 10), (70, 340, 10)]
+        {
+            trips.note(Instant::from_ms(second * 1_000), rtt_ms * 1_000);
+            assert_eq!(trips.growth_ms(), growth, "{second}");
+        }
+        for second in 71..200 {
+            trips.note(Instant::from_ms(second * 1_000), 340_000);
+        }
+        assert_eq!(trips.growth_ms(), 0, "another route by now");
+    }
+}

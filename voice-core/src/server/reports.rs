@@ -3,7 +3,10 @@
 //! Nothing is kept per listener. A speaker's seat counts how many listeners are at most how badly off, by eight steps for each measure; a
 //! listener counts once between two summaries, which one bit of 64 remembers. Of a larger audience 64 are a sample that changes each time.
 
-use super::engine::{Engine, REPORT_RATE};
+use super::{
+    engine::{Engine, REPORT_RATE},
+    memory::has_bit,
+};
 use crate::{
     storage::rate::Bucket,
     types::{ConnectionId, DropReason, Instant},
@@ -166,7 +169,7 @@ impl Engine<'_> {
 
     fn take_entry(&mut self, now: Instant, listener: u16, entry: &ReportEntry) -> Result<(), DropReason> {
         let speaker = self.seat_of(entry.speaker).ok_or(DropReason::UnknownClient)?;
-        if !self.reaches(speaker, listener) {
+        if !self.could_hear(speaker, listener) {
             return Err(DropReason::NotPermitted);
         }
         let Some(seat) = self.seat(speaker).filter(|seat| seat.features & FEATURE_REPORTS != 0) else { return Ok(()) };
@@ -174,6 +177,21 @@ impl Engine<'_> {
             self.wake_seat(speaker);
         }
         Ok(())
+    }
+
+    /// By the channels of the last packet, or by a room: voice on a direct path never came by here.
+    fn could_hear(&mut self, speaker: u16, listener: u16) -> bool {
+        if self.reaches(speaker, listener) {
+            return true;
+        }
+        let (from, to) = (usize::from(speaker), usize::from(listener));
+        if speaker == listener || !has_bit(self.t.bits.hears, to) || has_bit(self.t.bits.blockers_of(from), to) {
+            return false;
+        }
+        let Some(seat) = self.t.seats.get(from) else { return false };
+        let (rooms, bits) = (self.t.rooms.len().max(1), &mut self.t.bits);
+        let spoken_to = seat.rooms.iter().filter(|entry| entry.room_use.speaks());
+        spoken_to.map(|entry| usize::from(entry.room.get()) % rooms).any(|place| has_bit(bits.room(place), to))
     }
 
     /// Writes the summary that a client has to be told.

@@ -85,7 +85,7 @@ fn whom_nobody_answers_asks_again_and_only_the_last_question_stands() {
 
 #[test]
 fn who_finds_the_session_full_comes_in_by_itself_when_a_seat_is_free() {
-    let mut stage = Stage::new(8);
+    let mut stage = Stage::new(12);
     let late = stage.add();
     stage.run(2_000);
     let client = &stage.people[late].client;
