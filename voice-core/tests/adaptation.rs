@@ -183,7 +183,7 @@ fn speakers_on_one_link_climb_at_different_times() {
 #[test]
 fn listeners_who_fall_silent_while_there_is_something_to_hear_are_trouble() {
     let mut talk = Talk::new(1);
-    let mut frames = |talk: &mut Talk, from: u64, to: u64| {
+    let frames = |talk: &mut Talk, from: u64, to: u64| {
         for ms in (from..to).step_by(20) {
             talk.adaptation.handle_frame(Instant::from_ms(ms));
         }

@@ -11,7 +11,10 @@ use session_harness::{Bend, To, bend, client_id, packet_bytes, raw, room_id, to,
 use voice_core::{
     Admission, ChannelOptions, ClientId, CodecSettings, ConnectionId, Delivery, Identity, Instant, Message, Priority,
     RoomUse, Route, ServerConfig, ServerEvent, SessionId, Source, State, StateReason, TalkTo,
-    wire::{CloseReason, Hello, Kind, Lane, Packet, Ping, Resume, StateFlags, VERSION, VoiceHeader, Welcome},
+    wire::{
+        CloseReason, Hearing, Hello, Kind, Lane, Packet, Ping, Report, ReportEntry, Resume, StateFlags, VERSION,
+        VoiceHeader, Welcome,
+    },
 };
 
 /// A packet that a client may send, but for what its session says.
@@ -40,6 +43,7 @@ enum Say {
     Stale,
     Ping,
     LaneAck,
+    Report(u16, [u8; 3]),
     Voice {
         to: Vec<To>,
         relay: Option<(bool, Vec<u16>)>,
@@ -98,6 +102,7 @@ fn say() -> impl Strategy<Value = Say> {
         2 => Just(Say::Stale),
         2 => Just(Say::Ping),
         2 => Just(Say::LaneAck),
+        3 => (1..9_u16, any::<[u8; 3]>()).prop_map(|(speaker, hearing)| Say::Report(speaker, hearing)),
         8 => (vec(to(), 1..5), relay, prop_oneof![8 => 2..5_u16, 1 => 0..70_u16], prop_oneof![Just(40), 1..1_001_usize])
             .prop_map(|(to, relay, step, len)| Say::Voice { to, relay, step, len }),
     ]
@@ -363,7 +368,7 @@ impl Peer {
                 let resume = seat.map(|s| Resume { session: s.session, client: s.client, secret: s.secret });
                 let (nonce, codec, flags) = (u32::from(self.sequence), CodecSettings::DEFAULT, flags(*bits));
                 let (version, name, credential) = (VERSION, text.as_str(), &[1, 2, 3][..]);
-                Packet::Hello(Hello { version, features: 1, nonce, codec, flags, priority, resume, name, credential })
+                Packet::Hello(Hello { version, features: 3, nonce, codec, flags, priority, resume, name, credential })
             }
             Say::UseRoom(room, used) => {
                 text = format!("room {room}");
@@ -395,6 +400,13 @@ impl Peer {
             }
             Say::Ping => Packet::Ping(Ping { session, stamp: 1, next: self.in_next, rtt_ms: 5, loss: 0, jitter_ms: 1 }),
             Say::LaneAck => Packet::LaneAck { session, next: self.in_next },
+            Say::Report(speaker, [loss, delay, growth]) => {
+                let hearing = Hearing { loss: *loss, late: 0, jitter_ms: 9, delay: *delay, growth: *growth };
+                let mut out = [0; 64];
+                let speaker = ClientId::new(*speaker).unwrap();
+                let len = Report::write(&mut out, session, &[ReportEntry { speaker, hearing }]).unwrap();
+                return out[..len].to_vec();
+            }
             Say::Voice { to, relay, step, len } => return self.voice(session, to, relay.as_ref(), *step, *len),
         };
         packet_bytes(&packet)
