@@ -430,7 +430,7 @@ impl Peer {
     fn note_said(&mut self, bytes: &[u8], delivery: Delivery) {
         self.said = (self.said.0 + bytes.len(), self.said.1 + 1);
         let Ok(packet) = Packet::decode(bytes) else { return };
-        if packet.lane().is_some() || packet.kind() == Kind::Ping {
+        if packet.lane().is_some() || matches!(packet.kind(), Kind::Ping | Kind::Report) {
             self.answerable = self.answerable.max(bytes.len());
         }
         let on_lane = delivery == Delivery::Reliable && packet.lane().is_some_and(|lane| lane.number == self.out_next);
@@ -450,7 +450,7 @@ impl Peer {
 
     fn note_told(&mut self, packet: &Packet<'_>, len: usize) {
         assert!(!self.closed, "{:?} after Closed", packet.kind());
-        assert!(matches!(packet.kind() as u8, 0x21..=0x2C | 0x42..=0x44), "{:?} from a server", packet.kind());
+        assert!(matches!(packet.kind() as u8, 0x21..=0x2C | 0x42..=0x44 | 0x46), "{:?} from a server", packet.kind());
         if packet.kind() == Kind::WrongSession {
             assert!(len <= self.answerable, "WrongSession is larger than its cause");
             self.answerable = 0;
