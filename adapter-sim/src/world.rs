@@ -15,6 +15,9 @@ use voice_core::{
 use crate::net::{ConnId, EndpointId, NatKind, NetEvent, Network, PacketBytes, Preset, Rng, Side};
 use crate::wake::Wake;
 
+/// Sound that is pulled at once is no shorter than this, so that a tick ends.
+const SHORTEST_SOUND_US: u32 = 1_000;
+
 /// Frames of one speaker that may wait to be played.
 const WAITING_FRAMES: usize = 16;
 
@@ -86,7 +89,9 @@ pub trait People {
     }
 
     /// The audio clock has pulled a frame of one speaker; `client` is the listener's.
-    fn hear(&mut self, now: u64, listener: PersonId, speaker: ClientId, frame: &Frame<'_>) {}
+    fn hear(&mut self, now: u64, listener: PersonId, speaker: ClientId, frame: &Frame<'_>) -> u32 {
+        frame.length_us
+    }
 
     /// All speakers of one tick have been heard.
     fn tick_done(&mut self, now: u64, listener: PersonId) {}
@@ -122,6 +127,24 @@ struct Person {
     tick_at: u64,
 }
 
+/// What a listener has pulled and not heard yet.
+#[derive(Default)]
+struct Ear(Vec<(ClientId, Instant)>);
+
+impl Ear {
+    /// Until when there is sound of a speaker: not before `now`.
+    fn until(&mut self, speaker: ClientId, now: Instant) -> &mut Instant {
+        let at = self.0.iter().position(|(id, _)| *id == speaker).unwrap_or_else(|| {
+            self.0.retain(|(_, until)| *until > now);
+            self.0.push((speaker, now));
+            self.0.len() - 1
+        });
+        let until = &mut self.0[at].1;
+        *until = (*until).max(now);
+        until
+    }
+}
+
 struct ServerNode {
     server: HeapServer,
     /// By the network's number.
@@ -139,6 +162,7 @@ pub struct World {
     people: Vec<Person>,
     /// By person, as the next.
     clients: Vec<HeapClient>,
+    ears: Vec<Ear>,
     configs: Vec<PersonConfig>,
     /// By machine; the server's has none.
     person_at: Vec<Option<PersonId>>,
@@ -164,6 +188,7 @@ impl World {
             config: ServerConfig::DEFAULT,
             people: Vec::new(),
             clients: Vec::new(),
+            ears: Vec::new(),
             configs: Vec::new(),
             person_at: vec![None; server_endpoint.index() + 1],
             person_of: BTreeMap::new(),
@@ -246,6 +271,7 @@ impl World {
             tick_at: phase_us.into(),
         });
         self.clients.push(client);
+        self.ears.push(Ear::default());
         self.configs.push(config);
         self.schedule_tick(id);
         id
@@ -352,13 +378,14 @@ impl World {
         client_config.codec = config.codec;
         client_config.direct = config.direct;
         client_config.uplink_bits_per_second = config.uplink_bits_per_second;
-        client_config.frame_bytes = config.frame_bytes;
+        client_config.playout.frame_bytes = config.frame_bytes;
         let frames = config.speakers * playout_bytes(config.frame_bytes.into(), WAITING_FRAMES);
         // What every packet needs is asked for in one go, so that it comes to lie together.
         let storage = ClientStorage {
             speakers: vec![SpeakerSlot::EMPTY; config.speakers],
             rooms: vec![RoomSlot::EMPTY; config.rooms],
             frames: vec![0; frames],
+            credential: Vec::new(),
             channels: vec![ChannelSlot::EMPTY; 8],
             voice: vec![0; 8_192],
             peers: vec![PeerLink::EMPTY; config.paths],
@@ -415,7 +442,9 @@ impl World {
     fn on_tick<P: People + ?Sized>(&mut self, person: PersonId, people: &mut P) {
         let (now, local) = (self.net.now(), self.local(person));
         let who = &mut self.people[usize::from(person)];
+        who.frame_us = self.clients[usize::from(person)].frame_length().span().subsec_micros();
         who.ticked(local.as_us());
+        let tick = Duration::from_micros(who.frame_us.into());
         if who.alive {
             let client = &mut self.clients[usize::from(person)];
             let mut sent = false;
@@ -433,8 +462,13 @@ impl World {
             self.speakers.clear();
             self.speakers.extend(client.speakers());
             for &speaker in &self.speakers {
-                let frame = client.next_frame(local, Duration::ZERO, speaker);
-                people.hear(now, person, speaker, &frame);
+                let ear = &mut self.ears[usize::from(person)];
+                let until = ear.until(speaker, local);
+                while *until < local.after(tick) {
+                    let frame = client.next_frame(local, until.since(local), speaker);
+                    let heard = people.hear(now, person, speaker, &frame).max(SHORTEST_SOUND_US);
+                    *until = until.after(Duration::from_micros(heard.into()));
+                }
             }
             people.tick_done(now, person);
             if sent {

@@ -98,7 +98,15 @@ impl Task for EncodeRoster {
 
 fn write_voice(out: &mut Buffer, sequence: u16) -> usize {
     let speaker = ClientId::new(17).expect("not 0");
-    let header = VoiceHeader { mark: false, end: false, tag: 0x1234, speaker, sequence, media_time: 7 };
+    let header = VoiceHeader {
+        mark: false,
+        end: false,
+        tag: 0x1234,
+        speaker,
+        sequence,
+        media_time: 7,
+        frame_length: voice_core::FrameLength::Ms20,
+    };
     let target = Target::Room(RoomId::new(5).expect("not 0"));
     let channels = [Channel { target, options: ChannelOptions::DEFAULT }];
     let start = header.write(out, &channels, None).expect("the header fits");

@@ -60,7 +60,15 @@ impl FanOut {
 
     fn new(crowd: Crowd, speaker: Person, listeners: usize, channels: Vec<Channel>, sequence: u16) -> Self {
         let tag = crowd.session.tag();
-        let header = VoiceHeader { mark: false, end: false, tag, speaker: speaker.id, sequence: 0, media_time: 0 };
+        let header = VoiceHeader {
+            mark: false,
+            end: false,
+            tag,
+            speaker: speaker.id,
+            sequence: 0,
+            media_time: 0,
+            frame_length: voice_core::FrameLength::Ms20,
+        };
         let mut template = vec![0xA5; limits::MAX_PACKET_BYTES];
         let start = header.write(&mut template, &channels, None).expect("the header is whole");
         template.truncate(start + PAYLOAD_BYTES);

@@ -34,7 +34,7 @@ type SmallStorage<'a> = ClientStorage<
 /// A client that hears four others, on a microcontroller: the tables of `tools/thumb-size`, which checks the limit of 8 KiB where a pointer has
 /// four bytes.
 mod small {
-    pub(super) const PEOPLE: usize = 4;
+    pub(super) const PEOPLE: usize = 5;
     pub(super) const ROOMS: usize = 2;
     pub(super) const CHANNELS: usize = 2;
     pub(super) const SPEAKERS: usize = 4;
@@ -44,6 +44,7 @@ mod small {
     pub(super) const INBOX: usize = 2_004;
     pub(super) const OUTBOX: usize = 160;
     pub(super) const VOICE: usize = 176;
+    pub(super) const CREDENTIAL: usize = 32;
 }
 
 /// Sizes in the order of the table.
@@ -96,7 +97,7 @@ fn client_sizes() -> Vec<Size> {
         + small::CHANNELS * size_of::<ChannelSlot>()
         + small::SPEAKERS * size_of::<SpeakerSlot>()
         + small::PEERS * size_of::<PeerLink>();
-    let all = state + slots + frames + small::INBOX + small::OUTBOX + small::VOICE;
+    let all = state + slots + frames + small::INBOX + small::OUTBOX + small::VOICE + small::CREDENTIAL;
     vec![
         size("`PersonSlot`", size_of::<PersonSlot>()),
         size("`RoomSlot`", size_of::<RoomSlot>()),

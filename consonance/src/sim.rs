@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
-use adapter_sim::scenario::{Outcome, Plan, Scenario, bandwidth};
+use adapter_sim::scenario::{Bottleneck, BottleneckRow, Outcome, Plan, Scenario, bandwidth};
 use serde_json::{Map, Value, json};
 
 use crate::{cli::SimArgs, fail::Fail};
 
 const BANDWIDTH: &str = "bandwidth";
+const BOTTLENECK: &str = "bottleneck";
 
 /// Runs what the arguments ask for.
 pub(crate) fn run(args: &SimArgs) -> Result<ExitCode, Fail> {
@@ -24,6 +25,10 @@ pub(crate) fn run(args: &SimArgs) -> Result<ExitCode, Fail> {
         }
         Some(BANDWIDTH) => {
             show_bandwidth(args);
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(BOTTLENECK) => {
+            show_bottleneck(args);
             Ok(ExitCode::SUCCESS)
         }
         Some(name) => {
@@ -44,6 +49,9 @@ fn list() {
         println!("{:14} {}", scenario.name, scenario.about);
     }
     println!("{BANDWIDTH:14} one speaker and three listeners, over the server and directly: kbit/s of voice");
+    println!(
+        "{BOTTLENECK:14} five speakers and a listener behind 64 kbit/s, with adaptation and without: rate, loss and delay over time"
+    );
 }
 
 fn read(file: &Path) -> Result<Plan, Fail> {
@@ -166,6 +174,65 @@ fn show_bandwidth(args: &SimArgs) {
     } else {
         println!("{report:#}");
     }
+}
+
+/// As a table, or as JSON: a row for every 5 s.
+fn show_bottleneck(args: &SimArgs) {
+    let run = |adapts| Bottleneck { adapts, ..Bottleneck::NARROW }.run(args.seed, args.seconds);
+    let (adapting, fixed) = (run(true), run(false));
+    if args.json {
+        let rows = |rows: &[BottleneckRow]| rows.iter().map(bottleneck_json).collect::<Vec<_>>();
+        let report = json!({
+            "scenario": BOTTLENECK,
+            "seed": args.seed,
+            "virtual_seconds": args.seconds,
+            "adapting": rows(&adapting),
+            "fixed": rows(&fixed),
+        });
+        println!("{report}");
+        return;
+    }
+    for (what, rows) in [("with adaptation", &adapting), ("without", &fixed)] {
+        println!("{what}");
+        println!(
+            "| s | kbit/s | frame, ms | steps | lost, % | late, % | queue p50, ms | queue p95, ms | growth, ms | played, % |"
+        );
+        println!("|---|---|---|---|---|---|---|---|---|---|");
+        rows.iter().for_each(|row| println!("{}", bottleneck_line(row)));
+    }
+}
+
+fn bottleneck_line(row: &BottleneckRow) -> String {
+    let rates: Vec<String> = row.bitrates.iter().map(|rate| format!("{:.1}", f64::from(*rate) / 1e3)).collect();
+    let frames: Vec<String> = row.frame_ms.iter().map(ToString::to_string).collect();
+    format!(
+        "| {} | {} | {} | {} | {:.1} | {:.1} | {:.0} | {:.0} | {} | {:.1} |",
+        row.second,
+        rates.join(" "),
+        frames.join(" "),
+        row.steps.iter().sum::<u32>(),
+        row.loss_percent,
+        row.late_percent,
+        row.queue_ms.0,
+        row.queue_ms.1,
+        row.growth_ms,
+        row.played_percent,
+    )
+}
+
+fn bottleneck_json(row: &BottleneckRow) -> Value {
+    json!({
+        "second": row.second,
+        "bitrates": row.bitrates,
+        "frame_ms": row.frame_ms,
+        "steps": row.steps,
+        "loss_percent": row.loss_percent,
+        "late_percent": row.late_percent,
+        "queue_ms_p50": row.queue_ms.0,
+        "queue_ms_p95": row.queue_ms.1,
+        "growth_ms": row.growth_ms,
+        "played_percent": row.played_percent,
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "wall time is what is asked for; nothing in the run sees it")]

@@ -42,3 +42,15 @@ fn a_soak_says_what_it_tried() {
         "{text}"
     );
 }
+
+#[test]
+fn the_bottleneck_shows_a_row_for_every_five_seconds_with_adaptation_and_without() {
+    let folder = Folder::new("sim-bottleneck");
+    let report = report(&folder, &["sim", "--scenario", "bottleneck", "--seconds", "20", "--json"]);
+    let last = |which: &str| report[which].as_array().and_then(|rows| rows.get(3)).cloned().expect("four rows");
+    assert!(last("fixed")["loss_percent"].as_f64() > Some(60.0));
+    assert!(last("adapting")["loss_percent"].as_f64() < Some(5.0));
+    let table = folder.consonance(&["sim", "--scenario", "bottleneck", "--seconds", "10"]);
+    let table = String::from_utf8_lossy(&table.stdout);
+    assert_eq!(table.lines().filter(|line| line.starts_with("| ")).count(), 2 * 3, "{table}");
+}

@@ -22,6 +22,10 @@ fn read_lists(packet: &Packet<'_>) {
                 assert!(present.name.len() <= 64 && present.rooms.iter().count() <= 32);
             }
         }
+        Packet::Report(report) => {
+            assert!((1..=16).contains(&report.entries().count()));
+            assert!(report.entries().is_sorted_by(|a, b| a.speaker < b.speaker));
+        }
         Packet::Voice(Voice { channels, relay, payload, .. }) => {
             assert!((1..=8).contains(&channels.iter().count()) && payload.len() <= 1_000);
             assert!(relay.is_none_or(|relay| (1..=32).contains(&relay.iter().count())));

@@ -4,13 +4,15 @@ use voice_core::{
     ChannelOptions, ClientId, CodecSettings, Delivery, FrameLength, Priority, RoomId, RoomUse, Secret, SessionId,
     Target, Volume,
     wire::{
-        Channel, CloseReason, Greeting, Hello, Lane, Packet, PathAck, PersonFlags, Ping, RefuseReason, Resume,
-        RoomCloseReason, RosterWriter, StateFlags, TextRefuseReason, VERSION, VoiceHeader, Welcome,
-        limits::MAX_PACKET_BYTES,
+        Channel, CloseReason, Greeting, Hearing, Hello, Lane, Packet, PathAck, PersonFlags, Ping, RefuseReason, Report,
+        ReportEntry, Resume, RoomCloseReason, RosterWriter, StateFlags, Summary, TextRefuseReason, VERSION,
+        VoiceHeader, Welcome, limits::MAX_PACKET_BYTES,
     },
 };
 
 use crate::{input::Input, session::Tap};
+
+const FRAME_LENGTHS: [FrameLength; 4] = [FrameLength::Ms10, FrameLength::Ms20, FrameLength::Ms40, FrameLength::Ms60];
 
 /// Draws packets.
 pub(crate) struct Draw<'d, 'a> {
@@ -58,7 +60,8 @@ impl<'d, 'a> Draw<'d, 'a> {
     /// Any packet, written.
     fn write(&mut self, out: &mut [u8; MAX_PACKET_BYTES]) -> Option<(Delivery, usize)> {
         match self.input.below(32) {
-            28..=30 => Some((Delivery::Unreliable, self.voice().write(out)?)),
+            28 => Some((Delivery::Unreliable, self.report(out)?)),
+            29 | 30 => Some((Delivery::Unreliable, self.voice().write(out)?)),
             31 => Some((Delivery::Reliable, self.roster(out).1?)),
             which => {
                 let mut written = None;
@@ -106,6 +109,11 @@ impl<'d, 'a> Draw<'d, 'a> {
             }),
             21 => Packet::Pong { session: lane.session, stamp: self.input.u32(), next: number },
             22 => Packet::LaneAck { session: lane.session, next: number },
+            23 if flag => Packet::Summary(Summary {
+                session: lane.session,
+                listeners: 1 + self.input.byte() % 64,
+                hearing: self.hearing(),
+            }),
             23 => Packet::WrongSession { ours: lane.session, theirs: self.input.u32() },
             24 | 25 => {
                 let greeting =
@@ -162,6 +170,8 @@ impl<'d, 'a> Draw<'d, 'a> {
             speaker: self.client(),
             sequence: self.input.u16(),
             media_time: self.input.byte(),
+            // Of a number that is drawn anyhow, so that inputs kept from before mean what they meant.
+            frame_length: FRAME_LENGTHS[usize::from(tag % 4)],
         };
         let channels = (0..self.input.below(10)).map(|_| self.channel()).collect();
         let listed = (0..self.input.below(34)).map(|_| self.client()).collect();
@@ -246,8 +256,24 @@ impl<'d, 'a> Draw<'d, 'a> {
     }
 
     fn codec(&mut self) -> CodecSettings {
-        let frame_length = FrameLength::from_ms([10, 20, 40, 60][self.input.below(4)]).expect("one of the four");
+        let frame_length = FRAME_LENGTHS[self.input.below(4)];
         CodecSettings { codec: self.input.byte(), frame_length, bitrate: self.input.u32() }
+    }
+
+    fn hearing(&mut self) -> Hearing {
+        let (loss, late) = (self.input.byte(), self.input.byte());
+        let (jitter_ms, delay, growth) = (self.input.byte(), self.input.byte(), self.input.byte());
+        Hearing { loss, late: late.min(u8::MAX - loss), jitter_ms, delay, growth }
+    }
+
+    /// A listener's report, written; `None` unless it can be.
+    pub(crate) fn report(&mut self, out: &mut [u8]) -> Option<usize> {
+        let mut entries: Vec<ReportEntry> = (0..self.input.below(18))
+            .map(|_| ReportEntry { speaker: self.client(), hearing: self.hearing() })
+            .collect();
+        entries.sort_by_key(|entry| entry.speaker);
+        entries.dedup_by_key(|entry| entry.speaker);
+        Report::write(out, self.lane().session, &entries)
     }
 
     fn reason<T>(&mut self, from: fn(u8) -> Option<T>) -> T {

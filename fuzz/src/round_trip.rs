@@ -6,11 +6,12 @@ use crate::{draw::Draw, input::Input};
 pub fn round_trip(data: &[u8]) {
     let input = &mut Input::new(data);
     while !input.is_empty() {
-        let which = input.below(30);
+        let which = input.below(31);
         let mut draw = Draw::any(input);
         match which {
             28 => voice(&mut draw),
             29 => roster(&mut draw),
+            30 => report(&mut draw),
             which => draw.control(which, check),
         }
     }
@@ -35,6 +36,12 @@ fn voice(draw: &mut Draw<'_, '_>) {
     assert_eq!((voice.header, voice.payload), (header, payload));
     assert!(voice.channels.iter().eq(parts.channels.iter().copied()));
     assert_eq!(voice.relay.map(|list| (list.only, list.iter().collect::<Vec<_>>())), parts.relay);
+}
+
+fn report(draw: &mut Draw<'_, '_>) {
+    let mut out = [0xAA; MAX_PACKET_BYTES];
+    let Some(len) = draw.report(&mut out) else { return };
+    assert!(matches!(Packet::decode(&out[..len]), Ok(Packet::Report(_))), "a written report isn't read");
 }
 
 fn roster(draw: &mut Draw<'_, '_>) {

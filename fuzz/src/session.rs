@@ -58,6 +58,7 @@ pub fn new_client(name: &str, seed: u64) -> FuzzClient {
         outbox: vec![0; 2_100],
         voice: vec![0; 1_300],
         retained: vec![0; 600],
+        credential: vec![0; 600],
     };
     Client::new(ClientConfig::new(name).expect("a short name"), seed, storage)
 }

@@ -20,3 +20,8 @@ pub use types::*;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The code of docs/ADAPTATION.md, which has to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/ADAPTATION.md")]
+struct Adapting;

@@ -348,7 +348,7 @@ impl Caller {
         let kind = packet.kind() as u8;
         match to {
             Route::Server => {
-                assert!(matches!(kind, 0x01..=0x0A | 0x41 | 0x43 | 0x80), "{:?} to the server", packet.kind());
+                assert!(matches!(kind, 0x01..=0x0A | 0x41 | 0x43 | 0x45 | 0x80), "{:?} to the server", packet.kind());
                 let wanted = self.client.transport_wanted();
                 assert!(wanted.is_some() && wanted == self.up, "{:?} without a transport", packet.kind());
             }

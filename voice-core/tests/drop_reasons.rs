@@ -139,7 +139,15 @@ fn bytes(packet: &Packet<'_>) -> Vec<u8> {
 }
 
 fn voice(tag: u16, speaker: ClientId, to: Target, sequence: u16) -> Vec<u8> {
-    let header = VoiceHeader { mark: false, end: false, tag, speaker, sequence, media_time: sequence as u8 };
+    let header = VoiceHeader {
+        mark: false,
+        end: false,
+        tag,
+        speaker,
+        sequence,
+        media_time: sequence as u8,
+        frame_length: voice_core::FrameLength::Ms20,
+    };
     let mut out = [0; 1_200];
     let start = header.write(&mut out, &[Channel { target: to, options: ChannelOptions::DEFAULT }], None).unwrap();
     out[start] = 7;
@@ -390,7 +398,15 @@ fn an_old_pong_does_not_hide_the_one_that_is_waited_for() {
 fn voice_to_two_unknown_rooms_is_counted_once() {
     let mut stage = Stage::new(Admission::AcceptAll);
     let (tag, speaker) = (stage.session().tag(), stage.one.client.id().unwrap());
-    let header = VoiceHeader { mark: false, end: false, tag, speaker, sequence: 1, media_time: 1 };
+    let header = VoiceHeader {
+        mark: false,
+        end: false,
+        tag,
+        speaker,
+        sequence: 1,
+        media_time: 1,
+        frame_length: voice_core::FrameLength::Ms20,
+    };
     let channel = |room| Channel { target: Target::Room(RoomId::new(room).unwrap()), options: ChannelOptions::DEFAULT };
     let mut out = [7; 40];
     assert!(header.write(&mut out, &[channel(60_000), channel(60_001)], None).is_some());

@@ -31,6 +31,7 @@ fn new_client(name: &str, seed: u64, people: usize) -> TestClient {
         outbox: Vec::new(),
         voice: Vec::new(),
         retained: Vec::new(),
+        credential: Vec::new(),
     };
     Client::new(ClientConfig::new(name).unwrap(), seed, tables)
 }

@@ -265,6 +265,7 @@ impl Table {
             speaker: self.id(who),
             sequence: self.sequences[who],
             media_time: 0,
+            frame_length: voice_core::FrameLength::Ms20,
         };
         let clients: Vec<ClientId> = listed.iter().flat_map(|(_, clients)| clients).copied().collect();
         let relay = listed.map(|(only, _)| (only, clients.as_slice()));

@@ -11,7 +11,10 @@ use session_harness::{Bend, To, bend, client_id, packet_bytes, raw, room_id, to,
 use voice_core::{
     Admission, ChannelOptions, ClientId, CodecSettings, ConnectionId, Delivery, Identity, Instant, Message, Priority,
     RoomUse, Route, ServerConfig, ServerEvent, SessionId, Source, State, StateReason, TalkTo,
-    wire::{CloseReason, Hello, Kind, Lane, Packet, Ping, Resume, StateFlags, VERSION, VoiceHeader, Welcome},
+    wire::{
+        CloseReason, Hearing, Hello, Kind, Lane, Packet, Ping, Report, ReportEntry, Resume, StateFlags, VERSION,
+        VoiceHeader, Welcome,
+    },
 };
 
 /// A packet that a client may send, but for what its session says.
@@ -40,6 +43,7 @@ enum Say {
     Stale,
     Ping,
     LaneAck,
+    Report(u16, [u8; 3]),
     Voice {
         to: Vec<To>,
         relay: Option<(bool, Vec<u16>)>,
@@ -98,6 +102,7 @@ fn say() -> impl Strategy<Value = Say> {
         2 => Just(Say::Stale),
         2 => Just(Say::Ping),
         2 => Just(Say::LaneAck),
+        3 => (1..9_u16, any::<[u8; 3]>()).prop_map(|(speaker, hearing)| Say::Report(speaker, hearing)),
         8 => (vec(to(), 1..5), relay, prop_oneof![8 => 2..5_u16, 1 => 0..70_u16], prop_oneof![Just(40), 1..1_001_usize])
             .prop_map(|(to, relay, step, len)| Say::Voice { to, relay, step, len }),
     ]
@@ -363,7 +368,7 @@ impl Peer {
                 let resume = seat.map(|s| Resume { session: s.session, client: s.client, secret: s.secret });
                 let (nonce, codec, flags) = (u32::from(self.sequence), CodecSettings::DEFAULT, flags(*bits));
                 let (version, name, credential) = (VERSION, text.as_str(), &[1, 2, 3][..]);
-                Packet::Hello(Hello { version, features: 1, nonce, codec, flags, priority, resume, name, credential })
+                Packet::Hello(Hello { version, features: 3, nonce, codec, flags, priority, resume, name, credential })
             }
             Say::UseRoom(room, used) => {
                 text = format!("room {room}");
@@ -395,6 +400,13 @@ impl Peer {
             }
             Say::Ping => Packet::Ping(Ping { session, stamp: 1, next: self.in_next, rtt_ms: 5, loss: 0, jitter_ms: 1 }),
             Say::LaneAck => Packet::LaneAck { session, next: self.in_next },
+            Say::Report(speaker, [loss, delay, growth]) => {
+                let hearing = Hearing { loss: *loss, late: 0, jitter_ms: 9, delay: *delay, growth: *growth };
+                let mut out = [0; 64];
+                let speaker = ClientId::new(*speaker).unwrap();
+                let len = Report::write(&mut out, session, &[ReportEntry { speaker, hearing }]).unwrap();
+                return out[..len].to_vec();
+            }
             Say::Voice { to, relay, step, len } => return self.voice(session, to, relay.as_ref(), *step, *len),
         };
         packet_bytes(&packet)
@@ -403,14 +415,22 @@ impl Peer {
     fn voice(&self, session: SessionId, to: &[To], relay: Option<&(bool, Vec<u16>)>, step: u16, len: usize) -> Vec<u8> {
         let speaker = self.welcome.map_or(client_id(1), |welcome| welcome.client);
         let sequence = self.sequence.wrapping_add(step).wrapping_sub(2);
-        let header = VoiceHeader { mark: step > 9, end: false, tag: session.tag(), speaker, sequence, media_time: 0 };
+        let header = VoiceHeader {
+            mark: step > 9,
+            end: false,
+            tag: session.tag(),
+            speaker,
+            sequence,
+            media_time: 0,
+            frame_length: voice_core::FrameLength::Ms20,
+        };
         voice_bytes(header, to, relay.map(|(only, clients)| (*only, clients.as_slice())), &vec![5; len])
     }
 
     fn note_said(&mut self, bytes: &[u8], delivery: Delivery) {
         self.said = (self.said.0 + bytes.len(), self.said.1 + 1);
         let Ok(packet) = Packet::decode(bytes) else { return };
-        if packet.lane().is_some() || packet.kind() == Kind::Ping {
+        if packet.lane().is_some() || matches!(packet.kind(), Kind::Ping | Kind::Report) {
             self.answerable = self.answerable.max(bytes.len());
         }
         let on_lane = delivery == Delivery::Reliable && packet.lane().is_some_and(|lane| lane.number == self.out_next);
@@ -430,7 +450,7 @@ impl Peer {
 
     fn note_told(&mut self, packet: &Packet<'_>, len: usize) {
         assert!(!self.closed, "{:?} after Closed", packet.kind());
-        assert!(matches!(packet.kind() as u8, 0x21..=0x2C | 0x42..=0x44), "{:?} from a server", packet.kind());
+        assert!(matches!(packet.kind() as u8, 0x21..=0x2C | 0x42..=0x44 | 0x46), "{:?} from a server", packet.kind());
         if packet.kind() == Kind::WrongSession {
             assert!(len <= self.answerable, "WrongSession is larger than its cause");
             self.answerable = 0;

@@ -202,6 +202,7 @@ fn a_client_who_knows(people: u16, now: Instant) -> (Client<impl voice_core::Cli
         outbox: vec![0; 2_100],
         voice: vec![0; 1_300],
         retained: Vec::new(),
+        credential: Vec::new(),
     };
     let mut client = Client::new(ClientConfig::new("somebody").unwrap(), 1, memory);
     let mut script = Script::new();

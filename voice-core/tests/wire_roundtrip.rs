@@ -4,9 +4,12 @@ use proptest::{collection::vec, prelude::*};
 use voice_core::{
     ChannelOptions, ClientId, CodecSettings, FrameLength, Priority, RoomId, RoomUse, Secret, SessionId, Target, Volume,
     wire::{
-        Channel, CloseReason, Greeting, Hello, Kind, Lane, Packet, PathAck, PersonFlags, Ping, RefuseReason, Resume,
-        RoomCloseReason, RosterWriter, StateFlags, TextRefuseReason, VERSION, Voice, VoiceHeader, Welcome,
-        limits::{MAX_CHANNELS, MAX_PACKET_BYTES, MAX_RELAY_LIST, MAX_ROOMS_PER_CLIENT, TEXT_PART_BYTES},
+        Channel, CloseReason, Greeting, Hearing, Hello, Kind, Lane, Packet, PathAck, PersonFlags, Ping, RefuseReason,
+        Report, ReportEntry, Resume, RoomCloseReason, RosterWriter, StateFlags, Summary, TextRefuseReason, VERSION,
+        Voice, VoiceHeader, Welcome,
+        limits::{
+            MAX_CHANNELS, MAX_PACKET_BYTES, MAX_RELAY_LIST, MAX_REPORT_ENTRIES, MAX_ROOMS_PER_CLIENT, TEXT_PART_BYTES,
+        },
     },
 };
 
@@ -59,10 +62,13 @@ fn state_flags() -> impl Strategy<Value = StateFlags> {
     any::<(bool, bool)>().prop_map(|(muted, deafened)| StateFlags { muted, deafened })
 }
 
+fn frame_length() -> impl Strategy<Value = FrameLength> {
+    prop::sample::select(vec![10, 20, 40, 60]).prop_map(|ms| FrameLength::from_ms(ms).unwrap())
+}
+
 fn codec() -> impl Strategy<Value = CodecSettings> {
     let id = prop_oneof![Just(1), 128..=u8::MAX];
-    let frame = prop::sample::select(vec![10, 20, 40, 60]).prop_map(|ms| FrameLength::from_ms(ms).unwrap());
-    (id, frame, 1..=1_000_000u32).prop_map(|(codec, frame_length, bitrate)| CodecSettings {
+    (id, frame_length(), 1..=1_000_000u32).prop_map(|(codec, frame_length, bitrate)| CodecSettings {
         codec,
         frame_length,
         bitrate,
@@ -182,6 +188,33 @@ fn unreliable() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+fn hearing() -> impl Strategy<Value = Hearing> {
+    any::<(u8, u8, u8, u8, u8)>().prop_map(|(loss, late, jitter_ms, delay, growth)| {
+        let late = late.min(u8::MAX - loss);
+        Hearing { loss, late, jitter_ms, delay, growth }
+    })
+}
+
+fn summary() -> impl Strategy<Value = Vec<u8>> {
+    (session(), 1..=64u8, hearing())
+        .prop_map(|(session, listeners, hearing)| checked(&Packet::Summary(Summary { session, listeners, hearing })))
+}
+
+fn report() -> impl Strategy<Value = Vec<u8>> {
+    let entries = prop::collection::btree_map(client(), hearing(), 1..=MAX_REPORT_ENTRIES);
+    (session(), entries).prop_map(|(session, entries)| {
+        let entries: Vec<ReportEntry> =
+            entries.into_iter().map(|(speaker, hearing)| ReportEntry { speaker, hearing }).collect();
+        let mut out = [0xAA; MAX_PACKET_BYTES];
+        let len = Report::write(&mut out, session, &entries).unwrap();
+        match Packet::decode(&out[..len]) {
+            Ok(Packet::Report(report)) => assert!(report.entries().eq(entries), "{report:?}"),
+            other => panic!("{other:?}"),
+        }
+        out[..len].to_vec()
+    })
+}
+
 /// The bytes of a packet that was seen to come back as it was.
 fn checked(packet: &Packet<'_>) -> Vec<u8> {
     let bytes = encode(packet);
@@ -190,7 +223,18 @@ fn checked(packet: &Packet<'_>) -> Vec<u8> {
 }
 
 fn packets() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![hello(), welcome(), of_rooms(), of_text(), of_clients(), unreliable(), roster_page(), voice_packet()]
+    prop_oneof![
+        hello(),
+        welcome(),
+        of_rooms(),
+        of_text(),
+        of_clients(),
+        unreliable(),
+        summary(),
+        report(),
+        roster_page(),
+        voice_packet()
+    ]
 }
 
 type Person = (ClientId, Option<([bool; 4], CodecSettings, Priority, String, Vec<RoomId>)>);
@@ -238,14 +282,15 @@ fn channels() -> impl Strategy<Value = Vec<Channel>> {
 }
 
 fn spoken() -> impl Strategy<Value = Spoken> {
-    let header = (any::<(bool, bool, u16, u16, u8)>(), client()).prop_map(
-        |((mark, end, tag, sequence, media_time), speaker)| VoiceHeader {
+    let header = (any::<(bool, bool, u16, u16, u8)>(), client(), frame_length()).prop_map(
+        |((mark, end, tag, sequence, media_time), speaker, frame_length)| VoiceHeader {
             mark,
             end,
             tag,
             speaker,
             sequence,
             media_time,
+            frame_length,
         },
     );
     let clients = prop::collection::btree_set(client(), 1..=MAX_RELAY_LIST).prop_map(Vec::from_iter);
@@ -375,7 +420,15 @@ fn the_generator_makes_packets_of_every_kind() {
 fn lists_out_of_order_are_not_written() {
     let [one, two] = [1, 2].map(|id| ClientId::new(id).unwrap());
     let to = |client| Channel { target: Target::Client(client), options: ChannelOptions::DEFAULT };
-    let header = VoiceHeader { mark: false, end: false, tag: 1, speaker: one, sequence: 1, media_time: 1 };
+    let header = VoiceHeader {
+        mark: false,
+        end: false,
+        tag: 1,
+        speaker: one,
+        sequence: 1,
+        media_time: 1,
+        frame_length: voice_core::FrameLength::Ms20,
+    };
     let mut out = [0xAA; MAX_PACKET_BYTES];
     assert_eq!(header.write(&mut out, &[], None), None);
     assert_eq!(header.write(&mut out, &[to(two), to(one)], None), None);

@@ -6,8 +6,9 @@ use voice_core::{
     ChannelOptions, ClientId, CodecSettings, Delivery, DropReason, Priority, RoomId, RoomUse, Secret, SessionId,
     Target,
     wire::{
-        Channel, CloseReason, Greeting, Hello, Kind, Lane, Packet, PathAck, PersonFlags, Ping, RefuseReason, Resume,
-        RoomCloseReason, RosterWriter, StateFlags, TextRefuseReason, VERSION, VoiceHeader, Welcome, limits,
+        Channel, CloseReason, Greeting, Hearing, Hello, Kind, Lane, Packet, PathAck, PersonFlags, Ping, RefuseReason,
+        Report, ReportEntry, Resume, RoomCloseReason, RosterWriter, StateFlags, Summary, TextRefuseReason, VERSION,
+        VoiceHeader, Welcome, limits,
     },
 };
 
@@ -53,8 +54,9 @@ fn the_largest_packet_of_each_kind_is_as_long_as_the_document_says() {
     let mut written: Vec<_> = kinds().into_iter().map(|row| (row[1].clone(), row[5].parse().unwrap())).collect();
     written.push(("Voice".to_owned(), 8 + 4 * 8 + 1 + 2 * 32 + 1_000));
     let mut longest: Vec<_> = largest().iter().map(|packet| (packet.kind().name().to_owned(), len(packet))).collect();
-    let (mut roster, mut voice) = ([0; 2_000], [0; 2_000]);
+    let (mut roster, mut report, mut voice) = ([0; 2_000], [0; 2_000], [0; 2_000]);
     longest.push(("Roster".to_owned(), full_page(&mut roster)));
+    longest.push(("Report".to_owned(), full_report(&mut report)));
     longest.push(("Voice".to_owned(), full_voice(&mut voice)));
     written.sort();
     longest.sort();
@@ -82,6 +84,7 @@ fn the_document_names_all_limits_with_their_values() {
         ("MAX_TEXT_BYTES", limits::MAX_TEXT_BYTES),
         ("TEXT_PART_BYTES", limits::TEXT_PART_BYTES),
         ("MAX_RENDEZVOUS_BYTES", limits::MAX_RENDEZVOUS_BYTES),
+        ("MAX_REPORT_ENTRIES", limits::MAX_REPORT_ENTRIES),
         ("LANE_WINDOW", usize::from(limits::LANE_WINDOW)),
         ("LANE_ACK_EVERY", usize::from(limits::LANE_ACK_EVERY)),
     ];
@@ -105,6 +108,8 @@ fn the_document_names_all_timers_with_their_values() {
         ("LANE_STALL", limits::LANE_STALL),
         ("ROSTER_INTERVAL", limits::ROSTER_INTERVAL),
         ("ROSTER_REQUEST_INTERVAL", limits::ROSTER_REQUEST_INTERVAL),
+        ("REPORT_INTERVAL", limits::REPORT_INTERVAL),
+        ("SUMMARY_INTERVAL", limits::SUMMARY_INTERVAL),
         ("TALKSPURT_TIMEOUT", limits::TALKSPURT_TIMEOUT),
         ("GREET_INTERVAL", limits::GREET_INTERVAL),
         ("GREET_REFRESH", limits::GREET_REFRESH),
@@ -223,6 +228,7 @@ fn fixed() -> Vec<Packet<'static>> {
         Packet::Greet(greeting),
         Packet::GreetAck(greeting),
         Packet::PathAck(PathAck { session, sender: client, receiver: client, sequence: 1, received: 2 }),
+        Packet::Summary(Summary { session, listeners: 64, hearing: HEARING }),
     ]
 }
 
@@ -254,8 +260,25 @@ fn full_page(out: &mut [u8]) -> usize {
     page.finish(lane(), true, true).unwrap()
 }
 
+const HEARING: Hearing = Hearing { loss: 255, late: 0, jitter_ms: 255, delay: 255, growth: 255 };
+
+fn full_report(out: &mut [u8]) -> usize {
+    let entry = |id| ReportEntry { speaker: ClientId::new(id).unwrap(), hearing: HEARING };
+    let entries: Vec<_> = (1..=17).map(entry).collect();
+    assert_eq!(Report::write(out, lane().session, &entries), None);
+    Report::write(out, lane().session, &entries[..16]).unwrap()
+}
+
 fn full_voice(out: &mut [u8]) -> usize {
-    let header = VoiceHeader { mark: true, end: true, tag: 9, speaker: client(), sequence: 1, media_time: 2 };
+    let header = VoiceHeader {
+        mark: true,
+        end: true,
+        tag: 9,
+        speaker: client(),
+        sequence: 1,
+        media_time: 2,
+        frame_length: voice_core::FrameLength::Ms20,
+    };
     let channel = |id| Channel { target: Target::Room(RoomId::new(id).unwrap()), options: ChannelOptions::DEFAULT };
     let channels: Vec<_> = (1..=8).map(channel).collect();
     let relay: Vec<_> = (1..=32).map(|id| ClientId::new(id).unwrap()).collect();

@@ -187,18 +187,19 @@ impl People for Crowd {
         Some(stamp.to_payload(PAYLOAD_BYTES))
     }
 
-    fn hear(&mut self, now: u64, listener: PersonId, speaker: ClientId, frame: &Frame<'_>) {
-        let Sound::Play(payload) = frame.sound else { return };
+    fn hear(&mut self, now: u64, listener: PersonId, speaker: ClientId, frame: &Frame<'_>) -> u32 {
+        let Sound::Play(payload) = frame.sound else { return frame.length_us };
         let Some(stamp) = self.stamps.read(payload) else {
             if !self.damage {
                 self.violations.push("order", now, format!("person {listener} heard a frame that nobody spoke"));
             }
-            return;
+            return frame.length_us;
         };
         self.deliveries += 1;
         self.audience.heard(now, listener, stamp, &[], &self.truth, &mut self.violations);
         self.order.heard(now, listener, speaker.get(), stamp, &mut self.violations);
         self.recovery.heard(listener, stamp);
+        frame.length_us
     }
 
     fn event(&mut self, now: u64, person: PersonId, event: &ClientEvent, client: &mut HeapClient) {

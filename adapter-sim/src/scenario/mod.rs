@@ -4,6 +4,7 @@
 
 mod action;
 mod bandwidth;
+mod bottleneck;
 mod crowd;
 mod draw;
 mod plan;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 
 pub use action::Action;
 pub use bandwidth::{Bandwidth, bandwidth};
+pub use bottleneck::{Bottleneck, BottleneckRow};
 pub use plan::{BadPlan, PersonPlan, Plan};
 
 use crate::check::Violation;

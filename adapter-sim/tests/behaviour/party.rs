@@ -39,12 +39,13 @@ impl People for Record {
         self.says.get(&person).copied().unwrap_or(false).then(|| vec![person as u8; 40])
     }
 
-    fn hear(&mut self, _now: u64, listener: PersonId, _speaker: ClientId, frame: &Frame<'_>) {
-        let &Frame { sound, volume_percent, positional, audible } = frame;
+    fn hear(&mut self, _now: u64, listener: PersonId, _speaker: ClientId, frame: &Frame<'_>) -> u32 {
+        let &Frame { sound, volume_percent, positional, audible, length_us, .. } = frame;
         if let Sound::Play(payload) = sound {
             let heard = Heard { volume_percent, positional, audible };
             self.heard.entry((listener, payload[0])).or_default().push(heard);
         }
+        length_us
     }
 
     fn event(&mut self, _now: u64, person: PersonId, event: &ClientEvent, client: &mut HeapClient) {

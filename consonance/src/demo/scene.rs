@@ -78,14 +78,15 @@ impl People for Scene {
         self.stage.speak(now, person.into())
     }
 
-    fn hear(&mut self, now: u64, listener: PersonId, speaker: ClientId, frame: &Frame<'_>) {
+    fn hear(&mut self, now: u64, listener: PersonId, speaker: ClientId, frame: &Frame<'_>) -> u32 {
         let sound = match frame.sound {
             voice_core::Sound::Play(payload) => Sound::Play(payload),
-            voice_core::Sound::Silence => return,
+            voice_core::Sound::Silence => return frame.length_us,
             _ => Sound::Conceal,
         };
-        let Some(speaker) = self.who(speaker) else { return };
+        let Some(speaker) = self.who(speaker) else { return frame.length_us };
         self.stage.hear(now, [listener.into(), speaker], sound, gain(frame.volume_percent), frame.audible);
+        frame.length_us
     }
 
     fn tick_done(&mut self, now: u64, listener: PersonId) {

@@ -100,7 +100,6 @@ pub(super) fn play(player: Player, trace: &Trace, speech: &Speech) -> Heard {
 fn adaptive(config: PlayoutConfig, trace: &Trace, speech: &Speech) -> Heard {
     let mut playout = Playout::NEW;
     let frame_length = voice_core::FrameLength::from_ms(trace.frame_ms as u8).expect("a frame length of the protocol");
-    playout.set_frame_length(frame_length);
     let mut memory = vec![0; playout_bytes(config.frame_bytes.into(), FRAMES)];
     let mut voice = RemoteVoice::new().expect("memory for a decoder");
     let mut arrivals: Vec<(u64, usize)> =
@@ -116,6 +115,7 @@ fn adaptive(config: PlayoutConfig, trace: &Trace, speech: &Speech) -> Heard {
             let incoming = Incoming {
                 sequence: n as u16,
                 media_time: n as u8,
+                frame_length,
                 mark: n == 0,
                 end: n + 1 == trace.packets.len(),
                 payload: &payload,
@@ -124,7 +124,12 @@ fn adaptive(config: PlayoutConfig, trace: &Trace, speech: &Speech) -> Heard {
         }
         while voice.queued() < BLOCK {
             let at = now + u64::from(voice.queued_us());
-            let pulled = playout.next_frame(Instant::from_us(now), Duration::from_micros(voice.queued_us().into()), &config, &memory);
+            let pulled = playout.next_frame(
+                Instant::from_us(now),
+                Duration::from_micros(voice.queued_us().into()),
+                &config,
+                &memory,
+            );
             let sound = match pulled.sound {
                 Sound::Play(packet) => listen::Sound::Play(&packet[NUMBER..]),
                 Sound::Recover { packet, back } => listen::Sound::Recover { packet: &packet[NUMBER..], back },

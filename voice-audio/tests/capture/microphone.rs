@@ -38,7 +38,7 @@ pub(crate) fn with_stages(stages: Stages) -> CaptureConfig {
 }
 
 /// A clip, with its peak at `height` of full scale.
-pub(crate) fn speech(number: u32, height: f32) -> Vec<f32> {
+pub(crate) fn speech(number: usize, height: f32) -> Vec<f32> {
     let pcm = clip(number);
     let peak = pcm.iter().map(|sample| sample.unsigned_abs()).max().unwrap();
     pcm.iter().map(|&sample| f32::from(sample) / f32::from(peak) * height).collect()

@@ -55,7 +55,7 @@ pub(crate) fn speech(number: usize) -> &'static Speech {
     &ALL[number]
 }
 
-fn part(number: u32) -> Speech {
+fn part(number: usize) -> Speech {
     Speech::encode(&clip(number)[24_000..168_000], EncoderConfig::default())
 }
 

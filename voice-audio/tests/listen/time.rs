@@ -2,7 +2,7 @@
 
 use voice_audio::listen::{Listener, ListenerConfig, Presence};
 use voice_core::{
-    ClientId, Frame, Instant, Pace, Sound,
+    ClientId, Frame, FrameLength, Instant, Pace, Sound,
     playout::{Incoming, Playout, PlayoutConfig, playout_bytes},
 };
 
@@ -39,6 +39,7 @@ impl Line {
             let incoming = Incoming {
                 sequence: number as u16,
                 media_time: number as u8,
+                frame_length: FrameLength::Ms20,
                 mark: number == 0,
                 end: false,
                 payload: &packets[number % packets.len()],
@@ -52,8 +53,7 @@ impl Line {
         let (playout, config, memory) = (&mut self.playout, &self.config, &self.memory[..]);
         self.listener.attend(speaker(), Presence::default()).unwrap();
         self.listener.render(block, |pull| {
-            let at = Instant::from_us(now).after(pull.queued());
-            let pulled = playout.next_frame(at, config, memory);
+            let pulled = playout.next_frame(Instant::from_us(now), pull.queued(), config, memory);
             let (sound, length_us, pace) = (pulled.sound, pulled.length_us, pulled.pace);
             pull.give(Frame { sound, length_us, pace, volume_percent: 100, positional: false, audible: true });
         });

@@ -3,17 +3,18 @@
 use heapless::{Deque, Vec};
 
 use super::{
-    ClientConfig, State, StateReason,
+    Adaptation, ClientConfig, EncoderLimits, State, StateReason,
     direct::{Direct, Links, Me},
     events::ClientEvent,
     memory::ClientTablesMut,
+    reports::RoundTrips,
 };
 use crate::{
     rng::Rng,
     storage::packet_ring::RingState,
-    types::{ClientId, Counters, DropCounts, DropReason, Instant, Priority, RoomId, Secret, SessionId},
+    types::{ClientId, Counters, DropCounts, DropReason, FrameLength, Instant, Priority, RoomId, Secret, SessionId},
     wire::{
-        StateFlags,
+        StateFlags, Summary,
         limits::{LANE_WINDOW, MAX_ROOMS_PER_CLIENT},
     },
 };
@@ -46,6 +47,7 @@ pub(super) struct Link {
     pub(super) in_acked: u16,
     pub(super) rtt_us: u32,
     pub(super) jitter_us: u32,
+    pub(super) round_trips: RoundTrips,
 }
 
 impl Link {
@@ -64,6 +66,7 @@ impl Link {
         in_acked: 0,
         rtt_us: 0,
         jitter_us: 0,
+        round_trips: RoundTrips::NONE,
     };
 
     /// Whether the lane to the server takes nothing until something is acknowledged.
@@ -89,6 +92,7 @@ pub(super) struct Declared {
 pub(super) struct VoiceOut {
     pub(super) sequence: u16,
     pub(super) media_time: u8,
+    pub(super) frame_length: FrameLength,
     pub(super) last_at: Option<Instant>,
     pub(super) talking: bool,
     pub(super) unheard: bool,
@@ -108,6 +112,8 @@ pub(super) struct ClientState {
     /// When connecting, joining, backing off or taking leave has lasted long enough.
     pub(super) phase_until: Option<Instant>,
     pub(super) talk_due: Option<Instant>,
+    /// When the next report of what is heard is due; `None` while nothing is.
+    pub(super) report_at: Option<Instant>,
     pub(super) state: State,
     pub(super) wanted: bool,
     /// Something may wait to be sent.
@@ -122,6 +128,8 @@ pub(super) struct ClientState {
     pub(super) sweep: u8,
     /// The furthest that a person of the roster is from its place.
     pub(super) displaced: u16,
+    /// The speaker's slot with which the next report begins.
+    pub(super) report_from: u16,
     pub(super) seat: Option<Seat>,
     pub(super) links: Links,
     pub(super) voice: VoiceOut,
@@ -142,6 +150,11 @@ pub(super) struct ClientState {
     pub(super) roster_of: Option<SessionId>,
     /// Whether the next Hello asks for the seat again.
     pub(super) resumes: bool,
+    /// Bytes of the credential that the memory holds.
+    pub(super) credential_len: u16,
+    /// What listeners said last.
+    pub(super) summary: Option<Summary>,
+    pub(super) adaptation: Adaptation,
     pub(super) config: ClientConfig,
     pub(super) rng: Rng,
     pub(super) drops: DropCounts,
@@ -151,7 +164,20 @@ pub(super) struct ClientState {
 impl ClientState {
     pub(super) fn new(config: ClientConfig, seed: u64) -> Self {
         let (flags, priority) = (StateFlags::NONE, config.priority);
+        let frame_length = config.codec.frame_length;
+        let limits = EncoderLimits {
+            most_bitrate: config.codec.bitrate,
+            least_bitrate: config.least_bitrate,
+            shortest_frame: frame_length,
+            longest_frame: config.longest_frame,
+            dred: config.dred,
+        };
         Self {
+            credential_len: 0,
+            report_at: None,
+            report_from: 0,
+            summary: None,
+            adaptation: Adaptation::new(limits, seed),
             config,
             now: Instant::ORIGIN,
             rng: Rng::new(seed),
@@ -174,6 +200,7 @@ impl ClientState {
             voice: VoiceOut {
                 sequence: 0,
                 media_time: 0,
+                frame_length,
                 last_at: None,
                 talking: false,
                 unheard: false,

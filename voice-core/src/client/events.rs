@@ -68,6 +68,8 @@ pub enum ClientEvent {
     DirectUp(ClientId),
     /// Voice for this client goes over the server.
     DirectDown(ClientId),
+    /// The encoder should do something else: [`Client::encoder_advice`](crate::Client::encoder_advice).
+    AdviceChanged,
     /// The server muted this client, or no longer.
     ServerMuted(bool),
 }

@@ -29,6 +29,9 @@ pub struct ClientStorage<R, U, C, S, P, B> {
     pub voice: B,
     /// The last voice packets that went to direct paths alone, in case they don't arrive: 4 KiB or less; may be empty.
     pub retained: B,
+    /// What the embedder of the server wants to see: [`Client::set_credential`](crate::Client::set_credential) copies it here. At most 512 bytes
+    /// are used; may be empty.
+    pub credential: B,
 }
 
 /// Where a client keeps its tables; implemented by [`ClientStorage`].
@@ -54,6 +57,7 @@ pub struct ClientTablesMut<'a> {
     pub(super) outbox: &'a mut [u8],
     pub(super) voice: &'a mut [u8],
     pub(super) retained: &'a mut [u8],
+    pub(super) credential: &'a mut [u8],
 }
 
 /// Slices of the tables that can be looked at from outside.
@@ -86,6 +90,7 @@ where
             outbox: self.outbox.as_mut(),
             voice: self.voice.as_mut(),
             retained: self.retained.as_mut(),
+            credential: self.credential.as_mut(),
         }
     }
 
@@ -118,6 +123,7 @@ macro_rules! client_storage_vec {
             outbox: vec![0_u8; 16_384],
             voice: vec![0_u8; 8_192],
             retained: vec![0_u8; 4_096],
+            credential: vec![0_u8; 512],
         }
     };
 }

@@ -7,10 +7,13 @@
 //! | what is checked on every packet | `receive.rs` |
 //! | what is sent, and in which order | `transmit.rs` |
 //! | the own voice | `voice_out.rs` |
+//! | how the own voice follows the network | `adaptation.rs` |
 //! | others' voices | `voice_in.rs`, `playout/` |
+//! | what is reported of others' voices | `reports.rs` |
 //! | direct paths | `direct/` |
 //! | who is there | `roster.rs` |
 
+mod adaptation;
 mod declared;
 mod direct;
 mod engine;
@@ -18,6 +21,7 @@ mod events;
 mod heard;
 mod memory;
 mod receive;
+mod reports;
 mod roster;
 mod session;
 mod tables;
@@ -30,22 +34,23 @@ mod words;
 use core::time::Duration;
 
 pub use crate::playout::{Pace, PlayoutConfig, Sound, SpeakerStats, playout_bytes};
+pub use adaptation::{Adaptation, EncoderAdvice, EncoderLimits};
 pub use direct::PeerLink;
 use engine::{ClientState, Engine};
 pub use events::ClientEvent;
 pub use memory::{ClientMemory, ClientStorage};
 pub use tables::{ChannelSlot, PersonSlot, RoomSlot, SpeakerSlot};
 pub use words::{
-    ChannelError, ChannelHandle, ClientConfig, Frame, Message, PathsFull, Person, RoomError, RoomHandle, SendError,
-    State, StateReason, TalkTo, TextError, UnknownPerson,
+    ChannelError, ChannelHandle, ClientConfig, CredentialTooLong, Frame, Message, PathsFull, Person, RoomError,
+    RoomHandle, SendError, State, StateReason, TalkTo, TextError, UnknownPerson,
 };
 
 use crate::{
     types::{
-        ChannelOptions, ClientId, Counters, Delivery, DropCounts, Instant, PathId, Priority, RoomId, RoomUse,
-        SessionId, Source, Target, Transmit, Volume,
+        ChannelOptions, ClientId, Counters, Delivery, DropCounts, FrameLength, Instant, PathId, Priority, RoomId,
+        RoomUse, SessionId, Source, Target, Transmit, Volume,
     },
-    wire::StateFlags,
+    wire::{StateFlags, Summary, limits::MAX_CREDENTIAL_BYTES},
 };
 
 /// One participant of a session.
@@ -131,6 +136,23 @@ impl<M> Client<M> {
     /// Whether nobody would hear, so that nothing is sent.
     pub const fn is_unheard(&self) -> bool {
         self.state.voice.unheard
+    }
+
+    /// What the encoder should do now. It follows the reports of those who listen, within what [`ClientConfig`] allows;
+    /// [`ClientEvent::AdviceChanged`] says when to look.
+    pub fn encoder_advice(&self) -> EncoderAdvice {
+        self.state.adaptation.advice()
+    }
+
+    /// How this client's voice arrived at the worst tenth of its listeners, by the last summary of their reports; `None` before the first. It comes
+    /// about once a second while the client speaks and is heard.
+    pub const fn summary(&self) -> Option<Summary> {
+        self.state.summary
+    }
+
+    /// How long this client's frames are.
+    pub const fn frame_length(&self) -> FrameLength {
+        self.state.voice.frame_length
     }
 
     /// When [`Client::handle_timeout`] or [`Client::poll_transmit`] has something to do; `None` if only input can change anything.
@@ -344,6 +366,24 @@ impl<M: ClientMemory> Client<M> {
         Ok(())
     }
 
+    /// Makes frames of another length from the next one on, as [`Client::encoder_advice`] says or otherwise. Listeners learn it from the frames.
+    pub fn set_frame_length(&mut self, now: Instant, length: FrameLength) {
+        self.state.tick(now);
+        self.engine().set_frame_length(length);
+    }
+
+    /// Sets what the embedder of the server wants to see at the next joining. Empty at first.
+    ///
+    /// # Errors
+    /// [`CredentialTooLong`] if it is longer than 512 bytes, or than [`ClientStorage::credential`]; the one before stays.
+    pub fn set_credential(&mut self, credential: &[u8]) -> Result<(), CredentialTooLong> {
+        let room = self.memory.tables_mut().credential.get_mut(..credential.len());
+        let room = room.filter(|room| room.len() <= MAX_CREDENTIAL_BYTES).ok_or(CredentialTooLong)?;
+        room.copy_from_slice(credential);
+        self.state.credential_len = u16::try_from(credential.len()).map_err(|_| CredentialTooLong)?;
+        Ok(())
+    }
+
     /// Sends one encoded frame to the open channels. Call it once per frame length while speaking; a gap between calls is silence.
     ///
     /// # Errors
@@ -444,6 +484,12 @@ impl<M: ClientMemory> Client<M> {
     pub fn next_frame(&mut self, now: Instant, queued: Duration, speaker: ClientId) -> Frame<'_> {
         let now = self.state.tick(now);
         self.engine().next_frame(now, queued, speaker)
+    }
+
+    /// How long a speaker's frames are, by the newest packet.
+    pub fn speaker_frame_length(&self, speaker: ClientId) -> Option<FrameLength> {
+        let slot = self.memory.tables().speakers.iter().find(|slot| slot.client == Some(speaker))?;
+        Some(slot.playout.frame_length())
     }
 
     /// The channels by which a speaker is heard now.

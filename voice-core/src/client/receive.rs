@@ -51,6 +51,11 @@ impl Engine<'_> {
                     self.expect(acknowledged);
                 }
             }
+            (None, Packet::Summary(ref summary)) => {
+                if self.is_ours(summary.session.get()) {
+                    self.on_summary(now, summary);
+                }
+            }
             (None, _) => self.on_lane_packet(now, packet),
         }
     }
@@ -110,6 +115,7 @@ impl Engine<'_> {
             return false;
         }
         link.ponged = Some(stamp);
+        link.round_trips.note(now, rtt);
         if link.rtt_us == 0 {
             link.rtt_us = rtt.max(1);
         } else {

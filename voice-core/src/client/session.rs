@@ -162,7 +162,7 @@ impl Engine<'_> {
                 self.enter(State::Degraded, StateReason::Silence);
             }
         }
-        let due = [self.s.link.ping_at, self.s.roster_request_due()];
+        let due = [self.s.link.ping_at, self.s.roster_request_due(), self.s.report_at];
         if due.into_iter().flatten().any(|at| at <= now) {
             self.s.pending = true;
         }
@@ -207,6 +207,7 @@ impl Engine<'_> {
     /// What lived on the connection dies with it.
     fn end_session(&mut self) {
         self.s.link.ping_at = None;
+        self.s.report_at = None;
         self.s.link.say_hello = false;
         self.s.voice.ring = RingState::EMPTY;
         self.s.voice.retained = RingState::EMPTY;
@@ -246,7 +247,7 @@ impl ClientState {
             State::Degraded => Some(heard_at.after(CLIENT_TIMEOUT)),
             _ => None,
         };
-        let ping = self.link.ping_at.filter(|_| self.is_joined());
+        let ping = Instant::earlier(self.link.ping_at, self.report_at).filter(|_| self.is_joined());
         let roster = self.roster_request_due().filter(|_| self.is_joined());
         Instant::earlier(Instant::earlier(self.phase_until, silence), Instant::earlier(ping, roster))
     }

@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use super::heard::Heard;
+use super::{heard::Heard, reports::Arrivals};
 use crate::{
     playout::Playout,
     storage::name::Name,
@@ -96,9 +96,11 @@ pub struct SpeakerSlot {
     pub(super) client: Option<ClientId>,
     pub(super) playout: Playout,
     pub(super) heard: Heard,
+    pub(super) arrivals: Arrivals,
 }
 
 impl SpeakerSlot {
     /// A free one.
-    pub const EMPTY: Self = Self { client: None, playout: Playout::NEW, heard: Heard::NOTHING };
+    pub const EMPTY: Self =
+        Self { client: None, playout: Playout::NEW, heard: Heard::NOTHING, arrivals: Arrivals::NONE };
 }

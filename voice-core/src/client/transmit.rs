@@ -4,7 +4,7 @@ use super::{State, engine::Engine, receive::stamp_of, tables::RoomSlot};
 use crate::{
     types::{Delivery, Instant, PathId, Route, Transmit},
     wire::{
-        FEATURE_DIRECT, Hello, Lane, Packet, Ping, Resume, VERSION,
+        FEATURE_DIRECT, FEATURE_REPORTS, Hello, Lane, Packet, Ping, Resume, VERSION,
         limits::{MAX_PACKET_BYTES, MAX_UNANSWERED_ROOMS, PING_INTERVAL},
     },
 };
@@ -44,7 +44,8 @@ impl Engine<'_> {
             if let Some((path, len)) = self.write_path_ack(now, out).or_else(|| self.write_greeting(now, out)) {
                 return Some(Transmit { to: Route::Path(path), delivery: Delivery::Unreliable, len });
             }
-            if let Some(len) = self.write_ping(now, out).or_else(|| self.write_ack(out)) {
+            let kept_alive = self.write_ping(now, out).or_else(|| self.write_ack(out));
+            if let Some(len) = kept_alive.or_else(|| self.write_report(now, out)) {
                 return Some(to_server(Delivery::Unreliable, len));
             }
         }
@@ -57,14 +58,14 @@ impl Engine<'_> {
             s.seat.filter(|_| s.resumes).map(|s| Resume { session: s.session, client: s.id, secret: s.secret });
         let hello = Hello {
             version: VERSION,
-            features: if s.config.direct { FEATURE_DIRECT } else { 0 },
+            features: FEATURE_REPORTS | if s.config.direct { FEATURE_DIRECT } else { 0 },
             nonce: s.link.nonce,
             codec: s.config.codec,
             flags: s.declared.flags,
             priority: s.declared.priority,
             resume,
             name: s.config.name(),
-            credential: s.config.credential(),
+            credential: self.t.credential.get(..usize::from(s.credential_len)).unwrap_or_default(),
         };
         Packet::Hello(hello).encode(out)
     }

@@ -49,7 +49,7 @@ impl<'a> Engine<'a> {
         if channels.is_empty() {
             return Err(DropReason::NotPermitted);
         }
-        self.insert(now, speaker, &voice, &channels)
+        self.insert(now, speaker, &voice, path.is_some(), &channels)
     }
 
     /// The server keeps away what isn't wanted; what was on its way, or came directly, is stopped here.
@@ -78,14 +78,17 @@ impl<'a> Engine<'a> {
         now: Instant,
         client: ClientId,
         voice: &Voice<'_>,
+        direct: bool,
         channels: &[(Target, ChannelOptions)],
     ) -> Result<(), DropReason> {
         let at = self.speaker_slot(client, voice.header.sequence)?;
         // The roster may learn of somebody only after the first packets.
-        let person = self.person(client).map(|person| (person.codec.frame_length, person.priority));
+        let own_default = self.person(client).map(|person| person.priority);
+        self.plan_report(now);
         let packet = Incoming {
             sequence: voice.header.sequence,
             media_time: voice.header.media_time,
+            frame_length: voice.header.frame_length,
             mark: voice.header.mark,
             end: voice.header.end,
             payload: voice.payload,
@@ -93,13 +96,13 @@ impl<'a> Engine<'a> {
         let share = share(self.t.frames.len(), self.t.speakers.len());
         let memory = self.t.frames.get_mut(at * share..(at + 1) * share).unwrap_or_default();
         let slot = self.t.speakers.get_mut(at).ok_or(DropReason::TableFull)?;
-        if let Some((frame_length, own_default)) = person {
-            slot.playout.set_frame_length(frame_length);
+        if let Some(own_default) = own_default {
             slot.heard.set_own_default(own_default);
         }
         let inserted = slot.playout.insert(now, &self.s.config.playout, memory, &packet);
         if inserted.newest {
             slot.heard.set_channels(channels);
+            slot.arrivals.note(now, packet.media_time, packet.frame_length, direct);
         }
         if inserted.started {
             self.s.event(ClientEvent::StartedSpeaking(client));

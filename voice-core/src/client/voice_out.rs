@@ -4,7 +4,7 @@ use heapless::Vec;
 
 use super::{SendError, direct::Load, engine::Engine, tables::PersonSlot};
 use crate::{
-    types::{ClientId, DropReason, Instant, PathId, Target},
+    types::{ClientId, DropReason, FrameLength, Instant, PathId, Target},
     wire::{
         Channel, Voice, VoiceHeader,
         limits::{MAX_CHANNELS, MAX_PACKET_BYTES, MAX_PAYLOAD_BYTES},
@@ -23,10 +23,10 @@ impl Engine<'_> {
             return Err(SendError::TooLong);
         }
         let channels = self.may_speak().inspect_err(|_| self.s.voice.talking = false)?;
+        self.s.adapt(|adaptation| adaptation.handle_frame(now));
         self.advance_media_time(now);
         let mark = !self.s.voice.talking;
         self.s.voice.talking = true;
-        self.s.voice.last_at = Some(now);
         self.send_voice(now, (mark, false), &channels, payload)
     }
 
@@ -36,9 +36,17 @@ impl Engine<'_> {
         }
         self.s.voice.talking = false;
         if let Ok(channels) = self.may_speak() {
-            self.advance_media_time(now);
+            self.end_media_time(now);
             // Full: the listeners find out by silence.
             _ = self.send_voice(now, (false, true), &channels, &[]);
+        }
+    }
+
+    /// Frames are of this length from the next one on, which begins anew.
+    pub(super) fn set_frame_length(&mut self, length: FrameLength) {
+        if self.s.voice.frame_length != length {
+            self.s.voice.frame_length = length;
+            self.s.voice.talking = false;
         }
     }
 
@@ -51,7 +59,7 @@ impl Engine<'_> {
         self.s.voice.talking = false;
         let channels = self.open_channels();
         if self.s.is_joined() && !channels.is_empty() {
-            self.advance_media_time(now);
+            self.end_media_time(now);
             _ = self.send_voice(now, (false, true), &channels, &[]);
         }
     }
@@ -75,13 +83,21 @@ impl Engine<'_> {
 
     /// +1 for each frame length that has passed; nearest, since the audio clock is not exact.
     fn advance_media_time(&mut self, now: Instant) {
-        let frame = self.s.config.codec.frame_length.us();
+        let frame = self.s.voice.frame_length.us();
         let passed = match self.s.voice.last_at {
             None => 1,
             Some(last) => (now.as_us().saturating_sub(last.as_us()) + frame / 2) / frame,
         };
         let [low, ..] = passed.max(1).to_le_bytes();
         self.s.voice.media_time = self.s.voice.media_time.wrapping_add(low);
+        self.s.voice.last_at = Some(now);
+    }
+
+    /// An end may follow its last frame at once, and takes a frame length of media time all the same.
+    fn end_media_time(&mut self, now: Instant) {
+        let ended = self.s.voice.last_at.map(|last| last.after(self.s.voice.frame_length.span()));
+        self.advance_media_time(now);
+        self.s.voice.last_at = self.s.voice.last_at.max(ended);
     }
 
     fn send_voice(
@@ -100,6 +116,7 @@ impl Engine<'_> {
             speaker: seat.id,
             sequence: self.s.voice.sequence,
             media_time: self.s.voice.media_time,
+            frame_length: self.s.voice.frame_length,
         };
         if self.s.links.poll_timeout().is_none() {
             return self.queue_voice((TO_SERVER, 0), &header, channels, None, payload);
@@ -123,7 +140,7 @@ impl Engine<'_> {
         let load = Load {
             sequence: header.sequence,
             packet_bytes: payload.len() + 8 + 4 * channels.len(),
-            frame_length: self.s.config.codec.frame_length,
+            frame_length: self.s.voice.frame_length,
             uplink: self.s.config.uplink_bits_per_second,
             listeners,
         };

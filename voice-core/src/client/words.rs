@@ -4,17 +4,22 @@ use super::tables::PersonSlot;
 use crate::{
     playout::{Pace, PlayoutConfig, Sound},
     storage::name::Name,
-    types::{ClientId, CodecSettings, Priority, RoomId, Target, Volume},
-    wire::{CloseReason, PersonFlags, RefuseReason, limits::MAX_CREDENTIAL_BYTES},
+    types::{ClientId, CodecSettings, FrameLength, Priority, RoomId, Target, Volume},
+    wire::{CloseReason, PersonFlags, RefuseReason},
 };
 
 /// What a client is told once.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
     pub(super) name: Name,
-    pub(super) credential: heapless::Vec<u8, MAX_CREDENTIAL_BYTES>,
-    /// How its voice is encoded.
+    /// How its voice is encoded while the network is good.
     pub codec: CodecSettings,
+    /// The bitrate at which speech is still intelligible, bit/s: advice goes down to it when the network can't carry more.
+    pub least_bitrate: u32,
+    /// The longest frames that the encoder makes: advice goes up to them, since below some 12 kbit/s headers take more than the voice.
+    pub longest_frame: FrameLength,
+    /// Whether the encoder has DRED.
+    pub dred: bool,
     /// Own default priority at the start.
     pub priority: Priority,
     /// How others are heard.
@@ -26,13 +31,15 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// Opus at 24 kbit/s in frames of 20 ms, the usual playout, direct paths without limit. `None` if the name is longer
+    /// Opus at 24 kbit/s in frames of 20 ms, down to 6 kbit/s in frames of 60 ms, the usual playout, direct paths without limit. `None` if the name is longer
     /// than 64 bytes.
     pub fn new(name: &str) -> Option<Self> {
         Some(Self {
             name: Name::new(name)?,
-            credential: heapless::Vec::new(),
             codec: CodecSettings::DEFAULT,
+            least_bitrate: 6_000,
+            longest_frame: FrameLength::Ms60,
+            dred: false,
             priority: Priority::None,
             playout: PlayoutConfig::DEFAULT,
             direct: true,
@@ -40,19 +47,8 @@ impl ClientConfig {
         })
     }
 
-    /// With what the embedder of the server wants to see. `None` if it is longer than 512 bytes.
-    pub fn with_credential(mut self, credential: &[u8]) -> Option<Self> {
-        self.credential.clear();
-        self.credential.extend_from_slice(credential).ok()?;
-        Some(self)
-    }
-
     pub(super) fn name(&self) -> &str {
         self.name.as_str()
-    }
-
-    pub(super) fn credential(&self) -> &[u8] {
-        &self.credential
     }
 }
 
@@ -187,6 +183,10 @@ pub enum TextError {
     /// Too much waits already.
     QueueFull,
 }
+
+/// A credential is longer than 512 bytes, or than the memory for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CredentialTooLong;
 
 /// A person of the session whom the roster doesn't know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,8 +24,6 @@ const UNIT_US: u32 = 250;
 const MEMORY: u32 = 40_000;
 /// A beginning without evidence counts as this much time without lateness, in units.
 const PRIOR: u64 = 8_000;
-/// And as this much time that could not be heard below the usual first delay, in units: what holds that delay until a calm network has shown itself.
-const PRIOR_GAP: u16 = 20;
 /// The target falls when a shorter delay has been better for so long, µs.
 const FALL_AFTER_US: u32 = 2_000_000;
 /// The usual first delay, µs.
@@ -40,11 +38,6 @@ const FALL: u32 = 20;
 const SHORTEST_GAP_US: u32 = 10_000;
 /// Time without packets longer than this is a pause, µs.
 const LONGEST_STEP_US: u64 = 1_000_000;
-const PRIOR_GAPS: [u16; CLASSES] = {
-    let mut gaps = [0; CLASSES];
-    gaps[(PRIOR_DELAY_US / FINE_US) as usize - 1] = PRIOR_GAP;
-    gaps
-};
 /// No minimum yet.
 const NONE: i32 = i32::MAX;
 
@@ -118,6 +111,12 @@ impl Delay {
     /// How long after the earliest possible time this media time would be played at `at`, µs; negative if that time is still to come.
     pub(super) fn lateness(&self, at: Instant, frame: FrameLength, media: u32) -> i32 {
         self.transit(at, frame, media).saturating_sub(self.base)
+    }
+
+    /// Media time begins anew, as when the frame length changes. What was learnt of the network stays.
+    pub(super) fn restart(&mut self) {
+        self.reference = None;
+        (self.minima, self.in_span, self.base, self.lateness) = ([NONE; 4], 0, 0, 0);
     }
 
     /// Learns from a packet.

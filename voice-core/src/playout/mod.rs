@@ -56,6 +56,8 @@ pub struct Incoming<'a> {
     pub sequence: u16,
     /// Media time in frame lengths, modulo 256.
     pub media_time: u8,
+    /// How much sound it is. Changes with a marked frame.
+    pub frame_length: FrameLength,
     /// First frame of a talkspurt.
     pub mark: bool,
     /// Last frame of a talkspurt.
@@ -193,6 +195,9 @@ pub struct Playout {
     /// Media time of the next frame; wraps.
     media: u32,
     talking: bool,
+    /// Flips with each change of the frame length: which timeline packets belong to, and which is heard.
+    odd: bool,
+    playing_odd: bool,
     /// The delay is on its way to the target.
     moving: bool,
     concealed_in_a_row_us: u32,
@@ -217,6 +222,8 @@ impl Playout {
         highest_media: 0,
         media: 0,
         talking: false,
+        odd: false,
+        playing_odd: false,
         moving: false,
         concealed_in_a_row_us: 0,
         delay_us: 0,
@@ -234,12 +241,9 @@ impl Playout {
         },
     };
 
-    /// Sets the length of the speaker's frames, when it is learnt only after the first packet.
-    pub fn set_frame_length(&mut self, frame_length: FrameLength) {
-        if self.frame_length != frame_length {
-            self.frame_length = frame_length;
-            self.delay = Delay::NEW;
-        }
+    /// How long its frames are, by the newest packet.
+    pub const fn frame_length(&self) -> FrameLength {
+        self.frame_length
     }
 
     /// Whether a talkspurt is going on, as packets tell.
@@ -298,11 +302,17 @@ impl Playout {
             return Inserted::dropped(DropReason::TableFull);
         }
         let place = (packet.sequence, packet.media_time);
-        let placed = match self.reception.accept(now, self.frame_length, packet.mark, place) {
+        let other_length = packet.frame_length != self.frame_length;
+        let placed = match self.reception.accept(now, packet.frame_length, packet.mark || other_length, place) {
             Ok(placed) => placed,
             Err(reason) => return self.refuse(reason),
         };
-        self.learn(now, config, placed, packet);
+        if other_length && placed.newest {
+            self.change_length(packet.frame_length);
+        }
+        if packet.frame_length == self.frame_length {
+            self.learn(now, config, placed, packet);
+        }
         let mut inserted = if placed.newest { self.follow_talkspurt(packet) } else { Inserted::default() };
         if self.queue(memory, frame_bytes, placed, packet).is_none() {
             self.counts.late = self.counts.late.saturating_add(1);
@@ -377,6 +387,13 @@ impl Playout {
         Inserted::dropped(reason)
     }
 
+    /// Media time is counted in frame lengths: it begins anew.
+    fn change_length(&mut self, frame_length: FrameLength) {
+        self.frame_length = frame_length;
+        self.odd = !self.odd;
+        self.delay.restart();
+    }
+
     fn learn(&mut self, now: Instant, config: &PlayoutConfig, placed: Placed, packet: &Incoming<'_>) {
         if packet.payload.is_empty() {
             return;
@@ -419,7 +436,14 @@ impl Playout {
         if placed.sequence > self.highest {
             (self.highest, self.highest_media) = (placed.sequence, placed.media);
         }
-        let frame = Waiting { sequence: placed.sequence, media: placed.media, mark: packet.mark, end: packet.end };
+        let frame = Waiting {
+            sequence: placed.sequence,
+            media: placed.media,
+            mark: packet.mark,
+            end: packet.end,
+            length: packet.frame_length,
+            odd: self.odd != (packet.frame_length != self.frame_length),
+        };
         self.slots.put(memory, frame_bytes, frame, packet.payload)
     }
 
@@ -480,7 +504,8 @@ impl Playout {
         let missing = first.sequence.wrapping_sub(self.next);
         let ahead = i32::from_ne_bytes(first.media.wrapping_sub(self.media).to_ne_bytes());
         let silent = i64::from(ahead) > i64::try_from(missing).unwrap_or(i64::MAX);
-        let begins = self.phase == Phase::Beginning || (silent && (missing == 0 || first.mark));
+        let other_timeline = first.odd != self.playing_odd;
+        let begins = self.phase == Phase::Beginning || other_timeline || (silent && (missing == 0 || first.mark));
         if begins {
             if early >= SOON_US {
                 return self.silence_for(early.unsigned_abs().min(STEP_US));
@@ -523,6 +548,7 @@ impl Playout {
         let short_by = self.target().saturating_sub(self.lateness(at, frame));
         self.delay_us = u32::try_from(self.lateness(at, frame)).unwrap_or(0);
         self.phase = Phase::Running;
+        self.playing_odd = frame.odd;
         self.concealed_in_a_row_us = 0;
         self.pass(frame.sequence);
         self.media = frame.media.wrapping_add(1);
@@ -533,7 +559,7 @@ impl Playout {
         let Some(payload) = payload.filter(|payload| !payload.is_empty()) else { return self.silence_for(STEP_US) };
         self.counts.played = self.counts.played.saturating_add(1);
         let pace = self.pace(excess, short_by);
-        Pulled { sound: Sound::Play(payload), length_us: self.frame_us(), pace }
+        Pulled { sound: Sound::Play(payload), length_us: frame.length.us_u32(), pace }
     }
 
     /// A small difference isn't worth a change; once it is made, it is made wholly.
@@ -581,7 +607,11 @@ impl Playout {
         self.lateness(at, frame).saturating_sub(self.target()).min(waiting.max(0))
     }
 
+    /// A frame of a timeline before this one is neither early nor late.
     fn lateness(&self, at: Instant, frame: Waiting) -> i32 {
+        if frame.odd != self.odd {
+            return self.target();
+        }
         self.delay.lateness(at, self.frame_length, frame.media)
     }
 

@@ -3,12 +3,17 @@
 //! A frame takes the first free slot. So the few that usually wait use the same few slots over and over, and the rest of the memory stays
 //! untouched until the network is bad.
 
+use crate::types::FrameLength;
+
 /// Bytes of a slot besides the payload.
 const HEADER: usize = 11;
 /// Slots of one speaker at most: the bits of the map.
 const MAX_SLOTS: usize = 64;
 const MARK: u8 = 1;
 const END: u8 = 2;
+const ODD: u8 = 4;
+/// The frame length in 10 ms stands above the flags.
+const LENGTH: u8 = 8;
 
 /// Bytes that one speaker needs for `frames` waiting frames of at most `frame_bytes` each. More than 64 frames aren't used.
 pub const fn playout_bytes(frame_bytes: usize, frames: usize) -> usize {
@@ -22,6 +27,9 @@ pub(super) struct Waiting {
     pub(super) media: u32,
     pub(super) mark: bool,
     pub(super) end: bool,
+    pub(super) length: FrameLength,
+    /// Which of the timelines it belongs to that follow one another when the frame length changes.
+    pub(super) odd: bool,
 }
 
 /// How many slots of this size the memory has.
@@ -58,7 +66,10 @@ impl Slots {
         let [high, low] = u16::try_from(payload.len()).ok()?.to_be_bytes();
         let [a, b, c, d] = frame.media.to_be_bytes();
         let [.., w, x, y, z] = frame.sequence.to_be_bytes();
-        let flags = (u8::from(frame.mark) * MARK) | (u8::from(frame.end) * END);
+        let flags = (u8::from(frame.mark) * MARK)
+            | (u8::from(frame.end) * END)
+            | (u8::from(frame.odd) * ODD)
+            | (frame.length.ms() / 10 * LENGTH);
         body.get_mut(..payload.len())?.copy_from_slice(payload);
         *header = [high, low, flags, a, b, c, d, w, x, y, z];
         self.filled |= 1 << index;
@@ -80,7 +91,7 @@ impl Slots {
     }
 
     /// The payload of a number, which stays.
-    pub(super) fn peek<'m>(self, memory: &'m [u8], frame_bytes: usize, sequence: u64) -> Option<&'m [u8]> {
+    pub(super) fn peek(self, memory: &[u8], frame_bytes: usize, sequence: u64) -> Option<&[u8]> {
         let (index, len, _) =
             self.all(memory, frame_bytes, sequence).find(|(_, _, frame)| frame.sequence == sequence)?;
         slot(memory, frame_bytes, index)?.get(HEADER..HEADER + len)
@@ -116,6 +127,8 @@ fn header(memory: &[u8], frame_bytes: usize, index: usize, near: u64) -> Option<
         media: u32::from_be_bytes([a, b, c, d]),
         mark: flags & MARK != 0,
         end: flags & END != 0,
+        odd: flags & ODD != 0,
+        length: FrameLength::from_ms(flags / LENGTH * 10)?,
     };
     Some((usize::from(u16::from_be_bytes([high, low])), frame))
 }

@@ -26,6 +26,7 @@ pub(super) const RENDEZVOUS_RATE: Rate = Rate { per_second: 10, at_once: 20 };
 pub(super) const PAIR_RATE: Rate = Rate { per_second: 20, at_once: 64 };
 pub(super) const HELLO_RATE: Rate = Rate { per_second: 1, at_once: 4 };
 pub(super) const ROSTER_RATE: Rate = Rate { per_second: 1, at_once: 2 };
+pub(super) const REPORT_RATE: Rate = Rate { per_second: 2, at_once: 4 };
 pub(super) const WRONG_SESSION_RATE: Rate = Rate { per_second: 2, at_once: 4 };
 
 const EVENTS: usize = 256;
@@ -329,7 +330,8 @@ impl<'a> Engine<'a> {
         self.wake_seat(speaker);
     }
 
-    fn reaches(&mut self, speaker: u16, listener: u16) -> bool {
+    /// Whether the last packet of a speaker went to this listener, or would have.
+    pub(super) fn reaches(&mut self, speaker: u16, listener: u16) -> bool {
         let (from, to) = (usize::from(speaker), usize::from(listener));
         if speaker == listener || !has_bit(self.t.bits.hears, to) || has_bit(self.t.bits.blockers_of(from), to) {
             return false;

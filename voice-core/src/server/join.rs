@@ -4,6 +4,7 @@ use super::{
     Admission,
     engine::{Engine, len16, next_id, seat_link},
     events::{LeaveReason, ServerEvent},
+    reports::Reports,
     tables::{Answers, Cursor, Joining, Lanes, PendingJoin, Rates, Seat, Tell},
 };
 use crate::{
@@ -16,7 +17,9 @@ impl Engine<'_> {
     pub(super) fn on_hello(&mut self, now: Instant, from: ConnectionId, hello: &Hello<'_>) {
         let Some(name) = Name::new(hello.name) else { return };
         let flags = PersonFlags { muted: hello.flags.muted, deafened: hello.flags.deafened, ..PersonFlags::NONE };
-        let joining = Joining { nonce: hello.nonce, codec: hello.codec, flags, priority: hello.priority, name };
+        let features = hello.features & self.s.config.features;
+        let joining =
+            Joining { nonce: hello.nonce, codec: hello.codec, flags, priority: hello.priority, name, features };
         self.forget_pending(from);
         let resumed = hello.resume.and_then(|resume| self.resumable(&resume));
         if let Some(old) = self.connection(from).and_then(|connection| connection.seat)
@@ -51,6 +54,7 @@ impl Engine<'_> {
         // The secret stays: were it a new one, a Welcome that is lost would lose the seat.
         seat.tell = Tell::NOTHING;
         seat.rates = Rates::FULL;
+        (seat.features, seat.reports) = (joining.features, Reports::NONE);
         seat.rooms.iter_mut().for_each(|entry| entry.tell = true);
         (seat.codec, seat.priority, seat.name) = (joining.codec, joining.priority, joining.name);
         self.seated(now, from, at, joining.nonce, true);
@@ -75,6 +79,7 @@ impl Engine<'_> {
             codec: joining.codec,
             priority: joining.priority,
             flags: joining.flags,
+            features: joining.features,
             secret,
             journal,
             changed_at,

@@ -7,6 +7,7 @@
 //! | rooms, mutes, blocks | `rooms.rs` |
 //! | who gets a voice packet | `voice.rs`, `forward.rs` |
 //! | texts and rendezvous | `posts.rs` |
+//! | what listeners report of speakers | `reports.rs` |
 //! | what is sent, and in which order | `transmit.rs` |
 //! | what the embedder may do | `moderation.rs` |
 //! | time | `engine.rs` |
@@ -21,6 +22,7 @@ mod moderation;
 mod pairs;
 mod posts;
 mod receive;
+mod reports;
 mod rooms;
 mod tables;
 mod transmit;
@@ -41,7 +43,7 @@ use crate::{
         ClientId, ConnectionId, Counters, Delivery, DropCounts, DropReason, Identity, Instant, RoomId, SessionId,
         Transmit,
     },
-    wire::{FEATURE_DIRECT, limits},
+    wire::{FEATURE_DIRECT, FEATURE_REPORTS, limits},
 };
 
 /// Who may join.
@@ -60,13 +62,14 @@ pub struct ServerConfig {
     pub admission: Admission,
     /// How long a seat without a connection is kept.
     pub grace: Duration,
-    /// Features offered: [`FEATURE_DIRECT`] or 0.
+    /// Features offered: [`FEATURE_DIRECT`], [`FEATURE_REPORTS`], both or 0.
     pub features: u32,
 }
 
 impl ServerConfig {
-    /// Everybody may join, 30 s of grace, direct paths.
-    pub const DEFAULT: Self = Self { admission: Admission::AcceptAll, grace: limits::GRACE, features: FEATURE_DIRECT };
+    /// Everybody may join, 30 s of grace, direct paths and reports.
+    pub const DEFAULT: Self =
+        Self { admission: Admission::AcceptAll, grace: limits::GRACE, features: FEATURE_DIRECT | FEATURE_REPORTS };
 }
 
 impl Default for ServerConfig {

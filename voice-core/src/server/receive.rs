@@ -9,7 +9,7 @@ use crate::{
     storage::list::List,
     types::{ConnectionId, Delivery, DropReason, Instant},
     wire::{
-        CloseReason, Hello, Kind, Packet, Ping, RefuseReason, hello_nonce,
+        CloseReason, FEATURE_REPORTS, Hello, Kind, Packet, Ping, RefuseReason, hello_nonce,
         limits::{LANE_ACK_EVERY, LANE_STALL, LANE_WINDOW},
     },
 };
@@ -42,6 +42,9 @@ impl Engine<'_> {
             Packet::Hello(hello) => self.on_first_packet(now, from, hello),
             Packet::Greet(_) | Packet::GreetAck(_) | Packet::PathAck(_) => self.drop(DropReason::GreetingAtServer),
             Packet::Ping(ping) => self.on_ping(now, from, ping, len),
+            Packet::Report(report) if self.s.config.features & FEATURE_REPORTS != 0 => {
+                self.on_report(now, from, report, len);
+            }
             Packet::LaneAck { session, next } => {
                 if *session != self.session() {
                     self.drop(DropReason::WrongSession);
@@ -94,7 +97,7 @@ impl Engine<'_> {
         self.wake(from);
     }
 
-    fn answer_wrong_session(&mut self, now: Instant, to: ConnectionId, theirs: u32, cause: usize) {
+    pub(super) fn answer_wrong_session(&mut self, now: Instant, to: ConnectionId, theirs: u32, cause: usize) {
         if let Some(connection) = self.connection(to)
             && cause >= WRONG_SESSION_BYTES
             && connection.answers.closing.is_none()

@@ -2,6 +2,7 @@
 
 use heapless::Vec;
 
+use super::reports::Reports;
 use crate::{
     storage::{list::Link, name::Name, rate::Bucket},
     types::{
@@ -44,6 +45,9 @@ pub struct Seat {
     pub(super) link: Link,
     pub(super) talking_link: Link,
     pub(super) unheard_link: Link,
+    /// What both sides offered.
+    pub(super) features: u32,
+    pub(super) reports: Reports,
 }
 
 impl Seat {
@@ -70,6 +74,8 @@ impl Seat {
         link: Link::FREE,
         talking_link: Link::FREE,
         unheard_link: Link::FREE,
+        features: 0,
+        reports: Reports::NONE,
     };
 
     pub(super) fn client(&self) -> Option<ClientId> {
@@ -333,6 +339,7 @@ pub(super) struct Joining {
     pub(super) flags: PersonFlags,
     pub(super) priority: Priority,
     pub(super) name: Name,
+    pub(super) features: u32,
 }
 
 impl PendingJoin {
@@ -345,6 +352,7 @@ impl PendingJoin {
             flags: PersonFlags::NONE,
             priority: Priority::None,
             name: Name::EMPTY,
+            features: 0,
         },
         credential_len: 0,
         credential: [0; MAX_CREDENTIAL_BYTES],

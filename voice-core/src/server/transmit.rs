@@ -59,8 +59,11 @@ impl Engine<'_> {
             Packet::Pong { session, stamp, next }
         } else if answers.ack {
             Packet::LaneAck { session, next }
+        } else if let Some(theirs) = answers.wrong_session {
+            Packet::WrongSession { ours: session, theirs }
         } else {
-            Packet::WrongSession { ours: session, theirs: answers.wrong_session? }
+            let at = connection.seat?;
+            return self.write_summary(at, out);
         };
         let len = packet.encode(out)?;
         match packet {
@@ -133,7 +136,7 @@ impl Engine<'_> {
             session,
             nonce,
             version: VERSION,
-            features: config.features,
+            features: seat.features,
             client: seat.client()?,
             resumed,
             secret: seat.secret,

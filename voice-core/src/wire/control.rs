@@ -138,6 +138,8 @@ impl<'a> Packet<'a> {
             Self::Welcome(ref welcome) => welcome.write(w),
             Self::Greet(ref greeting) | Self::GreetAck(ref greeting) => greeting.write(w),
             Self::PathAck(ref ack) => ack.write(w),
+            Self::Report(ref report) => report.write_body(w),
+            Self::Summary(ref summary) => summary.write(w),
             Self::Roster(ref roster) => roster.write_body(w),
             Self::Refused { nonce, reason } => _ = w.u32(nonce).u8(reason.number()),
             Self::UseRoom { room_use, name, .. } => _ = w.u8(room_use.number()).name(name.as_bytes(), 1),

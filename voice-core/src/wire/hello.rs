@@ -7,6 +7,8 @@ pub const MAGIC: u32 = 0x434E_5356;
 pub const VERSION: u8 = 1;
 /// Direct paths.
 pub const FEATURE_DIRECT: u32 = 1;
+/// Listeners' reports, and summaries of them for speakers.
+pub const FEATURE_REPORTS: u32 = 2;
 
 /// What a client tells of itself for all to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -24,6 +24,8 @@ pub const MAX_TEXT_BYTES: usize = 2_000;
 pub const TEXT_PART_BYTES: usize = 1_000;
 /// One rendezvous message.
 pub const MAX_RENDEZVOUS_BYTES: usize = 1_000;
+/// Speakers of whom one report tells.
+pub const MAX_REPORT_ENTRIES: usize = 16;
 /// Packets of a lane that may be unacknowledged.
 pub const LANE_WINDOW: u16 = 64;
 /// Received packets of a lane after which an acknowledgement is due.
@@ -51,6 +53,10 @@ pub const LANE_STALL: Duration = Duration::from_secs(15);
 pub const ROSTER_INTERVAL: Duration = Duration::from_millis(50);
 /// Between two requests of a client for the whole roster.
 pub const ROSTER_REQUEST_INTERVAL: Duration = Duration::from_secs(5);
+/// Between two reports of a listener.
+pub const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two summaries for a speaker. A little less than between reports, so that a lone listener's every report makes one.
+pub const SUMMARY_INTERVAL: Duration = Duration::from_millis(900);
 /// No voice: stopped speaking.
 pub const TALKSPURT_TIMEOUT: Duration = Duration::from_millis(400);
 /// Between greetings until a path is proven.
@@ -67,5 +73,6 @@ const _: () =
 const _: () = assert!(CLIENT_TIMEOUT.as_micros() > DEGRADED_AFTER.as_micros());
 const _: () = assert!(SERVER_TIMEOUT.as_micros() > CLIENT_TIMEOUT.as_micros(), "the client gives up first");
 const _: () = assert!(PATH_PROVEN.as_micros() > 2 * GREET_REFRESH.as_micros(), "a proof outlives one lost greeting");
+const _: () = assert!(SUMMARY_INTERVAL.as_micros() < REPORT_INTERVAL.as_micros());
 const _: () = assert!(MAX_TEXT_BYTES <= 2 * TEXT_PART_BYTES);
 const _: () = assert!(LANE_ACK_EVERY < LANE_WINDOW / 2);

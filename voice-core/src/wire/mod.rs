@@ -10,6 +10,7 @@ mod hello;
 pub mod limits;
 mod read;
 mod reason;
+mod report;
 mod roster;
 mod voice;
 mod write;
@@ -17,10 +18,11 @@ mod write;
 pub use control::{PathAck, Ping};
 pub use greeting::Greeting;
 pub(crate) use hello::hello_nonce;
-pub use hello::{FEATURE_DIRECT, Hello, MAGIC, Resume, StateFlags, VERSION, Welcome};
+pub use hello::{FEATURE_DIRECT, FEATURE_REPORTS, Hello, MAGIC, Resume, StateFlags, VERSION, Welcome};
 use limits::MAX_PACKET_BYTES;
 use read::{Read, Reader};
 pub use reason::{CloseReason, RefuseReason, RoomCloseReason, TextRefuseReason};
+pub use report::{Hearing, Report, ReportEntry, Summary};
 pub use roster::{PersonFlags, Present, Record, RoomList, Roster, RosterWriter};
 pub(crate) use voice::ParsedVoice;
 pub use voice::{Channel, Channels, RelayList, Voice, VoiceHeader};
@@ -88,6 +90,8 @@ kinds! {
     Pong = 0x42 Unreliable,
     LaneAck = 0x43 Unreliable,
     WrongSession = 0x44 Unreliable,
+    Report = 0x45 Unreliable,
+    Summary = 0x46 Unreliable,
     Greet = 0x51 Unreliable,
     GreetAck = 0x52 Unreliable,
     PathAck = 0x53 Unreliable,
@@ -143,6 +147,8 @@ pub enum Packet<'a> {
     Pong { session: SessionId, stamp: u32, next: u16 },
     LaneAck { session: SessionId, next: u16 },
     WrongSession { ours: SessionId, theirs: u32 },
+    Report(Report<'a>),
+    Summary(Summary),
     Greet(Greeting),
     GreetAck(Greeting),
     PathAck(PathAck),
@@ -169,6 +175,8 @@ impl<'a> Packet<'a> {
             Kind::Greet => Greeting::read(&mut reader).map(Self::Greet),
             Kind::GreetAck => Greeting::read(&mut reader).map(Self::GreetAck),
             Kind::PathAck => PathAck::read(&mut reader).map(Self::PathAck),
+            Kind::Report => Report::read(&mut reader).map(Self::Report),
+            Kind::Summary => Summary::read(&mut reader).map(Self::Summary),
             Kind::Ping | Kind::Pong | Kind::LaneAck | Kind::WrongSession => Self::read_unreliable(kind, &mut reader),
             _ => Self::read_on_lane(kind, Lane::read(&mut reader)?, &mut reader),
         }
@@ -220,6 +228,8 @@ impl<'a> Packet<'a> {
             Self::Pong { .. } => Kind::Pong,
             Self::LaneAck { .. } => Kind::LaneAck,
             Self::WrongSession { .. } => Kind::WrongSession,
+            Self::Report(_) => Kind::Report,
+            Self::Summary(_) => Kind::Summary,
             Self::Greet(_) => Kind::Greet,
             Self::GreetAck(_) => Kind::GreetAck,
             Self::PathAck(_) => Kind::PathAck,

@@ -4,7 +4,7 @@ use super::{
     read::Reader,
     write::Writer,
 };
-use crate::types::{ChannelOptions, ClientId, DropReason, Priority, RoomId, Target, Volume};
+use crate::types::{ChannelOptions, ClientId, DropReason, FrameLength, Priority, RoomId, Target, Volume};
 
 /// One open line of a speaker, as its voice packets name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,9 @@ const VOICE: u8 = 0x80;
 const MARK: u8 = 0x40;
 const END: u8 = 0x20;
 const RELAY: u8 = 0x10;
-const RESERVED: u8 = 0x0F;
+const FRAME_LENGTH: u8 = 0x0C;
+const FRAME_LENGTH_SHIFT: u32 = 2;
+const RESERVED: u8 = 0x03;
 
 const MORE: u8 = 0x80;
 const TO_CLIENT: u8 = 0x40;
@@ -114,6 +116,8 @@ pub struct VoiceHeader {
     pub sequence: u16,
     /// In frame lengths, modulo 256.
     pub media_time: u8,
+    /// How long the frame is. Another one than before only with a mark.
+    pub frame_length: FrameLength,
 }
 
 impl VoiceHeader {
@@ -145,7 +149,8 @@ impl VoiceHeader {
 
     fn write_fixed(&self, relay: bool, writer: &mut Writer<'_>) {
         let flag = |on: bool, bit: u8| if on { bit } else { 0 };
-        writer.u8(VOICE | flag(self.mark, MARK) | flag(self.end, END) | flag(relay, RELAY));
+        let length = frame_code(self.frame_length) << FRAME_LENGTH_SHIFT;
+        writer.u8(VOICE | flag(self.mark, MARK) | flag(self.end, END) | flag(relay, RELAY) | length);
         writer.u16(self.tag).u16(self.speaker.get()).u16(self.sequence).u8(self.media_time);
     }
 }
@@ -184,6 +189,7 @@ impl<'a> Voice<'a> {
             speaker: reader.client()?,
             sequence: reader.u16()?,
             media_time: reader.u8()?,
+            frame_length: frame_length((flags & FRAME_LENGTH) >> FRAME_LENGTH_SHIFT),
         };
         if flags & RESERVED != 0 {
             return Err(DropReason::Malformed);
@@ -204,6 +210,25 @@ impl<'a> Voice<'a> {
             writer.u8(count | if relay.only { ONLY } else { 0 }).bytes(relay.clients);
         }
         writer.rest(self.payload, usize::from(!self.header.end), MAX_PAYLOAD_BYTES).finish()
+    }
+}
+
+/// The usual length is 0.
+const fn frame_code(length: FrameLength) -> u8 {
+    match length {
+        FrameLength::Ms20 => 0,
+        FrameLength::Ms10 => 1,
+        FrameLength::Ms40 => 2,
+        FrameLength::Ms60 => 3,
+    }
+}
+
+const fn frame_length(code: u8) -> FrameLength {
+    match code {
+        0 => FrameLength::Ms20,
+        1 => FrameLength::Ms10,
+        2 => FrameLength::Ms40,
+        _ => FrameLength::Ms60,
     }
 }
 
@@ -304,7 +329,15 @@ mod tests {
     /// Writes a voice packet to these rooms; gives its length.
     fn write(out: &mut [u8], rooms: &[Channel], relay: Option<(bool, &[ClientId])>) -> usize {
         let speaker = ClientId::new(258).unwrap();
-        let header = VoiceHeader { mark: true, end: false, tag: 9, speaker, sequence: 3, media_time: 4 };
+        let header = VoiceHeader {
+            mark: true,
+            end: false,
+            tag: 9,
+            speaker,
+            sequence: 3,
+            media_time: 4,
+            frame_length: FrameLength::Ms40,
+        };
         let start = header.write(out, rooms, relay).unwrap();
         out[start..start + PAYLOAD.len()].copy_from_slice(&PAYLOAD);
         start + PAYLOAD.len()

@@ -11,7 +11,15 @@ const HOSTILE: usize = 2;
 fn voice(stage: &mut Stage, who: usize, sequence: u16) -> Vec<u8> {
     let (tag, speaker, lobby) = (stage.server.session().tag(), stage.id(who), stage.people[who].lobby);
     let target = Target::Room(stage.people[who].client.room_id(lobby).unwrap());
-    let header = VoiceHeader { mark: false, end: false, tag, speaker, sequence, media_time: sequence as u8 };
+    let header = VoiceHeader {
+        mark: false,
+        end: false,
+        tag,
+        speaker,
+        sequence,
+        media_time: sequence as u8,
+        frame_length: voice_core::FrameLength::Ms20,
+    };
     let mut bytes = vec![0xEE; 60];
     header.write(&mut bytes, &[Channel { target, options: ChannelOptions::DEFAULT }], None).unwrap();
     bytes

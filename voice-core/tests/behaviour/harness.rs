@@ -471,5 +471,5 @@ pub(crate) fn encoded(packet: &Packet<'_>) -> Vec<u8> {
 }
 
 fn new_server(config: ServerConfig, seed: u64) -> TestServer {
-    Server::new(config, seed, server_storage_vec!(clients: 8, rooms: 6))
+    Server::new(config, seed, server_storage_vec!(clients: 12, rooms: 6))
 }

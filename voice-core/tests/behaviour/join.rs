@@ -1,6 +1,6 @@
 use voice_core::{
-    Admission, ClientConfig, CodecSettings, ConnectionId, Delivery, FrameLength, Identity, Priority, ServerConfig,
-    ServerEvent, State, StateReason,
+    Admission, Client, ClientConfig, ClientStorage, CodecSettings, ConnectionId, CredentialTooLong, Delivery,
+    FrameLength, Identity, Priority, ServerConfig, ServerEvent, State, StateReason, client_storage_vec,
     wire::{Hello, Kind, Packet, RefuseReason, StateFlags, VERSION},
 };
 
@@ -27,10 +27,8 @@ fn the_embedder_is_shown_the_name_the_codec_and_the_credential_to_the_last_byte(
     let credential: Vec<u8> = (0..512_u32).map(|n| (n * 7) as u8).collect();
     let codec = CodecSettings { codec: 200, frame_length: FrameLength::Ms60, bitrate: 12_345 };
     let mut stage = asking();
-    stage.add_with(|config| {
-        *config = config.clone().with_credential(&credential).unwrap();
-        config.codec = codec;
-    });
+    let person = stage.add_with(|config| config.codec = codec);
+    stage.people[person].client.set_credential(&credential).unwrap();
     stage.run(100);
     let request = stage.server.pending_join(last_asked(&stage)).unwrap();
     assert_eq!((request.name(), request.codec()), ("person-0", codec));
@@ -42,7 +40,15 @@ fn the_embedder_is_shown_the_name_the_codec_and_the_credential_to_the_last_byte(
 fn a_name_or_a_credential_that_is_too_long_is_refused_where_it_is_written() {
     assert!(ClientConfig::new(&"n".repeat(64)).is_some());
     assert!(ClientConfig::new(&"n".repeat(65)).is_none());
-    assert!(ClientConfig::new("n").unwrap().with_credential(&[0; 513]).is_none());
+    let mut client = Client::new(ClientConfig::new("n").unwrap(), 1, client_storage_vec!(people: 1, speakers: 1));
+    assert_eq!(client.set_credential(&[0; 512]), Ok(()));
+    assert_eq!(client.set_credential(&[0; 513]), Err(CredentialTooLong));
+    let storage = ClientStorage { credential: vec![0; 600], ..client_storage_vec!(people: 1, speakers: 1) };
+    let mut roomy = Client::new(ClientConfig::new("n").unwrap(), 1, storage);
+    assert_eq!(roomy.set_credential(&[0; 513]), Err(CredentialTooLong));
+    let storage = ClientStorage { credential: Vec::new(), ..client_storage_vec!(people: 1, speakers: 1) };
+    let mut without = Client::new(ClientConfig::new("n").unwrap(), 1, storage);
+    assert_eq!((without.set_credential(&[]), without.set_credential(&[0])), (Ok(()), Err(CredentialTooLong)));
 }
 
 #[test]
@@ -79,7 +85,7 @@ fn whom_nobody_answers_asks_again_and_only_the_last_question_stands() {
 
 #[test]
 fn who_finds_the_session_full_comes_in_by_itself_when_a_seat_is_free() {
-    let mut stage = Stage::new(8);
+    let mut stage = Stage::new(12);
     let late = stage.add();
     stage.run(2_000);
     let client = &stage.people[late].client;

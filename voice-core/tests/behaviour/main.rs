@@ -10,6 +10,7 @@ mod lane;
 mod moderation;
 mod mutes;
 mod rendezvous;
+mod reports;
 mod resume;
 mod rooms;
 mod roster;

@@ -36,7 +36,15 @@ fn a_client_that_says_it_is_muted_and_speaks_is_not_sent_on() {
     stage.run(100);
     let (tag, speaker, lobby) = (stage.server.session().tag(), stage.id(0), stage.people[0].lobby);
     let target = Target::Room(stage.people[0].client.room_id(lobby).unwrap());
-    let header = VoiceHeader { mark: true, end: false, tag, speaker, sequence: 1, media_time: 1 };
+    let header = VoiceHeader {
+        mark: true,
+        end: false,
+        tag,
+        speaker,
+        sequence: 1,
+        media_time: 1,
+        frame_length: voice_core::FrameLength::Ms20,
+    };
     let mut bytes = [7; 100];
     header.write(&mut bytes, &[Channel { target, options: ChannelOptions::DEFAULT }], None).unwrap();
     let connection = stage.people[0].connection.unwrap();

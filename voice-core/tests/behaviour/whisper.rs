@@ -72,7 +72,15 @@ fn nobody_whispers_to_itself_not_even_past_its_own_client() {
     let open = stage.act(0, |now, client| client.open_channel(now, TalkTo::Client(id), ChannelOptions::DEFAULT));
     assert_eq!(open, Err(ChannelError::Oneself));
     let tag = stage.server.session().tag();
-    let header = VoiceHeader { mark: true, end: false, tag, speaker: id, sequence: 1, media_time: 1 };
+    let header = VoiceHeader {
+        mark: true,
+        end: false,
+        tag,
+        speaker: id,
+        sequence: 1,
+        media_time: 1,
+        frame_length: voice_core::FrameLength::Ms20,
+    };
     let mut bytes = [7; 100];
     let channel = Channel { target: Target::Client(id), options: ChannelOptions::DEFAULT };
     header.write(&mut bytes, &[channel], None).unwrap();

@@ -6,8 +6,8 @@ use proptest::{collection::vec, prelude::*};
 use voice_core::{
     CodecSettings, Delivery, Priority, RoomUse, Secret, SessionId, State,
     wire::{
-        CloseReason, Greeting, Lane, Packet, PathAck, PersonFlags, RefuseReason, RoomCloseReason, RosterWriter,
-        TextRefuseReason, VoiceHeader, Welcome,
+        CloseReason, Greeting, Hearing, Lane, Packet, PathAck, PersonFlags, RefuseReason, RoomCloseReason,
+        RosterWriter, Summary, TextRefuseReason, VoiceHeader, Welcome,
     },
 };
 
@@ -33,6 +33,7 @@ pub(crate) enum Tell {
     Closed(u8),
     Pong,
     LaneAck,
+    Summary(u8, u8),
     WrongSession,
     Voice { speaker: u16, to: Vec<To>, step: u16, len: usize },
     Greet(u16, bool),
@@ -58,6 +59,7 @@ pub(crate) fn tell() -> impl Strategy<Value = Tell> {
         1 => any::<u8>().prop_map(Tell::Closed),
         2 => Just(Tell::Pong),
         2 => Just(Tell::LaneAck),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(loss, growth)| Tell::Summary(loss, growth)),
         1 => Just(Tell::WrongSession),
         6 => (ids(), vec(to(), 1..5), 0..70_u16, prop_oneof![Just(40), 1..1_001_usize])
             .prop_map(|(speaker, to, step, len)| Tell::Voice { speaker, to, step, len }),
@@ -137,6 +139,10 @@ impl Script {
             }
             Tell::Pong => Packet::Pong { session, stamp: self.stamp, next: self.in_next },
             Tell::LaneAck => Packet::LaneAck { session, next: self.in_next },
+            Tell::Summary(loss, growth) => {
+                let hearing = Hearing { loss, growth, ..Hearing::default() };
+                Packet::Summary(Summary { session, listeners: 3, hearing })
+            }
             Tell::WrongSession => Packet::WrongSession { ours: session, theirs: session.get() },
             Tell::Greet(from, ack) => self.greeting(from, ack),
             Tell::PathAck(from) => {
@@ -150,7 +156,7 @@ impl Script {
     fn welcome(&self, resumed: bool) -> Welcome {
         let (session, nonce, client) = (self.session, self.nonce, client_id(ME));
         let secret = Secret::from_bytes([9; 16]);
-        Welcome { session, nonce, version: 1, features: 1, client, resumed, secret, grace_s: 30, max_rooms: 32 }
+        Welcome { session, nonce, version: 1, features: 3, client, resumed, secret, grace_s: 30, max_rooms: 32 }
     }
 
     fn draw_secret(&mut self, client: u16) -> Secret {
@@ -170,7 +176,15 @@ impl Script {
         let sequence = self.sequence.wrapping_add(step).wrapping_sub(2);
         let [_, media_time] = sequence.to_be_bytes();
         let (tag, speaker) = (self.session.tag(), client_id(speaker));
-        let header = VoiceHeader { mark: step > 9, end: step == 8, tag, speaker, sequence, media_time };
+        let header = VoiceHeader {
+            mark: step > 9,
+            end: step == 8,
+            tag,
+            speaker,
+            sequence,
+            media_time,
+            frame_length: voice_core::FrameLength::Ms20,
+        };
         voice_bytes(header, to, None, &vec![5; len])
     }
 

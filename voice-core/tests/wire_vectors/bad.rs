@@ -12,8 +12,8 @@ pub(crate) struct Bad {
 }
 
 pub(crate) fn all() -> Vec<Bad> {
-    let parts: [fn(&mut Maker); 9] =
-        [lengths, ends, ids, hello, welcome_and_reasons, control, roster, voice_header, voice_lists];
+    let parts: [fn(&mut Maker); 10] =
+        [lengths, ends, ids, hello, welcome_and_reasons, control, reports, roster, voice_header, voice_lists];
     let mut maker = Maker { packets: good::all(), bad: Vec::new() };
     parts.iter().for_each(|part| part(&mut maker));
     maker.bad
@@ -55,7 +55,7 @@ impl Maker {
 fn lengths(maker: &mut Maker) {
     maker.add("no bytes", Vec::new(), Empty);
     maker.add("1,201 bytes of voice", [&[0x80], [1; 1_200].as_slice()].concat(), TooLong);
-    for kind in [0x00, 0x0B, 0x20, 0x2D, 0x40, 0x45, 0x50, 0x54, 0x7F] {
+    for kind in [0x00, 0x0B, 0x20, 0x2D, 0x40, 0x47, 0x50, 0x54, 0x7F] {
         maker.add(format!("unknown kind 0x{kind:02X}"), vec![kind, 0, 0, 0, 1, 0, 0], UnknownKind);
     }
 }
@@ -88,7 +88,7 @@ const CLOSED: [&str; 23] = [
 ];
 
 fn ends(maker: &mut Maker) {
-    for name in CLOSED.iter().chain(&["GreetAck", "PathAck"]) {
+    for name in CLOSED.iter().chain(&["GreetAck", "PathAck", "Summary, one listener"]) {
         let bytes = maker.good(name);
         maker.add(format!("{name}: a byte too few"), bytes[..bytes.len() - 1].to_vec(), Truncated);
         maker.add(format!("{name}: a byte too many"), [bytes.as_slice(), &[0]].concat(), Malformed);
@@ -206,6 +206,24 @@ fn control(maker: &mut Maker) {
     }
 }
 
+fn reports(maker: &mut Maker) {
+    let (one, two, summary) = ("Report, one speaker", "Report, two speakers", "Summary, one listener");
+    for name in [one, summary] {
+        maker.patch(name, "session 0", 1, &[0; 4]);
+    }
+    maker.splice(one, "no entry", 5..12, &[], Truncated);
+    maker.splice(one, "the kind alone", 1..12, &[], Truncated);
+    maker.splice(two, "half an entry", 15..19, &[], Truncated);
+    maker.splice("Report, sixteen speakers", "seventeen", 117..117, &[0, 17, 1, 2, 3, 4, 5], Malformed);
+    maker.patch(one, "speaker 0", 5, &[0; 2]);
+    maker.patch(two, "a speaker twice", 12, &[0, 7]);
+    maker.patch(two, "speakers in falling order", 12, &[0, 6]);
+    maker.patch(one, "lost and late more than all", 7, &[200, 56]);
+    maker.patch(summary, "lost and late more than all", 6, &[200, 56]);
+    maker.patch(summary, "no listener", 5, &[0]);
+    maker.patch(summary, "65 listeners", 5, &[65]);
+}
+
 fn roster(maker: &mut Maker) {
     let (one, named) = ("Roster, one person", "Roster, first page, name and rooms");
     maker.patch("Roster, empty", "page flag 4", BODY, &[4]);
@@ -236,7 +254,7 @@ fn rooms(ids: core::ops::RangeInclusive<u8>) -> Vec<u8> {
 
 fn voice_header(maker: &mut Maker) {
     let one = "Voice, one room";
-    for bit in [1, 2, 4, 8] {
+    for bit in [1, 2] {
         maker.patch(one, &format!("reserved bit {bit}"), 0, &[0x80 | bit]);
     }
     maker.patch(one, "speaker 0", 3, &[0; 2]);

@@ -4,9 +4,9 @@ use serde_json::Value;
 use voice_core::{
     ChannelOptions, ClientId, CodecSettings, FrameLength, Priority, RoomId, RoomUse, Secret, SessionId, Target, Volume,
     wire::{
-        Channel, CloseReason, Greeting, Hello, Kind, Lane, Packet, PathAck, PersonFlags, Ping, Present, RefuseReason,
-        Resume, RoomCloseReason, Roster, RosterWriter, StateFlags, TextRefuseReason, Voice, VoiceHeader, Welcome,
-        limits::MAX_PACKET_BYTES,
+        Channel, CloseReason, Greeting, Hearing, Hello, Kind, Lane, Packet, PathAck, PersonFlags, Ping, Present,
+        RefuseReason, Report, ReportEntry, Resume, RoomCloseReason, Roster, RosterWriter, StateFlags, Summary,
+        TextRefuseReason, Voice, VoiceHeader, Welcome, limits::MAX_PACKET_BYTES,
     },
 };
 
@@ -31,6 +31,7 @@ pub(crate) fn encode(kind: Kind, fields: &Value) -> Vec<u8> {
     let len = match kind {
         Kind::Voice => write_voice(fields, &mut out),
         Kind::Roster => write_roster(fields, &mut out),
+        Kind::Report => Report::write(&mut out, session(&fields["session"]), &entries(fields)),
         _ => packet(kind, fields).encode(&mut out),
     };
     out[..len.expect("the fields are allowed")].to_vec()
@@ -41,6 +42,10 @@ pub(crate) fn check(found: &Packet<'_>, fields: &Value) {
     match found {
         Packet::Voice(voice) => check_voice(voice, fields),
         Packet::Roster(roster) => check_roster(roster, fields),
+        Packet::Report(report) => {
+            assert_eq!(report.session, session(&fields["session"]));
+            assert!(report.entries().eq(entries(fields)));
+        }
         _ => assert_eq!(*found, packet(found.kind(), fields)),
     }
 }
@@ -119,6 +124,11 @@ fn packet(kind: Kind, fields: &Value) -> Packet<'_> {
             sequence: number(&fields["sequence"]),
             received: number(&fields["received"]),
         }),
+        Kind::Summary => Packet::Summary(Summary {
+            session: session(&fields["session"]),
+            listeners: number(&fields["listeners"]),
+            hearing: hearing(fields),
+        }),
         Kind::Refused => {
             let reason = RefuseReason::from_number(number(&fields["reason"])).unwrap();
             Packet::Refused { nonce: number(&fields["nonce"]), reason }
@@ -126,6 +136,21 @@ fn packet(kind: Kind, fields: &Value) -> Packet<'_> {
         Kind::Ping | Kind::Pong | Kind::LaneAck | Kind::WrongSession => unreliable(kind, fields),
         _ => on_lane(kind, lane(fields), fields),
     }
+}
+
+fn hearing(fields: &Value) -> Hearing {
+    Hearing {
+        loss: number(&fields["loss"]),
+        late: number(&fields["late"]),
+        jitter_ms: number(&fields["jitter_ms"]),
+        delay: number(&fields["delay"]),
+        growth: number(&fields["growth"]),
+    }
+}
+
+fn entries(fields: &Value) -> Vec<ReportEntry> {
+    let entry = |fields: &Value| ReportEntry { speaker: client(&fields["speaker"]), hearing: hearing(fields) };
+    list(&fields["entries"]).iter().map(entry).collect()
 }
 
 fn hello(fields: &Value) -> Hello<'_> {
@@ -306,6 +331,7 @@ fn voice_header(fields: &Value) -> VoiceHeader {
         speaker: client(&fields["speaker"]),
         sequence: number(&fields["sequence"]),
         media_time: number(&fields["media_time"]),
+        frame_length: FrameLength::from_ms(number(&fields["frame_ms"])).expect("a frame length"),
     }
 }
 

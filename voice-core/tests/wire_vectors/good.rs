@@ -17,7 +17,7 @@ const NONCE: u32 = 0x1122_3344;
 const SECRET: &str = "000102030405060708090a0b0c0d0e0f";
 
 pub(crate) fn all() -> Vec<Good> {
-    [joining(), rooms(), states(), texts(), peers(), rosters(), unreliable(), voice(), more_voice()]
+    [joining(), rooms(), states(), texts(), peers(), rosters(), unreliable(), reports(), voice(), more_voice()]
         .into_iter()
         .flatten()
         .collect()
@@ -215,10 +215,27 @@ fn unreliable() -> Vec<Good> {
     ]
 }
 
+fn reports() -> Vec<Good> {
+    let hearing = json!({ "loss": 5, "late": 2, "jitter_ms": 12, "delay": 15, "growth": 3 });
+    let most = json!({ "loss": 200, "late": 55, "jitter_ms": 255, "delay": 255, "growth": 255 });
+    let entry = |speaker: u16, hearing: &Value| with(hearing.clone(), json!({ "speaker": speaker }));
+    let report = |entries: Vec<Value>| json!({ "session": SESSION, "entries": entries });
+    let summary =
+        |listeners: u8, hearing: &Value| with(hearing.clone(), json!({ "session": SESSION, "listeners": listeners }));
+    let sixteen = (1..=16).map(|speaker| entry(speaker, &most)).collect();
+    vec![
+        good("Report, one speaker", Kind::Report, report(vec![entry(7, &hearing)])),
+        good("Report, two speakers", Kind::Report, report(vec![entry(7, &most), entry(258, &hearing)])),
+        good("Report, sixteen speakers", Kind::Report, report(sixteen)),
+        good("Summary, one listener", Kind::Summary, summary(1, &hearing)),
+        good("Summary, the most", Kind::Summary, summary(64, &most)),
+    ]
+}
+
 fn spoken(more: Value) -> Value {
     let channels = json!([to("room", 5, json!({}))]);
     let voice = json!({
-        "mark": false, "end": false, "tag": 0x0C0D, "speaker": 258, "sequence": 3, "media_time": 4,
+        "mark": false, "end": false, "tag": 0x0C0D, "speaker": 258, "sequence": 3, "media_time": 4, "frame_ms": 20,
         "channels": channels, "payload": "010203",
     });
     with(voice, more)
@@ -236,6 +253,9 @@ fn voice() -> Vec<Good> {
     vec![
         good("Voice, one room", Kind::Voice, spoken(json!({}))),
         good("Voice, mark", Kind::Voice, spoken(json!({ "mark": true }))),
+        good("Voice, 10 ms", Kind::Voice, spoken(json!({ "frame_ms": 10 }))),
+        good("Voice, mark, 40 ms", Kind::Voice, spoken(json!({ "mark": true, "frame_ms": 40 }))),
+        good("Voice, 60 ms", Kind::Voice, spoken(json!({ "frame_ms": 60 }))),
         good("Voice, end", Kind::Voice, spoken(json!({ "end": true }))),
         good("Voice, end without payload", Kind::Voice, spoken(json!({ "end": true, "payload": "" }))),
         good("Voice, mark and end", Kind::Voice, spoken(json!({ "mark": true, "end": true }))),

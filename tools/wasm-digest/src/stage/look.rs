@@ -37,7 +37,16 @@ fn heard(sum: &mut Sum, client: &SmallClient<'_>, speaker: ClientId) {
         sum.number(options.priority as u8 | u8::from(options.positional) << 7);
     }
     let stats = client.speaker_stats(speaker).unwrap_or_default();
-    for count in [stats.received, stats.lost, stats.late, stats.duplicates, stats.played, stats.recovered, stats.concealed_ms, stats.skipped] {
+    for count in [
+        stats.received,
+        stats.lost,
+        stats.late,
+        stats.duplicates,
+        stats.played,
+        stats.recovered,
+        stats.concealed_ms,
+        stats.skipped,
+    ] {
         sum.number(count);
     }
     sum.number(stats.jitter_us);

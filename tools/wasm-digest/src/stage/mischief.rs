@@ -18,7 +18,15 @@ impl Stage<'_> {
     /// Voice under another's name.
     pub(crate) fn spoof(&mut self, at: usize, claimed: ClientId) {
         let tag = self.server.session().tag();
-        let header = VoiceHeader { mark: true, end: false, tag, speaker: claimed, sequence: 9, media_time: 0 };
+        let header = VoiceHeader {
+            mark: true,
+            end: false,
+            tag,
+            speaker: claimed,
+            sequence: 9,
+            media_time: 0,
+            frame_length: voice_core::FrameLength::Ms20,
+        };
         let channel = Channel { target: Target::Client(claimed), options: ChannelOptions::DEFAULT };
         let mut packet = [0; 40];
         let written = header.write(&mut packet, &[channel], Some((false, &[claimed])));

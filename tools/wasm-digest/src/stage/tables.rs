@@ -48,6 +48,7 @@ pub(crate) struct Memory {
     outbox: [u8; 3_000],
     voice: [u8; 1_400],
     retained: [u8; 600],
+    credential: [u8; 16],
 }
 
 impl Memory {
@@ -62,11 +63,11 @@ impl Memory {
         outbox: [0; 3_000],
         voice: [0; 1_400],
         retained: [0; 600],
+        credential: [0; 16],
     };
 
     pub(crate) fn client(&mut self, name: &str, seed: u64) -> SmallClient<'_> {
-        let config = ClientConfig::new(name).and_then(|config| config.with_credential(b"let me in"));
-        let mut config = config.unwrap_or_else(|| unreachable!("a short name and a short credential"));
+        let mut config = ClientConfig::new(name).unwrap_or_else(|| unreachable!("a short name"));
         config.uplink_bits_per_second = Some(200_000);
         let storage = ClientStorage {
             roster: &mut self.roster[..],
@@ -79,7 +80,10 @@ impl Memory {
             outbox: &mut self.outbox[..],
             voice: &mut self.voice[..],
             retained: &mut self.retained[..],
+            credential: &mut self.credential[..],
         };
-        Client::new(config, seed, storage)
+        let mut client = Client::new(config, seed, storage);
+        client.set_credential(b"let me in").unwrap_or_else(|_| unreachable!("it is short"));
+        client
     }
 }
