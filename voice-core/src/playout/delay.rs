@@ -24,6 +24,8 @@ const UNIT_US: u32 = 250;
 const MEMORY: u32 = 40_000;
 /// A beginning without evidence counts as this much time without lateness, in units.
 const PRIOR: u64 = 8_000;
+/// Without a hole the target is reckoned so often, µs.
+const RECKON_AFTER_US: u32 = 200_000;
 /// The target falls when a shorter delay has been better for so long, µs.
 const FALL_AFTER_US: u32 = 2_000_000;
 /// The usual first delay, µs.
@@ -80,6 +82,9 @@ pub(super) struct Delay {
     /// How much time could not be heard at a delay below the class's end.
     gaps: [u16; CLASSES],
     target: u32,
+    /// Time since the target was reckoned, µs, and whether there has been a hole at it since.
+    unreckoned: u32,
+    gap_came: bool,
     /// How long all has been cheaper than the target, µs, and the most that was cheapest in that time.
     below_for: u32,
     highest: u32,
@@ -99,6 +104,8 @@ impl Delay {
         held: [0; CLASSES],
         gaps: [0; CLASSES],
         target: PRIOR_DELAY_US,
+        unreckoned: 0,
+        gap_came: false,
         below_for: FALL_AFTER_US / 2,
         highest: 0,
     };
@@ -151,9 +158,13 @@ impl Delay {
         if arrival != Arrival::Overtaken {
             self.lateness = lateness.min(MAX_LATENESS_US);
         }
-        self.forget();
-        let cheapest = self.cheapest(config);
-        self.follow_cheapest(passed, cheapest);
+        self.unreckoned = self.unreckoned.saturating_add(passed);
+        if self.gap_came || self.unreckoned >= RECKON_AFTER_US {
+            self.forget();
+            let cheapest = self.cheapest(config);
+            self.follow_cheapest(self.unreckoned, cheapest);
+            (self.gap_came, self.unreckoned) = (false, 0);
+        }
     }
 
     /// The target rises at once, and falls to what was the most for a while.
@@ -192,7 +203,12 @@ impl Delay {
         let came = i64::from_ne_bytes(at.as_us().wrapping_sub(reference_at).to_ne_bytes());
         let sent = i64::from(media.wrapping_sub(reference_media)).wrapping_mul(i64::from(frame.us_u32()));
         let above = came.wrapping_sub(sent).wrapping_sub(i64::from(self.base));
-        let above = above.wrapping_add(turn / 2).rem_euclid(turn) - turn / 2;
+        // A division takes long, and hardly any packet needs it.
+        let above = if (-turn / 2..turn / 2).contains(&above) {
+            above
+        } else {
+            above.wrapping_add(turn / 2).rem_euclid(turn) - turn / 2
+        };
         i32::try_from(above).unwrap_or(0).saturating_add(self.base)
     }
 
@@ -257,6 +273,7 @@ impl Delay {
     fn gap(&mut self, delay: u32, span: u32) {
         if let Some(below) = delay.checked_sub(1).filter(|_| delay <= MAX_LATENESS_US) {
             add(&mut self.gaps, class_of(below), span);
+            self.gap_came |= delay > self.target;
         }
     }
 

@@ -487,10 +487,10 @@ impl Playout {
         let mut first = first;
         let half = (self.frame_us() / 2).cast_signed();
         let concealed = self.concealed_in_a_row_us > 0;
-        if self.excess(at, first) <= if concealed { half } else { SKIP_US } {
+        if self.excess(self.lateness(at, first), first) <= if concealed { half } else { SKIP_US } {
             return first;
         }
-        while self.excess(at, first) > half {
+        while self.excess(self.lateness(at, first), first) > half {
             let Some(next) = self.slots.first(memory, frame_bytes, first.sequence.wrapping_add(1)) else { break };
             self.skip(memory, frame_bytes, first);
             first = next;
@@ -544,9 +544,10 @@ impl Playout {
     }
 
     fn play<'m>(&mut self, at: Instant, memory: &'m [u8], frame_bytes: usize, frame: Waiting) -> Pulled<'m> {
-        let excess = self.excess(at, frame);
-        let short_by = self.target().saturating_sub(self.lateness(at, frame));
-        self.delay_us = u32::try_from(self.lateness(at, frame)).unwrap_or(0);
+        let lateness = self.lateness(at, frame);
+        let excess = self.excess(lateness, frame);
+        let short_by = self.target().saturating_sub(lateness);
+        self.delay_us = u32::try_from(lateness).unwrap_or(0);
         self.phase = Phase::Running;
         self.playing_odd = frame.odd;
         self.concealed_in_a_row_us = 0;
@@ -600,11 +601,11 @@ impl Playout {
         Pulled { sound: Sound::Silence, length_us, pace: Pace::Steady }
     }
 
-    /// By how much this frame would be played later than aimed at, as far as newer frames wait to catch up with, µs.
-    fn excess(&self, at: Instant, frame: Waiting) -> i32 {
+    /// By how much a frame of this lateness would be played later than aimed at, as far as newer frames wait to catch up with, µs.
+    fn excess(&self, lateness: i32, frame: Waiting) -> i32 {
         let newer = self.highest_media.wrapping_sub(frame.media);
         let waiting = i32::from_ne_bytes(newer.to_ne_bytes()).saturating_mul(self.frame_us().cast_signed());
-        self.lateness(at, frame).saturating_sub(self.target()).min(waiting.max(0))
+        lateness.saturating_sub(self.target()).min(waiting.max(0))
     }
 
     /// A frame of a timeline before this one is neither early nor late.
