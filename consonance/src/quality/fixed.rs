@@ -45,13 +45,17 @@ pub(super) fn fixed(delay_us: u64, fec: bool, trace: &Trace, speech: &Speech) ->
     heard
 }
 
-/// The smallest delay with which no packet that arrives is late, µs: known only afterwards.
+/// The smallest delay beyond which a longer one brings nothing, µs: no packet that arrives is late, and every lost frame before one that arrives is
+/// recovered from it. Known only afterwards.
 pub(super) fn in_hindsight(trace: &Trace) -> u64 {
     let Some(origin) = origin(trace) else { return 0 };
     let frame_us = trace.frame_us() as i64;
-    let arrivals = trace.packets.iter().enumerate().filter_map(|(n, packet)| Some((n, packet.arrived_us?)));
-    let latest = arrivals.map(|(n, arrived)| arrived as i64 - (origin + n as i64 * frame_us)).max();
-    u64::try_from(latest.unwrap_or(0)).unwrap_or(0)
+    let needed = (0..trace.packets.len()).filter_map(|n| {
+        let from_next = || trace.packets.get(n + 1)?.arrived_us;
+        let there = trace.packets[n].arrived_us.or_else(from_next)?;
+        Some(there as i64 - (origin + n as i64 * frame_us))
+    });
+    u64::try_from(needed.max().unwrap_or(0)).unwrap_or(0)
 }
 
 /// When frame 0 would have come if it had been as long on its way as the first packet that came.
@@ -115,10 +119,19 @@ mod tests {
 
     #[test]
     fn in_hindsight_just_no_packet_is_late() {
-        let transits = [HOLE, Some(30), Some(20), Some(95), HOLE, Some(31)];
+        let transits = [Some(30), Some(20), Some(95), Some(31)];
         assert_eq!(in_hindsight(&trace(&transits)), 65_000);
-        assert_eq!(hear(65, false, &transits).late, 0);
-        assert_eq!(hear(64, false, &transits).late, 1);
+        assert_eq!(hear(65, true, &transits).late, 0);
+        assert_eq!(hear(64, true, &transits).late, 1);
         assert_eq!(in_hindsight(&trace(&[Some(30), Some(10)])), 0);
+    }
+
+    #[test]
+    fn in_hindsight_just_every_lost_frame_before_one_that_came_is_recovered() {
+        let transits = [Some(30), HOLE, HOLE, Some(45), Some(30)];
+        assert_eq!(in_hindsight(&trace(&transits)), 35_000);
+        assert_eq!(hear(35, true, &transits).recovered, 1);
+        assert_eq!(hear(34, true, &transits).recovered, 0);
+        assert_eq!(hear(300, true, &transits).recovered, 1);
     }
 }

@@ -29,7 +29,7 @@ pub(super) enum Player {
     Ours,
     /// A buffer of a fixed delay.
     Fixed { delay_ms: u64, fec: bool },
-    /// A buffer of the smallest fixed delay with which no packet that arrives is late; with FEC.
+    /// A buffer with FEC of the smallest fixed delay beyond which a longer one brings nothing.
     Hindsight,
 }
 
@@ -191,16 +191,28 @@ fn run(network: &Network, track: usize, pcm: &[i16], scorer: Option<&mut Scorer>
     let heard: Vec<Heard> = Player::ALL.iter().map(|player| player.play(&trace, &speech)).collect();
     let mut figures: Vec<Figures> = heard.iter().map(|heard| figures(heard, &trace)).collect();
     if let Some(scorer) = scorer {
-        let frame = trace.frame_us() as usize * RATE / 1_000_000;
-        let samples = speech.whole.len();
-        let sounds: Vec<[Vec<i16>; 2]> =
-            heard.iter().map(|heard| [heard.aligned(samples), unwarp(&heard.pcm, &heard.places, frame)]).collect();
-        let scores = scorer.score(&speech.whole, &sounds)?;
+        let scores = score(scorer, &trace, &speech.whole, &heard)?;
         figures.iter_mut().zip(scores).for_each(|(figures, scores)| figures.scores = scores);
     }
     let (transit_ms, loss) = (trace.mean_transit_ms(), trace.loss());
     let example = (track == 0).then_some(Example { trace, spoken: speech.whole, heard });
     Ok(Run { figures, transit_ms, loss, example })
+}
+
+/// Scores each playout; where several sound the same, once.
+fn score(scorer: &mut Scorer, trace: &Trace, spoken: &[i16], heard: &[Heard]) -> Result<Vec<Scores>, Fail> {
+    let frame = trace.frame_us() as usize * RATE / 1_000_000;
+    let (mut sounds, mut places) = (Vec::new(), Vec::new());
+    for heard in heard {
+        let sound = [heard.aligned(spoken.len()), unwarp(&heard.pcm, &heard.places, frame)];
+        let same = sounds.iter().position(|other| *other == sound);
+        places.push(same.unwrap_or(sounds.len()));
+        if same.is_none() {
+            sounds.push(sound);
+        }
+    }
+    let scores = scorer.score(spoken, &sounds)?;
+    Ok(places.into_iter().filter_map(|place| scores.get(place).copied()).collect())
 }
 
 fn figures(heard: &Heard, trace: &Trace) -> Figures {

@@ -98,8 +98,10 @@ impl<'a> Plot<'a> {
     fn strip(&self, svg: &mut Svg, name: &str, heard: &Heard, y: f64) {
         svg.text("soft", "end", [LEFT - 7.0, y + 10.0], name);
         svg.rect("band", [LEFT, y + 1.0, self.axis.right - LEFT, STRIP - 4.0], "");
-        let delay_us = (heard.mean_delay_ms() * 1_000.0) as u64;
         for hole in &heard.holes {
+            // It stands where it would have been sent, with the delay of what was heard before it.
+            let before = heard.curve.partition_point(|point| point.at_us <= hole.at_us).checked_sub(1);
+            let delay_us = before.map_or(0, |before| heard.curve[before].delay_us);
             let [x, end] = [hole.at_us, hole.at_us + hole.length_us].map(|at| self.axis.x(at.saturating_sub(delay_us)));
             let (class, word) = if hole.recovered { ("recovered", "recovered") } else { ("lost", "concealed") };
             let tip = format!("{} ms {word}", hole.length_us / 1_000);
