@@ -86,7 +86,7 @@ mod tests {
 
     fn hear(delay_ms: u64, fec: bool, transits: &[Option<u64>]) -> Heard {
         let trace = trace(transits);
-        let track: Vec<i16> = (0..48_000).map(|n| ((n * n / 900 % 200) * 60 - 6_000) as i16).collect();
+        let track: Vec<i16> = (0..48_000).map(|n| (n % 200 * 60 - 6_000) as i16).collect();
         fixed(delay_ms * 1_000, fec, &trace, &Speech::encode(&track, &trace))
     }
 
