@@ -203,6 +203,17 @@ fn a_foreign_file_among_the_traces_of_an_earlier_result_is_kept() {
 }
 
 #[test]
+fn traces_of_more_than_half_an_hour_are_refused_unless_some_are_chosen() {
+    let folder = Folder::new("trace-hours");
+    std::fs::create_dir(folder.0.join("field")).expect("a folder");
+    let packets: Vec<String> =
+        (0..2_000).map(|n| format!(r#"{{"sent_us": {}, "arrived_us": {}}}"#, n * 60_000, n * 60_000)).collect();
+    let trace = format!(r#"{{"frame_ms": 60, "packets": [{}]}}"#, packets.join(","));
+    (0..16).for_each(|n| folder.put(&format!("field/{n}.json"), trace.as_bytes()));
+    assert!(complaint(&folder, &["quality", "--no-scores", "--traces", "field"]).contains("1920 s"));
+}
+
+#[test]
 fn an_unknown_trace_is_answered_with_those_there_are() {
     let folder = Folder::new("trace-unknown");
     let complaint = complaint(&folder, &["quality", "--only", "clean,pigeon"]);
@@ -223,16 +234,36 @@ fn without_python_it_is_said_how_to_get_it() {
     assert!(complaint.contains("install Python") && complaint.contains("--no-scores"), "{complaint}");
 }
 
+/// Complains of this shell script in the place of Python.
+#[cfg(unix)]
+fn complaint_with_python(test: &str, script: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new(test);
+    folder.put("python3", format!("#!/bin/sh\n{script}").as_bytes());
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.0.join("python3"), executable).expect("an executable");
+    let path = format!("{}:/usr/bin:/bin", folder.0.display());
+    let variables = [("PATH", &*path), ("CONSONANCE_CACHE", "cache")];
+    let complaint = complaint_in(&folder, &variables, &["quality", "--only", "clean"]);
+    assert!(complaint.contains("--no-scores"), "{complaint}");
+    complaint
+}
+
 #[cfg(unix)]
 #[test]
 fn a_python_without_its_venv_module_is_found_out() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = Folder::new("no-venv");
-    folder.put("python3", b"#!/bin/sh\necho 'No module named venv' >&2\nexit 1\n");
-    let executable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(folder.0.join("python3"), executable).expect("an executable");
-    let path = folder.0.display().to_string();
-    let variables = [("PATH", &*path), ("CONSONANCE_CACHE", "cache")];
-    let complaint = complaint_in(&folder, &variables, &["quality", "--only", "clean"]);
-    assert!(complaint.contains("No module named venv") && complaint.contains("--no-scores"), "{complaint}");
+    let complaint = complaint_with_python("no-venv", "echo 'No module named venv' >&2\nexit 1\n");
+    assert!(complaint.contains("No module named venv"), "{complaint}");
+}
+
+#[cfg(unix)]
+#[test]
+fn packages_that_can_not_be_installed_leave_no_half_made_environment() {
+    let script = r#"
+mkdir -p "$3/bin"
+printf '#!/bin/sh\necho "ERROR: no network" >&2\nexit 1\n' >"$3/bin/python"
+chmod +x "$3/bin/python"
+"#;
+    let complaint = complaint_with_python("no-packages", script);
+    assert!(complaint.contains("ERROR: no network"), "{complaint}");
 }

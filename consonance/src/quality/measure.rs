@@ -77,6 +77,14 @@ impl Network {
         }
     }
 
+    /// How long it is, s, if it was recorded.
+    pub(super) fn recorded_s(&self) -> u64 {
+        match self {
+            Self::Made(..) => 0,
+            Self::Recorded(trace) => trace.packets.len() as u64 * trace.frame_us() / 1_000_000,
+        }
+    }
+
     /// The trace for a track of so many samples.
     fn trace(&self, track: usize, samples: usize) -> Trace {
         match self {
@@ -106,9 +114,10 @@ pub(super) struct Figures {
 /// The first track of a trace, to be seen and heard.
 pub(super) struct Example {
     pub(super) trace: Trace,
-    pub(super) spoken: Vec<i16>,
-    /// In the order of [`Player::ALL`].
+    /// In the order of [`Player::ALL`]; their sound has been taken.
     pub(super) heard: Vec<Heard>,
+    /// WAV files: what was spoken, then what was heard in the same order.
+    pub(super) sounds: Vec<Vec<u8>>,
 }
 
 /// A trace with all playouts.
@@ -188,15 +197,23 @@ pub(super) fn all(
 fn run(network: &Network, track: usize, pcm: &[i16], scorer: Option<&mut Scorer>) -> Result<Run, Fail> {
     let trace = network.trace(track, pcm.len());
     let speech = Speech::encode(pcm, &trace);
-    let heard: Vec<Heard> = Player::ALL.iter().map(|player| player.play(&trace, &speech)).collect();
+    let mut heard: Vec<Heard> = Player::ALL.iter().map(|player| player.play(&trace, &speech)).collect();
     let mut figures: Vec<Figures> = heard.iter().map(|heard| figures(heard, &trace)).collect();
     if let Some(scorer) = scorer {
         let scores = score(scorer, &trace, &speech.whole, &heard)?;
         figures.iter_mut().zip(scores).for_each(|(figures, scores)| figures.scores = scores);
     }
     let (transit_ms, loss) = (trace.mean_transit_ms(), trace.loss());
-    let example = (track == 0).then_some(Example { trace, spoken: speech.whole, heard });
+    let example = (track == 0).then(|| {
+        let mut sounds = vec![wav(&speech.whole)];
+        sounds.extend(heard.iter_mut().map(|heard| wav(&core::mem::take(&mut heard.pcm))));
+        Example { trace, heard, sounds }
+    });
     Ok(Run { figures, transit_ms, loss, example })
+}
+
+fn wav(pcm: &[i16]) -> Vec<u8> {
+    voice_audio::write_wav(pcm).expect("two minutes fit into a WAV file")
 }
 
 /// Scores each playout; where several sound the same, once.

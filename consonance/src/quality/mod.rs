@@ -32,6 +32,9 @@ use scores::Environment;
 /// Which codec it was, for whoever compares.
 const CODEC: &str = "libopus as bundled by audiopus_sys 0.2.2 (after 1.3.1), 24 kbit/s with in-band FEC";
 
+/// The most of recorded traces in one run, s: their sounds are kept until all is done, 40 MB for a minute.
+const LONGEST_TOGETHER_S: u64 = 1_800;
+
 /// What the result depends on.
 struct Setting {
     seed: u64,
@@ -57,11 +60,11 @@ pub(crate) fn run(args: &QualityArgs) -> Result<ExitCode, Fail> {
     let tracks = measure::tracks(&pcm, setting.tracks);
     println!("{} traces, {} playouts, {} tracks of speech", networks.len(), Player::ALL.len(), setting.tracks);
     let watch = Stopwatch::start();
-    let outcomes = measure::all(&networks, &tracks, environment.as_ref(), |done, name| {
+    let mut outcomes = measure::all(&networks, &tracks, environment.as_ref(), |done, name| {
         println!("{done:>4} of {}  {name}", networks.len());
     })?;
     let markdown = summary::markdown(&setting, &outcomes);
-    out.publish(&files(&setting, &outcomes, &markdown, args.traces.is_none()))?;
+    out.publish(&files(&setting, &mut outcomes, &markdown, args.traces.is_none()))?;
     if args.markdown {
         print!("\n{markdown}");
     } else {
@@ -95,7 +98,15 @@ fn networks(args: &QualityArgs) -> Result<Vec<Network>, Fail> {
         ));
     }
     let wanted = |network: &Network| args.only.is_empty() || args.only.iter().any(|only| network.name() == only);
-    Ok(networks.into_iter().filter(wanted).collect())
+    let networks: Vec<Network> = networks.into_iter().filter(wanted).collect();
+    let recorded_s: u64 = networks.iter().map(Network::recorded_s).sum();
+    if recorded_s > LONGEST_TOGETHER_S {
+        return Err(Fail::new(
+            format!("--traces: {recorded_s} s together are more than {LONGEST_TOGETHER_S} s"),
+            "choose some with --only, and run the others after them",
+        ));
+    }
+    Ok(networks)
 }
 
 fn is_inside(folder: &Path, outer: &Path) -> bool {
@@ -105,28 +116,24 @@ fn is_inside(folder: &Path, outer: &Path) -> bool {
     }
 }
 
-fn files(setting: &Setting, outcomes: &[Outcome], markdown: &str, with_traces: bool) -> Vec<File> {
+/// All files; the sounds are moved out of the outcomes, as they are large.
+fn files(setting: &Setting, outcomes: &mut [Outcome], markdown: &str, with_traces: bool) -> Vec<File> {
     let mut files = vec![
         ("quality.html".to_owned(), report::html(setting, outcomes).into_bytes()),
         ("quality.json".to_owned(), summary::json(setting, outcomes).into_bytes()),
         ("quality.md".to_owned(), markdown.as_bytes().to_vec()),
     ];
     for outcome in outcomes {
-        let example = &outcome.example;
+        let example = &mut outcome.example;
         let name = &example.trace.name;
         if with_traces {
             files.push((format!("traces/{name}.json"), example.trace.json().into_bytes()));
         }
-        files.push((sound_name(name, "spoken"), wav(&example.spoken)));
-        for (player, heard) in Player::ALL.iter().zip(&example.heard) {
-            files.push((sound_name(name, &player.name()), wav(&heard.pcm)));
-        }
+        let what = std::iter::once("spoken".to_owned()).chain(Player::ALL.map(Player::name));
+        let names = what.map(|what| sound_name(name, &what));
+        files.extend(names.zip(core::mem::take(&mut example.sounds)));
     }
     files
-}
-
-fn wav(pcm: &[i16]) -> Vec<u8> {
-    voice_audio::write_wav(pcm).expect("two minutes fit into a WAV file")
 }
 
 /// The file with what was spoken, or heard of it by a playout.

@@ -27,6 +27,7 @@ pub(super) struct Scores {
 
 /// A Python in which the packages are.
 pub(super) struct Environment {
+    folder: PathBuf,
     python: PathBuf,
 }
 
@@ -37,7 +38,7 @@ impl Environment {
         let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
         let (complete, wanted) = (folder.join("complete"), PACKAGES.join("\n"));
         if fs::read_to_string(&complete).is_ok_and(|packages| packages == wanted) {
-            return Ok(Self { python });
+            return Ok(Self { folder, python });
         }
         println!("Making a Python environment for PESQ and STOI in {}, once", folder.display());
         let unwritable = |error| {
@@ -52,8 +53,10 @@ impl Environment {
         let made = make(&folder, &python).and_then(|()| fs::write(&complete, wanted).map_err(unwritable));
         if made.is_err() {
             let _ = fs::remove_dir_all(&folder);
+            // Only if it is empty, as when it was made for this.
+            let _ = folder.parent().map(fs::remove_dir);
         }
-        made.map(|()| Self { python })
+        made.map(|()| Self { folder, python })
     }
 }
 
@@ -64,7 +67,7 @@ fn make(folder: &Path, python: &Path) -> Result<(), Fail> {
     let venv = venv.map_err(|error| Fail::new(format!("scores: {system} can't be started ({error})"), &cure))?;
     if !venv.status.success() {
         let said = [venv.stderr, venv.stdout].concat();
-        return Err(Fail::new(format!("scores: {system} -m venv failed ({})", first_line(&said)), cure));
+        return Err(Fail::new(format!("scores: {system} -m venv failed ({})", reason(&said)), cure));
     }
     println!("Installing {}", PACKAGES.join(", "));
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"];
@@ -72,7 +75,7 @@ fn make(folder: &Path, python: &Path) -> Result<(), Fail> {
     let pip = pip.map_err(|error| Fail::new(format!("scores: pip can't be started ({error})"), cure))?;
     if !pip.status.success() {
         return Err(Fail::new(
-            format!("scores: pip failed ({})", first_line(&pip.stderr)),
+            format!("scores: pip failed ({})", reason(&pip.stderr)),
             format!(
                 "see that the package index can be reached and that there are a C compiler and Python's headers, {WITHOUT}"
             ),
@@ -81,9 +84,12 @@ fn make(folder: &Path, python: &Path) -> Result<(), Fail> {
     Ok(())
 }
 
-fn first_line(bytes: &[u8]) -> String {
+/// The first line that calls itself an error, or the last one.
+fn reason(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("without a word").to_owned()
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let error = lines.clone().find(|line| line.to_lowercase().starts_with("error"));
+    error.or_else(|| lines.next_back()).unwrap_or("without a word").to_owned()
 }
 
 /// Where things are kept between runs: below cargo's target folder if the program lies there, or else in the user's cache.
@@ -106,6 +112,7 @@ fn cache() -> Result<PathBuf, Fail> {
 
 /// A running Python that scores.
 pub(super) struct Scorer {
+    folder: PathBuf,
     child: Child,
     requests: ChildStdin,
     answers: BufReader<ChildStdout>,
@@ -119,11 +126,11 @@ impl Scorer {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|error| broken(&error.to_string()))?;
+            .map_err(|error| broken(&environment.folder, &error.to_string()))?;
         let (Some(requests), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(broken("no pipes"));
+            return Err(broken(&environment.folder, "no pipes"));
         };
-        Ok(Self { child, requests, answers: BufReader::new(answers) })
+        Ok(Self { folder: environment.folder.clone(), child, requests, answers: BufReader::new(answers) })
     }
 
     /// Scores sounds against what was spoken: what was heard, and the same unwarped, each as long as `spoken`.
@@ -152,7 +159,7 @@ impl Scorer {
         if let Some(mut errors) = self.child.stderr.take() {
             let _ = errors.read_to_string(&mut said);
         }
-        broken(said.lines().last().unwrap_or("it ended without a word"))
+        broken(&self.folder, said.lines().last().unwrap_or("it ended without a word"))
     }
 }
 
@@ -163,10 +170,10 @@ impl Drop for Scorer {
     }
 }
 
-fn broken(why: &str) -> Fail {
+fn broken(folder: &Path, why: &str) -> Fail {
     Fail::new(
         format!("scores: Python gave none ({why})"),
-        format!("remove the folder quality-scores so that it is made anew, {WITHOUT}"),
+        format!("remove {} so that it is made anew, {WITHOUT}", folder.display()),
     )
 }
 
@@ -183,6 +190,13 @@ fn parse(line: &str) -> Option<Vec<Scores>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_lines_the_error_is_shown() {
+        assert_eq!(reason(b"WARNING: retrying\nERROR: no such package\nhint: none\n"), "ERROR: no such package");
+        assert_eq!(reason(b"Traceback\n\nModuleNotFoundError\n"), "ModuleNotFoundError");
+        assert_eq!(reason(b""), "without a word");
+    }
 
     #[test]
     fn answers_are_scores_or_nothing() {
