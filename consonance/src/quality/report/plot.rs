@@ -34,7 +34,8 @@ pub(super) fn draw(example: &Example) -> String {
         svg.line("rule", [LEFT, plot.y(value), plot.axis.right, plot.y(value)], "");
         svg.text("soft", "end", [LEFT - 7.0, plot.y(value) + 4.0], &format!("{} ms", value / 1_000));
     }
-    plot.axis.draw(&mut svg, 2, bottom, bottom);
+    let step = usize::try_from(plot.axis.end / 10_000_000).unwrap_or(usize::MAX).max(1);
+    plot.axis.draw(&mut svg, step, bottom, bottom);
     plot.packets(&mut svg);
     for (number, (player, class)) in DRAWN.into_iter().enumerate() {
         let Some(heard) = heard(example, player) else { continue };
