@@ -119,10 +119,8 @@ fn take_part(name: &str, number: u32, server: &Sender<Message>, now: impl Fn() -
             // The audio clock of a real program calls these.
             let _ = client.send_frame(now(), b"hello");
             let speakers: Vec<ClientId> = client.speakers().collect();
-            heard += speakers
-                .iter()
-                .filter(|id| matches!(client.next_frame(now(), Duration::ZERO, **id).sound, Sound::Play(_)))
-                .count();
+            heard +=
+                speakers.iter().filter(|id| matches!(client.next_frame(now(), Duration::ZERO, **id).sound, Sound::Play(_))).count();
             next_frame = next_frame.after(Duration::from_millis(20));
         }
         while let Some(transmit) = client.poll_transmit(now(), &mut out) {

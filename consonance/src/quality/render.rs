@@ -75,7 +75,11 @@ impl Speech {
         let loss_percent = trace.loss_percent();
         let config = EncoderConfig {
             frame_length,
+            bitrate: 24_000,
+            complexity: 10,
+            fec: true,
             expected_loss_percent: loss_percent.max(LEAST_EXPECTED_LOSS_PERCENT),
+            dtx: false,
             ..EncoderConfig::default()
         };
         let mut encoder = OpusEncoder::new(config).expect("settings within their ranges");

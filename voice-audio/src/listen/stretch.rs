@@ -82,10 +82,8 @@ fn needed_to_shorten(most: usize) -> f64 {
 
 /// The lag at which the sound after `at` is most like that at `at`.
 fn likeliest(samples: &[i16], at: usize, longest: usize, quiet: f64) -> Option<Splice> {
-    search(longest, |lag, step| {
-        likeness(samples.get(at..at + WINDOW)?, samples.get(at + lag..at + lag + WINDOW)?, step, quiet)
-    })
-    .map(|(lag, likeness)| Splice { at, lag, likeness })
+    search(longest, |lag, step| likeness(samples.get(at..at + WINDOW)?, samples.get(at + lag..at + lag + WINDOW)?, step, quiet))
+        .map(|(lag, likeness)| Splice { at, lag, likeness })
 }
 
 /// The lag at which the sound before `seam` is most like that after it.

@@ -29,11 +29,11 @@ mod words;
 
 use core::time::Duration;
 
-pub use crate::playout::{Pace, PlayoutConfig, Sound, SpeakerStats, playout_bytes};
 pub use direct::PeerLink;
 use engine::{ClientState, Engine};
 pub use events::ClientEvent;
 pub use memory::{ClientMemory, ClientStorage};
+pub use crate::playout::{Pace, PlayoutConfig, Sound, SpeakerStats, playout_bytes};
 pub use tables::{ChannelSlot, PersonSlot, RoomSlot, SpeakerSlot};
 pub use words::{
     ChannelError, ChannelHandle, ClientConfig, Frame, Message, PathsFull, Person, RoomError, RoomHandle, SendError,

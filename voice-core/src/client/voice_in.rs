@@ -4,7 +4,12 @@ use core::time::Duration;
 
 use heapless::Vec;
 
-use super::{Frame, engine::Engine, events::ClientEvent, tables::SpeakerSlot};
+use super::{
+    Frame,
+    engine::Engine,
+    events::ClientEvent,
+    tables::SpeakerSlot,
+};
 use crate::{
     playout::{Incoming, Sound},
     types::{ChannelOptions, ClientId, DropReason, Instant, PathId, Priority, Target, Volume},
