@@ -171,10 +171,7 @@ impl<'a> Table<'a> {
         let speakers: Vec<ClientId> = self.people[usize::from(listener)].client.speakers().collect();
         for speaker in speakers {
             let client = &mut self.people[usize::from(listener)].client;
-            let Sound::Play(payload) = client.next_frame(Instant::from_us(self.now), Duration::ZERO, speaker).sound
-            else {
-                continue;
-            };
+            let Sound::Play(payload) = client.next_frame(Instant::from_us(self.now), Duration::ZERO, speaker).sound else { continue };
             let payload = payload.to_vec();
             let via = self.via(listener, speaker);
             for heard in self.node.ear(self.now, Heard { listener, payload, via }) {

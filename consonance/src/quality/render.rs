@@ -79,7 +79,6 @@ impl Speech {
             complexity: 10,
             fec: true,
             expected_loss_percent: loss_percent.max(LEAST_EXPECTED_LOSS_PERCENT),
-            dtx: false,
             ..EncoderConfig::default()
         };
         let mut encoder = OpusEncoder::new(config).expect("settings within their ranges");
