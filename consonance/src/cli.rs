@@ -25,6 +25,8 @@ enum Command {
     Demo(DemoArgs),
     /// Run scenarios of the simulator, or many random ones
     Sim(SimArgs),
+    /// Measure how speech sounds after bad networks, beside buffers of a fixed delay
+    Quality(QualityArgs),
 }
 
 /// What the demonstration uses.
@@ -76,12 +78,42 @@ pub(crate) struct SimArgs {
     pub(crate) soak: Option<u64>,
 }
 
+/// What the quality of sound is measured with.
+#[derive(Debug, Args)]
+pub(crate) struct QualityArgs {
+    /// Folder with traces of packets as *.json, instead of those made from the seed; docs/QUALITY.md has the format
+    #[arg(long, value_name = "DIR")]
+    pub(crate) traces: Option<PathBuf>,
+    /// WAV files to use as speech; any usual rate, mono or stereo
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) speech: Vec<PathBuf>,
+    /// Folder for quality.html, quality.json, quality.md, sound and traces; an earlier result in it is replaced
+    #[arg(long, value_name = "DIR", default_value = "consonance-quality")]
+    pub(crate) out: PathBuf,
+    /// Everything random comes from this number
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Tracks of 20 s of speech, of which the median is shown
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub(crate) tracks: u16,
+    /// Only these traces, by their names
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Without PESQ and STOI, which need Python
+    #[arg(long)]
+    pub(crate) no_scores: bool,
+    /// Print the tables as Markdown
+    #[arg(long)]
+    pub(crate) markdown: bool,
+}
+
 impl Cli {
     pub(crate) fn run(self) -> Result<ExitCode, Fail> {
         match self.command {
             None => crate::demo::run(&self.demo),
             Some(Command::Demo(args)) => crate::demo::run(&args),
             Some(Command::Sim(args)) => crate::sim::run(&args),
+            Some(Command::Quality(args)) => crate::quality::run(&args),
         }
     }
 }

@@ -1,22 +1,21 @@
-//! The Consonance command line: one session to listen to, and a simulator to break things with.
+//! The Consonance command line: one session to listen to, a simulator to break things with, and a judge of how it sounds.
 
 mod cli;
+mod columns;
 mod demo;
 mod fail;
 mod out_dir;
+mod page;
 mod quality;
 mod sim;
 mod speech;
+mod stopwatch;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 fn main() -> ExitCode {
-    if std::env::var("QPROTO").is_ok() {
-        quality::prototype();
-        return ExitCode::SUCCESS;
-    }
     let cli = cli::Cli::parse();
     match cli.run() {
         Ok(code) => code,

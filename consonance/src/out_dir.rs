@@ -9,7 +9,7 @@ use std::{
 
 use crate::fail::Fail;
 
-/// A file of a result: its name and its bytes.
+/// A file of a result: its name, with `/` before it the folder that it lies in, and its bytes.
 pub(crate) type File = (String, Vec<u8>);
 
 /// A place where a folder of results can be put.
@@ -22,7 +22,7 @@ impl OutDir {
     /// must be empty or hold nothing but what `is_result` knows as the files of an earlier result.
     pub(crate) fn find(wanted: &Path, is_result: fn(&str) -> bool) -> Result<Self, Fail> {
         if wanted.symlink_metadata().is_ok() {
-            check_replaceable(wanted, is_result)?;
+            check_replaceable(wanted, wanted, is_result)?;
         }
         // Trying is the only sure test. The draft is removed again, so that an interrupted run leaves nothing behind.
         drop(Draft::create(wanted)?);
@@ -33,7 +33,9 @@ impl OutDir {
     pub(crate) fn publish(&self, files: &[File]) -> Result<(), Fail> {
         let mut draft = Draft::create(&self.wanted)?;
         for (name, bytes) in files {
-            fs::write(draft.path.join(name), bytes).map_err(|error| fail(&self.wanted, &error))?;
+            let path = draft.path.join(name);
+            let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+            folder.and_then(|()| fs::write(path, bytes)).map_err(|error| fail(&self.wanted, &error))?;
         }
         self.replace(&draft.path)?;
         draft.made = None;
@@ -97,10 +99,17 @@ fn is_missing(folder: &Path) -> bool {
     !folder.as_os_str().is_empty() && !folder.exists()
 }
 
-fn check_replaceable(wanted: &Path, is_result: fn(&str) -> bool) -> Result<(), Fail> {
-    for entry in fs::read_dir(wanted).map_err(|error| fail(wanted, &error))? {
-        let name = entry.map_err(|error| fail(wanted, &error))?.file_name();
-        if !name.to_str().is_some_and(is_result) {
+fn check_replaceable(wanted: &Path, folder: &Path, is_result: fn(&str) -> bool) -> Result<(), Fail> {
+    for entry in fs::read_dir(folder).map_err(|error| fail(wanted, &error))? {
+        let entry = entry.map_err(|error| fail(wanted, &error))?;
+        let path = entry.path();
+        // A link to a folder is no folder of ours.
+        if folder == wanted && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            check_replaceable(wanted, &path, is_result)?;
+            continue;
+        }
+        let name = path.strip_prefix(wanted).unwrap_or(&path);
+        if !name.to_str().is_some_and(|name| is_result(&name.replace('\\', "/"))) {
             return Err(Fail::new(
                 format!("--out {}: holds {}, which is no earlier result", wanted.display(), name.display()),
                 "name another folder, or empty it",
@@ -140,6 +149,17 @@ mod tests {
         assert_eq!(fs::read(place.join("a/b/two")).expect("a file"), b"3");
         assert!(!place.join("a/b/one").exists());
         assert_eq!(fs::read_dir(place.join("a")).expect("a folder").count(), 1);
+        fs::remove_dir_all(&place).expect("removed");
+    }
+
+    #[test]
+    fn folders_of_a_result_are_looked_into() {
+        let (place, is_result) = (place("folders"), (|name| name == "in/one") as fn(&str) -> bool);
+        let out = OutDir::find(&place, is_result).expect("a usable place");
+        out.publish(&[("in/one".into(), b"1".to_vec())]).expect("published");
+        assert!(OutDir::find(&place, is_result).is_ok());
+        fs::write(place.join("in/other"), b"mine").expect("a file");
+        assert!(OutDir::find(&place, is_result).err().is_some_and(|fail| fail.to_string().contains("other")));
         fs::remove_dir_all(&place).expect("removed");
     }
 }

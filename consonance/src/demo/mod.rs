@@ -28,6 +28,7 @@ use crate::{
     fail::Fail,
     out_dir::{File, OutDir},
     speech,
+    stopwatch::Stopwatch,
 };
 use script::{CAST, Who};
 
@@ -52,20 +53,6 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, Fail> {
         watch.seconds()
     );
     Ok(if verdicts.iter().all(proof::Verdict::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// How long the run took; shown on the terminal alone, so that files don't depend on it.
-struct Stopwatch(std::time::Instant);
-
-impl Stopwatch {
-    #[expect(clippy::disallowed_methods, reason = "the command line may read a clock")]
-    fn start() -> Self {
-        Self(std::time::Instant::now())
-    }
-
-    fn seconds(&self) -> f64 {
-        self.0.elapsed().as_secs_f64()
-    }
 }
 
 fn progress(at: u64, number: usize, act: &script::Act) {

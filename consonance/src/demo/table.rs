@@ -8,6 +8,7 @@ use super::{
     record::{Record, Way},
     script::{CAST, STORY},
 };
+use crate::columns::align;
 
 /// One line for each listener: whom it heard, what became of the frames, delay, ways, drops.
 pub(crate) fn listeners(record: &Record, listeners: &[Listener]) -> String {
@@ -15,15 +16,7 @@ pub(crate) fn listeners(record: &Record, listeners: &[Listener]) -> String {
     let rows: Vec<Vec<String>> = listeners.iter().map(|listener| row(record, listener)).collect();
     let mut lines = vec![head.map(str::to_owned).to_vec()];
     lines.extend(rows);
-    let widths: Vec<usize> = (0..head.len())
-        .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
-        .collect();
-    let mut out = String::new();
-    for line in &lines {
-        let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, width))| pad(cell, *width, column < 2));
-        let _ = writeln!(out, "  {}", cells.collect::<Vec<_>>().join("  ").trim_end());
-    }
-    out
+    align(&lines, 2)
 }
 
 /// One line for each act.
@@ -63,8 +56,4 @@ fn row(record: &Record, listener: &Listener) -> Vec<String> {
 
 fn drops_of(record: &Record, name: &str) -> u64 {
     record.drops.iter().filter(|drops| drops.at == name).map(|drops| drops.count).sum()
-}
-
-fn pad(cell: &str, width: usize, left: bool) -> String {
-    if left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
 }

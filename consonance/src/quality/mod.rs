@@ -1,67 +1,184 @@
-//! `consonance quality`.
+//! How speech sounds after a bad network: the product's playout beside buffers of a fixed delay, on traces of packets.
+//!
+//! `trace` reads and writes when packets came, `kinds` makes such traces; `render` and `fixed` play one, `unwarp` and `scores` judge what was heard;
+//! `measure` does it for everything, and `table`, `summary` and `report` show it.
+
+mod fixed;
+mod kinds;
+mod measure;
 mod render;
+mod report;
+mod scores;
+mod summary;
+mod table;
 mod trace;
+mod unwarp;
+mod yardstick;
 
-use std::{fs, path::Path};
-use voice_audio::FrameLength;
-use voice_core::playout::PlayoutConfig;
+use std::{path::Path, process::ExitCode};
 
-use render::{Player, Speech, play};
+use crate::{
+    cli::QualityArgs,
+    columns::align,
+    fail::Fail,
+    out_dir::{File, OutDir},
+    speech,
+    stopwatch::Stopwatch,
+};
+use kinds::KINDS;
+use measure::{Network, Outcome, Player};
+use scores::Environment;
 
-pub(crate) fn prototype() {
-    let clips = crate::speech::load::<std::path::PathBuf>(
-        &std::env::var("SPEECH").map(|s| s.split(':').map(Into::into).collect::<Vec<_>>()).unwrap_or_default(),
-    )
-    .unwrap_or_else(|e| panic!("{e}"));
-    let tracks: usize = std::env::var("TRACKS").ok().and_then(|s| s.parse().ok()).unwrap_or(3);
-    let seed: u64 = std::env::var("SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
-    let only = std::env::var("ONLY").unwrap_or_default();
-    let worth: u16 = std::env::var("WORTH").ok().and_then(|s| s.parse().ok()).unwrap_or(15);
-    let fixeds: Vec<u64> =
-        std::env::var("FIXED").map(|s| s.split(',').filter_map(|s| s.parse().ok()).collect()).unwrap_or_default();
-    let out = std::env::var("OUT").unwrap_or("/tmp/q".into());
-    fs::create_dir_all(&out).unwrap();
-    let mut jobs = Vec::new();
-    for kind in trace::KINDS.iter().filter(|k| only.is_empty() || only.split(',').any(|o| k.name.starts_with(o))) {
-        for t in 0..tracks {
-            let mut pcm = Vec::new();
-            let mut i = t;
-            while pcm.len() < 48_000 * 20 {
-                pcm.extend_from_slice(&clips[i % clips.len()].pcm);
-                i += 1;
+/// The most of recorded traces in one run, s: their sounds are kept until all is done, 40 MB for a minute.
+const LONGEST_TOGETHER_S: u64 = 1_800;
+
+/// What the result depends on.
+struct Setting {
+    seed: u64,
+    tracks: usize,
+    /// Names of the clips.
+    speech: Vec<String>,
+    /// Which codec it was, for whoever compares.
+    codec: String,
+}
+
+/// Measures, writes the files and prints the tables.
+pub(crate) fn run(args: &QualityArgs) -> Result<ExitCode, Fail> {
+    let networks = networks(args)?;
+    let clips = speech::load(&args.speech)?;
+    let out = OutDir::find(&args.out, is_result)?;
+    let environment = if args.no_scores { None } else { Some(Environment::prepare()?) };
+    let setting = Setting {
+        seed: args.seed,
+        tracks: args.tracks.into(),
+        speech: clips.iter().map(|clip| clip.name.clone()).collect(),
+        codec: format!("{}, 24 kbit/s with in-band FEC", voice_audio::codec_version()),
+    };
+    let pcm: Vec<&[i16]> = clips.iter().map(|clip| &*clip.pcm).collect();
+    let tracks = measure::tracks(&pcm, setting.tracks);
+    println!("{} traces, {} playouts, {} tracks of speech", networks.len(), Player::ALL.len(), setting.tracks);
+    let watch = Stopwatch::start();
+    let mut outcomes = measure::all(&networks, &tracks, environment.as_ref(), |done, name| {
+        println!("{done:>4} of {}  {name}", networks.len());
+    })?;
+    let markdown = summary::markdown(&setting, &outcomes);
+    out.publish(&files(&setting, &mut outcomes, &markdown, args.traces.is_none()))?;
+    if args.markdown {
+        print!("\n{markdown}");
+    } else {
+        println!("\n{}", align(&table::all(&outcomes), table::WORDS));
+        println!("{}", align(&table::yardsticks(&outcomes), 4));
+    }
+    let shown = args.out.display();
+    println!("\nIt took {:.0} s. Look at {shown}/quality.html, listen to {shown}/sound/*.wav", watch.seconds());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn networks(args: &QualityArgs) -> Result<Vec<Network>, Fail> {
+    let networks: Vec<Network> = match &args.traces {
+        None => KINDS.iter().map(|kind| Network::Made(kind, args.seed)).collect(),
+        Some(folder) => {
+            // The result takes the place of the whole folder.
+            if is_inside(folder, &args.out) {
+                return Err(Fail::new(
+                    format!("--traces {}: lies in --out {}, which is replaced", folder.display(), args.out.display()),
+                    "copy the traces elsewhere, or name another --out",
+                ));
             }
-            let frames = pcm.len() / 960;
-            let trace = kind.make(seed * 1000 + t as u64, 20, frames);
-            let speech = Speech::encode(&pcm, FrameLength::Ms20, trace.loss_percent().max(10));
-            let mut players = vec![(
-                "ours".to_string(),
-                Player::Adaptive(PlayoutConfig {
-                    concealment_worth_ms: worth,
-                    frame_bytes: 500,
-                    ..PlayoutConfig::DEFAULT
-                }),
-            )];
-            for d in &fixeds {
-                players.push((format!("fixed{d}"), Player::Fixed { delay_us: d * 1000, fec: true }));
-            }
-            for (name, player) in players {
-                let heard = play(player, &trace, &speech);
-                let lead = (heard.mean_delay_ms() * 48.0) as usize;
-                let file = format!("{}-{}-{}", kind.name, t, name);
-                let degraded: Vec<i16> = heard.pcm.iter().skip(lead).copied().collect();
-                write(Path::new(&out).join(format!("{file}.wav")), &degraded);
-                write(Path::new(&out).join(format!("{}-{}-ref.wav", kind.name, t)), &speech.whole);
-                jobs.push(serde_json::json!({"trace": kind.name, "player": name, "ref": format!("{}-{}-ref.wav", kind.name, t), "deg": format!("{file}.wav"),
-                    "delay": heard.mean_delay_ms(), "late": heard.late, "concealed": heard.concealed_us/1000, "recovered": heard.recovered,
-                    "stretched": heard.stretched_us/1000, "shortened": heard.shortened_us/1000, "net": trace.mean_transit_ms(), "loss": trace.loss_percent(),
-                    "curve": heard.curve.iter().map(|p| vec![p.at_us/1000, p.delay_us/1000]).collect::<Vec<_>>(),
-                    "targets": heard.targets.iter().map(|p| p.delay_us/1000).collect::<Vec<_>>()}));
+            trace::load(folder)?.into_iter().map(Network::Recorded).collect()
+        }
+    };
+    if let Some(unknown) = args.only.iter().find(|only| !networks.iter().any(|network| network.name() == **only)) {
+        let names: Vec<&str> = networks.iter().map(Network::name).collect();
+        return Err(Fail::new(
+            format!("--only {unknown}: there is no such trace"),
+            format!("choose from {}", names.join(", ")),
+        ));
+    }
+    let wanted = |network: &Network| args.only.is_empty() || args.only.iter().any(|only| network.name() == only);
+    let networks: Vec<Network> = networks.into_iter().filter(wanted).collect();
+    let recorded_s: u64 = networks.iter().map(Network::recorded_s).sum();
+    if recorded_s > LONGEST_TOGETHER_S {
+        return Err(Fail::new(
+            format!("--traces: {recorded_s} s together are more than {LONGEST_TOGETHER_S} s"),
+            "choose some with --only, and run the others after them",
+        ));
+    }
+    Ok(networks)
+}
+
+fn is_inside(folder: &Path, outer: &Path) -> bool {
+    match (folder.canonicalize(), outer.canonicalize()) {
+        (Ok(folder), Ok(outer)) => folder.starts_with(outer),
+        _ => false,
+    }
+}
+
+/// All files; the sounds are moved out of the outcomes, as they are large.
+fn files(setting: &Setting, outcomes: &mut [Outcome], markdown: &str, with_traces: bool) -> Vec<File> {
+    let mut files = vec![
+        ("quality.html".to_owned(), report::html(setting, outcomes).into_bytes()),
+        ("quality.json".to_owned(), summary::json(setting, outcomes).into_bytes()),
+        ("quality.md".to_owned(), markdown.as_bytes().to_vec()),
+    ];
+    for outcome in outcomes {
+        let example = &mut outcome.example;
+        let name = &example.trace.name;
+        if with_traces {
+            files.push((format!("traces/{name}.json"), example.trace.json().into_bytes()));
+        }
+        let what = std::iter::once("spoken".to_owned()).chain(Player::ALL.map(Player::name));
+        let names = what.map(|what| sound_name(name, &what));
+        files.extend(names.zip(core::mem::take(&mut example.sounds)));
+    }
+    files
+}
+
+/// The file with what was spoken, or heard of it by a playout.
+fn sound_name(trace: &str, what: &str) -> String {
+    format!("sound/{trace}--{what}.wav")
+}
+
+/// Whether a file of this name comes from an earlier run.
+fn is_result(name: &str) -> bool {
+    let is_sound = |name: &str| {
+        let what = name.strip_suffix(".wav").and_then(|name| name.rsplit_once("--")).map(|(_, what)| what);
+        what.is_some_and(|what| what == "spoken" || Player::ALL.iter().any(|player| player.name() == what))
+    };
+    match name.split_once('/') {
+        None => ["quality.html", "quality.json", "quality.md"].contains(&name),
+        Some(("traces", name)) => KINDS.iter().any(|kind| name.strip_suffix(".json") == Some(kind.name)),
+        Some(("sound", name)) => is_sound(name),
+        Some(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_run_writes_is_a_result() {
+        for name in ["quality.json", "traces/clean.json", "sound/my-wifi--ours.wav", "sound/a--b--fixed-60-fec.wav"] {
+            assert!(is_result(name), "{name}");
+        }
+        for name in
+            ["thesis.txt", "traces/mine.json", "sound/song.wav", "sound/ours.wav", "other/clean.json", "clean.json"]
+        {
+            assert!(!is_result(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_document_has_a_line_for_every_kind_and_playout() {
+        let document = include_str!("../../../docs/QUALITY.md");
+        for kind in KINDS {
+            for player in Player::ALL {
+                let row = format!("| {} | {} | ", kind.name, player.name());
+                let line = document.lines().find(|line| line.starts_with(&row));
+                let line = line.unwrap_or_else(|| panic!("docs/QUALITY.md has no line '{row}': run tools/quality"));
+                assert!(!line.contains("| - |"), "no score: {line}");
             }
         }
     }
-    fs::write(Path::new(&out).join("jobs.json"), serde_json::to_string(&jobs).unwrap()).unwrap();
-}
-
-fn write(path: std::path::PathBuf, pcm: &[i16]) {
-    fs::write(path, voice_audio::write_wav(pcm).unwrap()).unwrap();
 }

@@ -1,14 +1,11 @@
-//! What a listener hears of a trace: by the product's own playout, or by a buffer of a fixed delay.
+//! What a listener hears of a trace by the product's own playout, and what is noted about it.
 
 use core::time::Duration;
 
-use voice_audio::{
-    EncoderConfig, FrameLength, MAX_FRAME_BYTES, OpusDecoder, OpusEncoder,
-    listen::{self, RemoteVoice},
-};
+use voice_audio::{EncoderConfig, FrameLength, MAX_FRAME_BYTES, OpusDecoder, OpusEncoder, listen::RemoteVoice};
 use voice_core::{
     Instant,
-    playout::{Incoming, Pace, Playout, PlayoutConfig, Sound, playout_bytes},
+    playout::{Incoming, Playout, PlayoutConfig, Pulled, Sound, SpeakerStats, playout_bytes},
 };
 
 use super::trace::Trace;
@@ -16,27 +13,23 @@ use super::trace::Trace;
 /// The loudspeaker takes this many samples at a time: 10 ms.
 const BLOCK: usize = 480;
 const BLOCK_US: u64 = 10_000;
-/// Bytes of a packet's number in front of its payload.
+/// Bytes of a packet's number in front of its payload, by which it is known again: packets of silence are all alike.
 const NUMBER: usize = 4;
 /// Frames that may wait.
 const FRAMES: usize = 32;
+/// What still comes so long after the last packet was sent is heard, µs.
+const AFTERMATH_US: u64 = 1_000_000;
+/// FEC is always made for at least this loss, as talkers don't know beforehand.
+const LEAST_EXPECTED_LOSS_PERCENT: u8 = 10;
 
 /// A talker's frames, and what they sound like when none is lost.
 pub(super) struct Speech {
     pub(super) packets: Vec<Vec<u8>>,
+    /// 48 kHz mono.
     pub(super) whole: Vec<i16>,
 }
 
-/// How frames are played.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Player {
-    /// The product's playout.
-    Adaptive(PlayoutConfig),
-    /// So long after the first packet came, µs, whether lost frames are recovered from in-band FEC.
-    Fixed { delay_us: u64, fec: bool },
-}
-
-/// One point of a delay curve.
+/// One point of a curve of delays.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Point {
     /// When it was heard, µs.
@@ -45,22 +38,60 @@ pub(super) struct Point {
     pub(super) delay_us: u64,
 }
 
+/// Sound that came from no packet of its own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Hole {
+    pub(super) at_us: u64,
+    pub(super) length_us: u64,
+    /// Filled from the copy in a later packet; otherwise concealed or silent.
+    pub(super) recovered: bool,
+}
+
 /// What was heard, and how it came about.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     /// 48 kHz mono, from time 0 of the trace on.
     pub(super) pcm: Vec<i16>,
+    /// For each frame the sample of `pcm` with which it begins, if it was played or recovered.
+    pub(super) places: Vec<Option<usize>>,
+    /// Delays of the frames played.
     pub(super) curve: Vec<Point>,
-    /// Targets of the adaptive playout over time.
+    /// What the adaptive playout aimed at, at the same times.
     pub(super) targets: Vec<Point>,
-    pub(super) played: u32,
+    pub(super) holes: Vec<Hole>,
     pub(super) recovered: u32,
     pub(super) late: u32,
-    pub(super) concealed_us: u64,
     pub(super) stretched_us: u64,
     pub(super) shortened_us: u64,
-    /// The longest time without sound from a packet while there was speech, µs.
-    pub(super) longest_gap_us: u64,
+}
+
+impl Speech {
+    /// Encodes a track in the trace's frames at 24 kbit/s, with FEC for the trace's loss; a track too short begins anew.
+    pub(super) fn encode(track: &[i16], trace: &Trace) -> Self {
+        let frame_length = FrameLength::from_millis(trace.frame_ms).expect("a trace has one of the frame lengths");
+        let loss_percent = trace.loss_percent();
+        let config = EncoderConfig {
+            frame_length,
+            bitrate: 24_000,
+            complexity: 10,
+            fec: true,
+            expected_loss_percent: loss_percent.max(LEAST_EXPECTED_LOSS_PERCENT),
+            ..EncoderConfig::default()
+        };
+        let mut encoder = OpusEncoder::new(config).expect("settings within their ranges");
+        let mut decoder = OpusDecoder::new().expect("memory for a decoder");
+        let (mut packets, mut whole) = (Vec::new(), Vec::new());
+        let mut bytes = [0; MAX_FRAME_BYTES];
+        let mut samples = track.iter().copied().cycle();
+        for _ in &trace.packets {
+            let mut frame: Vec<i16> = samples.by_ref().take(frame_length.samples()).collect();
+            let len = encoder.encode(&frame, &mut bytes).expect("a whole frame");
+            packets.push(bytes[..len].to_vec());
+            decoder.decode(&bytes[..len], &mut frame).expect("what was encoded just now");
+            whole.extend(frame);
+        }
+        Self { packets, whole }
+    }
 }
 
 impl Heard {
@@ -68,49 +99,49 @@ impl Heard {
         let sum: u64 = self.curve.iter().map(|point| point.delay_us).sum();
         sum as f64 / self.curve.len().max(1) as f64 / 1_000.0
     }
-}
 
-impl Speech {
-    /// Encodes speech in frames as long as the trace's.
-    pub(super) fn encode(pcm: &[i16], frame_length: FrameLength, expected_loss_percent: u8) -> Self {
-        let config = EncoderConfig { frame_length, expected_loss_percent, ..EncoderConfig::default() };
-        let mut encoder = OpusEncoder::new(config).expect("settings within their ranges");
-        let mut decoder = OpusDecoder::new().expect("memory for a decoder");
-        let (mut packets, mut whole) = (Vec::new(), Vec::new());
-        let mut bytes = [0; MAX_FRAME_BYTES];
-        for frame in pcm.chunks_exact(frame_length.samples()) {
-            let len = encoder.encode(frame, &mut bytes).expect("a whole frame");
-            packets.push(bytes[..len].to_vec());
-            let mut decoded = vec![0; frame.len()];
-            decoder.decode(&bytes[..len], &mut decoded).expect("what was encoded just now");
-            whole.extend(decoded);
+    /// The sound from which the mean delay has been taken, as long as what was spoken.
+    pub(super) fn aligned(&self, samples: usize) -> Vec<i16> {
+        let lead = (self.mean_delay_ms() * 48.0).round() as usize;
+        self.pcm.iter().copied().skip(lead).chain(core::iter::repeat(0)).take(samples).collect()
+    }
+
+    pub(super) fn concealed_us(&self) -> u64 {
+        self.holes.iter().filter(|hole| !hole.recovered).map(|hole| hole.length_us).sum()
+    }
+
+    /// The longest time in one piece without anything from a packet, µs.
+    pub(super) fn longest_gap_us(&self) -> u64 {
+        let (mut longest, mut length, mut end) = (0, 0, 0);
+        for hole in self.holes.iter().filter(|hole| !hole.recovered) {
+            // Times are rounded to samples: a microsecond more or less is no sound between.
+            length = if hole.at_us <= end + 50 { length + hole.length_us } else { hole.length_us };
+            end = hole.at_us + hole.length_us;
+            longest = length.max(longest);
         }
-        Self { packets, whole }
+        longest
+    }
+
+    /// Forgets the silence around everything: it is no hole.
+    pub(super) fn trim(&mut self) {
+        let [first, last] = [self.curve.first(), self.curve.last()].map(|point| point.map_or(0, |point| point.at_us));
+        self.holes.retain(|hole| (first..=last).contains(&hole.at_us));
     }
 }
 
-/// Plays a trace.
-pub(super) fn play(player: Player, trace: &Trace, speech: &Speech) -> Heard {
-    match player {
-        Player::Adaptive(config) => adaptive(config, trace, speech),
-        Player::Fixed { delay_us, fec } => fixed(delay_us, fec, trace, speech),
-    }
-}
-
-fn adaptive(config: PlayoutConfig, trace: &Trace, speech: &Speech) -> Heard {
+/// Plays a trace by the product's own playout.
+pub(super) fn adaptive(config: PlayoutConfig, trace: &Trace, speech: &Speech) -> Heard {
+    let config = PlayoutConfig { frame_bytes: (NUMBER + MAX_FRAME_BYTES) as u16, ..config };
     let mut playout = Playout::NEW;
-    let frame_length = voice_core::FrameLength::from_ms(trace.frame_ms as u8).expect("a frame length of the protocol");
+    let frame_length = voice_core::FrameLength::from_ms(trace.frame_ms as u8).expect("a trace has one of the lengths");
     let mut memory = vec![0; playout_bytes(config.frame_bytes.into(), FRAMES)];
     let mut voice = RemoteVoice::new().expect("memory for a decoder");
-    let mut arrivals: Vec<(u64, usize)> =
-        trace.packets.iter().enumerate().filter_map(|(n, packet)| Some((packet.arrived_us?, n))).collect();
-    arrivals.sort_unstable();
-    let mut arrivals = arrivals.into_iter().peekable();
-    let (mut heard, mut block) = (Heard::default(), [0; BLOCK]);
-    let end = trace.packets.last().map_or(0, |packet| packet.sent_us) + 1_000_000;
+    let mut arrivals = arrivals(trace).into_iter().peekable();
+    let mut heard = Heard { places: vec![None; trace.packets.len()], ..Heard::default() };
+    let mut block = [0; BLOCK];
+    let end = trace.packets.last().map_or(0, |packet| packet.sent_us) + AFTERMATH_US;
     for now in (0..end).step_by(BLOCK_US as usize) {
         while let Some((at, n)) = arrivals.next_if(|(at, _)| *at <= now) {
-            // Each with its number in front, by which it is known again: packets of silence are all alike.
             let payload = [&(n as u32).to_be_bytes(), &speech.packets[n][..]].concat();
             let incoming = Incoming {
                 sequence: n as u16,
@@ -123,74 +154,100 @@ fn adaptive(config: PlayoutConfig, trace: &Trace, speech: &Speech) -> Heard {
             playout.insert(Instant::from_us(at), &config, &mut memory, &incoming);
         }
         while voice.queued() < BLOCK {
-            let at = now + u64::from(voice.queued_us());
-            let pulled = playout.next_frame(
-                Instant::from_us(now),
-                Duration::from_micros(voice.queued_us().into()),
-                &config,
-                &memory,
-            );
-            let sound = match pulled.sound {
-                Sound::Play(packet) => listen::Sound::Play(&packet[NUMBER..]),
-                Sound::Recover { packet, back } => listen::Sound::Recover { packet: &packet[NUMBER..], back },
-                Sound::Silence => listen::Sound::Silence,
-                _ => listen::Sound::Conceal,
-            };
-            if let Sound::Play(packet) = pulled.sound {
-                let sent = trace.packets[number(packet)].sent_us;
-                heard.curve.push(Point { at_us: at, delay_us: at.saturating_sub(sent) });
-                heard.targets.push(Point { at_us: at, delay_us: playout.stats().target_us.into() });
-            }
-            let pace = match pulled.pace {
-                Pace::Steady => listen::Pace::Steady,
-                Pace::Stretch(us) => listen::Pace::Stretch(us),
-                Pace::Shorten(us) => listen::Pace::Shorten(us),
-            };
-            voice.push(sound, pulled.length_us, pace);
+            let queued = Duration::from_micros(voice.queued_us().into());
+            let place = heard.pcm.len() + voice.queued();
+            let pulled = playout.next_frame(Instant::from_us(now), queued, &config, &memory);
+            note(&mut heard, &pulled, place, trace, &playout.stats());
+            voice.push(without_number(pulled.sound), pulled.length_us, pulled.pace);
         }
         voice.read(&mut block);
         heard.pcm.extend(block);
     }
-    let stats = playout.stats();
-    heard.played = stats.played;
-    heard.recovered = stats.recovered;
-    heard.late = stats.late;
-    heard.concealed_us = u64::from(stats.concealed_ms) * 1_000;
+    heard.late = playout.stats().late;
     heard.stretched_us = voice.stretched() * 1_000 / 48;
     heard.shortened_us = voice.shortened() * 1_000 / 48;
+    heard.trim();
     heard
+}
+
+/// Arrivals and the numbers of their packets, in the order of time.
+fn arrivals(trace: &Trace) -> Vec<(u64, usize)> {
+    let arrivals = trace.packets.iter().enumerate().filter_map(|(n, packet)| Some((packet.arrived_us?, n)));
+    let mut arrivals: Vec<(u64, usize)> = arrivals.collect();
+    arrivals.sort_unstable();
+    arrivals
+}
+
+/// Writes down what will be heard from this sample on.
+fn note(heard: &mut Heard, pulled: &Pulled<'_>, place: usize, trace: &Trace, stats: &SpeakerStats) {
+    let at_us = place as u64 * 1_000 / 48;
+    let mut hole = |recovered| heard.holes.push(Hole { at_us, length_us: pulled.length_us.into(), recovered });
+    match pulled.sound {
+        Sound::Play(packet) => {
+            let n = number(packet);
+            let delay_us = at_us.saturating_sub(trace.packets[n].sent_us);
+            heard.places[n] = Some(place);
+            heard.curve.push(Point { at_us, delay_us });
+            // Both are counted from the shortest way: what counts is how far they are apart.
+            let target_us = (delay_us + u64::from(stats.target_us)).saturating_sub(stats.delay_us.into());
+            heard.targets.push(Point { at_us, delay_us: target_us });
+        }
+        Sound::Recover { packet, back: 1 } => {
+            hole(true);
+            heard.recovered += 1;
+            if let Some(n) = number(packet).checked_sub(1) {
+                heard.places[n] = Some(place);
+            }
+        }
+        _ => hole(false),
+    }
+}
+
+/// The sound as the decoder takes it.
+fn without_number(sound: Sound<'_>) -> Sound<'_> {
+    match sound {
+        Sound::Play(packet) => Sound::Play(&packet[NUMBER..]),
+        Sound::Recover { packet, back } => Sound::Recover { packet: &packet[NUMBER..], back },
+        other => other,
+    }
 }
 
 fn number(packet: &[u8]) -> usize {
     packet.first_chunk().map_or(0, |number| u32::from_be_bytes(*number) as usize)
 }
 
-/// The classic: every frame has its time, fixed by the first packet; what isn't there then is recovered or concealed.
-fn fixed(delay_us: u64, fec: bool, trace: &Trace, speech: &Speech) -> Heard {
-    let frame_us = u64::from(trace.frame_ms) * 1_000;
-    let mut heard = Heard::default();
-    let Some(first) = trace.packets.iter().position(|packet| packet.arrived_us.is_some()) else { return heard };
-    let origin = trace.packets[first].arrived_us.unwrap_or(0) + delay_us - first as u64 * frame_us;
-    let mut decoder = OpusDecoder::new().expect("memory for a decoder");
-    heard.pcm.resize(usize::try_from(origin * 48 / 1_000).unwrap_or(0), 0);
-    let mut frame = vec![0; frame_us as usize * 48 / 1_000];
-    for (n, packet) in trace.packets.iter().enumerate() {
-        let at = origin + n as u64 * frame_us;
-        let in_time =
-            |n: usize| trace.packets.get(n).and_then(|packet| packet.arrived_us).is_some_and(|arrived| arrived <= at);
-        if in_time(n) {
-            decoder.decode(&speech.packets[n], &mut frame).expect("what was encoded");
-            heard.played += 1;
-            heard.curve.push(Point { at_us: at, delay_us: at.saturating_sub(packet.sent_us) });
-        } else if fec && in_time(n + 1) {
-            decoder.decode_fec(&speech.packets[n + 1], &mut frame).expect("what was encoded");
-            heard.recovered += 1;
-        } else {
-            decoder.conceal(&mut frame).expect("a whole frame");
-            heard.concealed_us += frame_us;
-        }
-        heard.late += u32::from(packet.arrived_us.is_some() && !in_time(n));
-        heard.pcm.extend(&frame);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hole(at_ms: u64, length_ms: u64, recovered: bool) -> Hole {
+        Hole { at_us: at_ms * 1_000, length_us: length_ms * 1_000, recovered }
     }
-    heard
+
+    #[test]
+    fn holes_side_by_side_are_one_gap() {
+        let holes = vec![hole(0, 30, false), hole(100, 20, false), hole(120, 20, false), hole(140, 20, true)];
+        let heard = Heard { holes, ..Heard::default() };
+        assert_eq!(heard.longest_gap_us(), 40_000);
+        assert_eq!(heard.concealed_us(), 70_000);
+    }
+
+    #[test]
+    fn silence_before_the_first_frame_and_after_the_last_is_no_hole() {
+        let curve = [50_000, 90_000].map(|at_us| Point { at_us, delay_us: 0 }).to_vec();
+        let holes = vec![hole(0, 50, false), hole(70, 20, false), hole(110, 900, false)];
+        let mut heard = Heard { curve, holes, ..Heard::default() };
+        heard.trim();
+        assert_eq!(heard.holes, [hole(70, 20, false)]);
+    }
+
+    #[test]
+    fn on_a_clean_network_every_frame_is_played_in_its_place() {
+        let trace = super::super::kinds::KINDS[0].make(1, 20, 100);
+        let track: Vec<i16> = (0..48_000).map(|n| (n % 200 * 60 - 6_000) as i16).collect();
+        let heard = adaptive(PlayoutConfig::DEFAULT, &trace, &Speech::encode(&track, &trace));
+        assert!(heard.places.iter().all(Option::is_some));
+        assert_eq!((heard.holes.len(), heard.late, heard.recovered), (0, 0, 0));
+        assert!(heard.mean_delay_ms() < 100.0, "{}", heard.mean_delay_ms());
+    }
 }

@@ -25,8 +25,14 @@ impl Folder {
 
     /// Runs the command in the folder.
     pub(crate) fn consonance(&self, arguments: &[&str]) -> Output {
+        self.consonance_in(&[], arguments)
+    }
+
+    /// Runs the command in the folder with these variables of the environment.
+    pub(crate) fn consonance_in(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_consonance"));
-        command.args(arguments).current_dir(&self.0).output().expect("the command starts")
+        command.envs(variables.iter().copied()).args(arguments).current_dir(&self.0);
+        command.output().expect("the command starts")
     }
 
     /// Names in the folder, sorted, hidden ones too.

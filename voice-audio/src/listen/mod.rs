@@ -56,7 +56,6 @@ pub use output::OutputSample;
 pub use space::{Ears, Space, SpaceError};
 pub use strip::Pull;
 pub use voice::RemoteVoice;
-pub use voice_core::{Pace, Sound};
 
 /// Samples of one channel that are mixed at a time: 2.5 ms at 48 kHz.
 const STEP: usize = 120;

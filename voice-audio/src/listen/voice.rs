@@ -78,7 +78,8 @@ impl RemoteVoice {
 
     /// Takes what is to be heard next. `length_us` is how much sound is missing or silent: 2.5 to 120 ms; for a packet, its own length counts.
     pub fn push(&mut self, sound: Sound<'_>, length_us: u32, pace: Pace) {
-        let samples = samples_of(length_us);
+        // A decoder conceals whole steps of 2.5 ms.
+        let samples = samples_of(length_us).next_multiple_of(FADE);
         match sound {
             Sound::Play(packet) => self.play(packet, samples),
             Sound::Recover { packet, back } => self.recover(packet, back, samples),
@@ -189,8 +190,7 @@ fn fade(samples: &mut [i16], out: bool) {
     }
 }
 
-/// Whole steps of 2.5 ms, at most 120 ms.
+/// At most 120 ms.
 fn samples_of(us: u32) -> usize {
-    let samples = us.min(120_000) as usize * (SAMPLE_RATE as usize / 1_000) / 1_000;
-    samples
+    us.min(120_000) as usize * (SAMPLE_RATE as usize / 1_000) / 1_000
 }

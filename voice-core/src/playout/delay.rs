@@ -313,8 +313,8 @@ impl Delay {
         let (mut best, mut best_cost, mut tail) = (0, u64::MAX, 0_u64);
         for (class, (delay_cost, gaps)) in costs.into_iter().enumerate() {
             let width = class_start(class) - class.checked_sub(1).map_or(0, class_start);
-            tail = gaps.max(tail * u64::from(rarer(self.scale, width)) >> 16);
-            let cost = delay_cost + (worth * tail >> 16);
+            tail = gaps.max((tail * u64::from(rarer(self.scale, width))) >> 16);
+            let cost = delay_cost + ((worth * tail) >> 16);
             if cost < best_cost {
                 (best, best_cost) = (class_start(class), cost);
             }
@@ -326,7 +326,7 @@ impl Delay {
 /// By how much an exponential distribution of this mean falls over a width, times 65,536: 1 / (1 + x + x²/2) for e^-x.
 fn rarer(mean: u32, width: u32) -> u32 {
     let (m, w) = (u64::from(mean) + 1, u64::from(width));
-    u32::try_from((m * m << 16) / (m * m + m * w + w * w / 2)).unwrap_or(0)
+    u32::try_from(((m * m) << 16) / (m * m + m * w + w * w / 2)).unwrap_or(0)
 }
 
 fn class_of(us: u32) -> usize {

@@ -2,7 +2,6 @@
 //! same folder.
 
 mod plots;
-mod svg;
 mod timeline;
 
 use std::fmt::Write;
@@ -13,9 +12,7 @@ use super::{
     record::{Record, Way, name_of},
     script::{CAST, STORY},
 };
-use svg::escape;
-
-const STYLE: &str = include_str!("style.css");
+use crate::page::{document, escape, keys, section};
 
 /// The whole page.
 pub(crate) fn html(record: &Record, listeners: &[Listener], verdicts: &[Verdict]) -> String {
@@ -30,17 +27,7 @@ pub(crate) fn html(record: &Record, listeners: &[Listener], verdicts: &[Verdict]
         drops(record),
         network(record),
     ];
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, \
-         initial-scale=1\">\n<title>Consonance: {}, seed {}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{}</main>\n</body>\n</html>\n",
-        escape(record.network.name),
-        record.seed,
-        sections.concat()
-    )
-}
-
-fn section(title: &str, body: &str) -> String {
-    format!("<section>\n<h2>{title}</h2>\n{body}</section>\n")
+    document(&format!("Consonance: {}, seed {}", record.network.name, record.seed), &sections.concat())
 }
 
 fn head(record: &Record, listeners: &[Listener], verdicts: &[Verdict]) -> String {
@@ -68,12 +55,6 @@ fn head(record: &Record, listeners: &[Listener], verdicts: &[Verdict]) -> String
 fn percent(part: u64, whole: u64) -> String {
     let tenths = (part * 1_000 + whole / 2).checked_div(whole).unwrap_or(0);
     format!("{}.{} %", tenths / 10, tenths % 10)
-}
-
-fn keys(keys: &[(&str, &str)]) -> String {
-    let keys: String =
-        keys.iter().map(|(class, words)| format!("<span><i class=\"k-{class}\"></i>{words}</span>\n")).collect();
-    format!("<div class=\"keys\">\n{keys}</div>\n")
 }
 
 fn story(record: &Record, listeners: &[Listener]) -> String {

@@ -1,13 +1,11 @@
 //! Delay and loss.
 
-use super::{
-    super::{
-        figures::{Heard, Listener, mouth_to_ear_us, percentile},
-        record::{Record, Way},
-        script::CAST,
-    },
-    svg::{Svg, TimeAxis},
+use super::super::{
+    figures::{Heard, Listener, mouth_to_ear_us, percentile},
+    record::{Record, Way},
+    script::CAST,
 };
+use crate::page::{Svg, TimeAxis, round_up};
 
 const WIDTH: f64 = 1_180.0;
 const LEFT: f64 = 54.0;
@@ -141,7 +139,7 @@ impl Plot {
             svg.line("rule", [LEFT, self.y(value), self.axis.right, self.y(value)], "");
             svg.text("soft", "end", [LEFT - 7.0, self.y(value) + 4.0], &words(value));
         }
-        self.axis.draw(&mut svg, TOP + PLOT, TOP + PLOT);
+        self.axis.draw(&mut svg, 10, TOP + PLOT, TOP + PLOT);
         svg
     }
 }
@@ -191,30 +189,9 @@ fn bin(at: u64) -> usize {
     usize::try_from(at / BIN_US).unwrap_or(usize::MAX)
 }
 
-/// The next round number, at least 20: its first digit is even or it is a power of ten.
-fn round_up(value: u64) -> u64 {
-    let mut unit = 10;
-    loop {
-        for factor in [2, 4, 6, 8, 10] {
-            if value <= unit * factor {
-                return unit * factor;
-            }
-        }
-        unit *= 10;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn axes_end_at_round_numbers() {
-        assert_eq!(round_up(0), 20);
-        assert_eq!(round_up(21), 40);
-        assert_eq!(round_up(151_000), 200_000);
-        assert_eq!(round_up(450_000), 600_000);
-    }
 
     #[test]
     fn a_run_ends_where_nothing_was_heard() {

@@ -1,13 +1,11 @@
 //! The story from left to right: who spoke, and below each listener whom it heard, by which way, and what was missing.
 
-use super::{
-    super::{
-        figures::Listener,
-        record::{Mark, Record, Way, name_of},
-        script::{CAST, STORY, To, Who},
-    },
-    svg::{Svg, TimeAxis},
+use super::super::{
+    figures::Listener,
+    record::{Mark, Record, Way, name_of},
+    script::{CAST, STORY, To, Who},
 };
+use crate::page::{Svg, TimeAxis};
 
 /// Frames closer together than this are drawn as one bar, µs.
 const JOIN_US: u64 = 130_000;
@@ -41,7 +39,7 @@ pub(super) fn draw(record: &Record, listeners: &[Listener]) -> String {
     let bottom = tops[CAST.len()] + SPEAK_HEIGHT + 4.0;
     let mut svg = Svg::new(WIDTH);
     acts(&mut svg, axis, record, bottom);
-    axis.draw(&mut svg, HEAD, bottom);
+    axis.draw(&mut svg, 10, HEAD, bottom);
     outages(&mut svg, axis, record, &tops);
     for listener in listeners {
         person(&mut svg, axis, record, listener, tops[listener.who]);
