@@ -29,6 +29,11 @@ impl Buffer {
         self.end - self.start
     }
 
+    /// How many more samples may wait before some are given up.
+    pub(super) fn free(&self) -> usize {
+        self.samples.len() - HISTORY - self.waiting()
+    }
+
     /// Space for so many more samples at the end, to be filled by `fill`, which says how many it wrote. Without enough room the oldest waiting
     /// sound is given up.
     pub(super) fn append(&mut self, samples: usize, fill: impl FnOnce(&mut [i16]) -> usize) {

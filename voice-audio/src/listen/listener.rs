@@ -45,7 +45,7 @@ impl Channels {
 /// What a [`Listener`] is built with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ListenerConfig {
-    /// People heard at once, at most [`MAX_VOICES`]; each costs about 40 KiB.
+    /// People heard at once, at most [`MAX_VOICES`]; each costs about 42 KiB.
     pub voices: usize,
     /// The output's sample rate, 8,000 to 192,000 Hz.
     pub rate: u32,

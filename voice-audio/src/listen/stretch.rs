@@ -26,6 +26,10 @@ struct Splice {
 /// Makes waiting sound shorter by at most `most` samples, if it can be done without being heard; the likelier, the more there is to
 /// shorten. Returns by how much.
 pub(super) fn shorten(buffer: &mut Buffer, most: usize, quiet: f64) -> usize {
+    let needed = needed_to_shorten(most);
+    if needed >= 1.0 && quiet == 0.0 {
+        return 0;
+    }
     let (samples, start) = buffer.all();
     let room = samples.len() - start;
     let longest = LONGEST.min(most).min(room.saturating_sub(WINDOW));
@@ -35,7 +39,7 @@ pub(super) fn shorten(buffer: &mut Buffer, most: usize, quiet: f64) -> usize {
         .filter_map(|at| likeliest(samples, at, longest.min(samples.len() - at - WINDOW), quiet))
         .max_by(|a, b| a.likeness.total_cmp(&b.likeness));
     match best {
-        Some(best) if best.likeness >= needed_to_shorten(most) => {
+        Some(best) if best.likeness >= needed => {
             buffer.cut(best.at, best.lag, WINDOW);
             best.lag
         }
@@ -45,8 +49,12 @@ pub(super) fn shorten(buffer: &mut Buffer, most: usize, quiet: f64) -> usize {
 
 /// Makes waiting sound longer by at most `most` samples, on the same conditions. Returns by how much.
 pub(super) fn stretch(buffer: &mut Buffer, most: usize, quiet: f64) -> usize {
+    let needed = needed_to_stretch(most);
+    if needed >= 1.0 && quiet == 0.0 {
+        return 0;
+    }
+    let longest = LONGEST.min(most).min(buffer.free());
     let (samples, start) = buffer.all();
-    let longest = LONGEST.min(most);
     // The seam, one lag after the place, must not have been heard yet.
     let best = (start..)
         .step_by(PLACES)
@@ -54,7 +62,7 @@ pub(super) fn stretch(buffer: &mut Buffer, most: usize, quiet: f64) -> usize {
         .filter_map(|seam| likeliest_back(samples, seam, longest.min(samples.len() - seam), quiet))
         .max_by(|a, b| a.likeness.total_cmp(&b.likeness));
     match best {
-        Some(best) if best.likeness >= needed_to_stretch(most) => {
+        Some(best) if best.likeness >= needed => {
             buffer.repeat(best.at, best.lag);
             best.lag
         }
@@ -62,7 +70,7 @@ pub(super) fn stretch(buffer: &mut Buffer, most: usize, quiet: f64) -> usize {
     }
 }
 
-/// The likeness that is asked for: a little waits for a pause, much is made up in speech.
+/// The likeness that is asked for: a little waits for a pause, where 1 is certain; much is made up in speech.
 fn needed_to_stretch(most: usize) -> f64 {
     match most {
         0..1_920 => 1.0,
