@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod net;
+mod person;
 pub mod scenario;
 pub mod stamp;
 pub mod truth;

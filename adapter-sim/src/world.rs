@@ -7,78 +7,24 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use voice_core::{
-    ChannelSlot, Client, ClientConfig, ClientEvent, ClientId, ClientStorage, CodecSettings, Connection, ConnectionId,
-    Delivery, Frame, Instant, PathId, PeerLink, PendingJoin, PersonSlot, Post, Room, RoomSlot, Route, Seat, Server,
-    ServerConfig, ServerEvent, ServerStorage, Source, SpeakerSlot, State, playout_bytes, server_storage_vec,
+    ClientEvent, ClientId, Connection, ConnectionId, Delivery, Frame, Instant, PathId, PendingJoin, Post, Room, Route,
+    Seat, Server, ServerConfig, ServerEvent, ServerStorage, Source, State, server_storage_vec,
 };
 
 use crate::net::{ConnId, EndpointId, NatKind, NetEvent, Network, PacketBytes, Preset, Rng, Side};
+pub use crate::person::{HeapClient, PersonConfig};
 use crate::wake::Wake;
 
 /// Sound that is pulled at once is no shorter than this, so that a tick ends.
 const SHORTEST_SOUND_US: u32 = 1_000;
 
-/// Frames of one speaker that may wait to be played.
-const WAITING_FRAMES: usize = 16;
-
 /// The scenario's number of a person, from 0.
 pub type PersonId = u16;
-
-/// A client with its tables on the heap.
-pub type HeapClient =
-    Client<ClientStorage<Vec<PersonSlot>, Vec<RoomSlot>, Vec<ChannelSlot>, Vec<SpeakerSlot>, Vec<PeerLink>, Vec<u8>>>;
 
 /// A server with its tables on the heap.
 pub type HeapServer = Server<
     ServerStorage<Vec<Seat>, Vec<Room>, Vec<u64>, Vec<Connection>, Vec<Post>, Vec<PendingJoin>, Vec<ConnectionId>>,
 >;
-
-/// A person to be.
-#[derive(Debug, Clone)]
-pub struct PersonConfig {
-    /// Display name.
-    pub name: String,
-    /// Access link.
-    pub preset: Preset,
-    /// What lets direct packets in.
-    pub nat: NatKind,
-    /// How the voice is encoded.
-    pub codec: CodecSettings,
-    /// Whether direct paths are tried to all others who do.
-    pub direct: bool,
-    /// How fast the clock runs, in millionths.
-    pub drift_ppm: i32,
-    /// People heard at once.
-    pub speakers: usize,
-    /// Rooms used at once, at most 32.
-    pub rooms: usize,
-    /// Direct paths at once.
-    pub paths: usize,
-    /// Bytes of the longest frame that is taken for playing.
-    pub frame_bytes: u16,
-    /// Uplink that voice may use, bit/s; `None` for no limit.
-    pub uplink_bits_per_second: Option<u32>,
-}
-
-impl PersonConfig {
-    /// Somebody with this name and link, without direct paths, with an exact clock, who hears 16 at once, and has room for 32 of everything
-    /// else.
-    pub fn new(name: &str, preset: &Preset) -> Self {
-        Self {
-            name: name.into(),
-            preset: *preset,
-            nat: NatKind::Open,
-            codec: CodecSettings::DEFAULT,
-            direct: false,
-            drift_ppm: 0,
-            speakers: 16,
-            rooms: 32,
-            paths: 32,
-            frame_bytes: 240,
-            uplink_bits_per_second: None,
-        }
-    }
-}
 
 /// What people do and notice. Every call says the true time, µs.
 #[allow(unused_variables)]
@@ -374,27 +320,7 @@ impl World {
     }
 
     fn new_client(&mut self, config: &PersonConfig) -> HeapClient {
-        let mut client_config = ClientConfig::new(&config.name).expect("a name of at most 64 bytes");
-        client_config.codec = config.codec;
-        client_config.direct = config.direct;
-        client_config.uplink_bits_per_second = config.uplink_bits_per_second;
-        client_config.playout.frame_bytes = config.frame_bytes;
-        let frames = config.speakers * playout_bytes(config.frame_bytes.into(), WAITING_FRAMES);
-        // What every packet needs is asked for in one go, so that it comes to lie together.
-        let storage = ClientStorage {
-            speakers: vec![SpeakerSlot::EMPTY; config.speakers],
-            rooms: vec![RoomSlot::EMPTY; config.rooms],
-            frames: vec![0; frames],
-            credential: Vec::new(),
-            channels: vec![ChannelSlot::EMPTY; 8],
-            voice: vec![0; 8_192],
-            peers: vec![PeerLink::EMPTY; config.paths],
-            inbox: vec![0; 16_384],
-            outbox: vec![0; 16_384],
-            retained: vec![0; 4_096],
-            roster: vec![PersonSlot::EMPTY; self.size.0],
-        };
-        Client::new(client_config, self.rng.next_u64(), storage)
+        config.new_client(self.rng.next_u64(), self.size.0)
     }
 
     fn local(&self, person: PersonId) -> Instant {
