@@ -475,7 +475,7 @@ impl<M: ClientMemory> Client<M> {
 
     /// Those of whom there is, or soon will be, something to hear.
     pub fn speakers(&self) -> impl Iterator<Item = ClientId> + '_ {
-        let slots = self.memory.tables().speakers.iter();
+        let slots = voice_in::used(self.memory.tables().speakers);
         slots.filter(|slot| slot.playout.is_active()).filter_map(|slot| slot.client)
     }
 

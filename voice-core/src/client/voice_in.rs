@@ -110,7 +110,10 @@ impl<'a> Engine<'a> {
         if inserted.stopped {
             self.s.event(ClientEvent::StoppedSpeaking(client));
         }
-        self.reckon_talk();
+        // Most packets only put the end of a talkspurt off: that is noticed when it would have ended.
+        if inserted.stopped || self.s.talk_due.is_none() {
+            self.reckon_talk();
+        }
         inserted.dropped.map_or(Ok(()), Err)
     }
 
@@ -142,7 +145,7 @@ impl<'a> Engine<'a> {
         let top = self.top_priority();
         let local = self.person_at(client).and_then(|at| self.t.roster.get(at)).map_or(Volume::FULL, |p| p.volume);
         let share = share(self.t.frames.len(), self.t.speakers.len());
-        let index = self.t.speakers.iter().position(|slot| slot.client == Some(client));
+        let index = used(self.t.speakers).position(|slot| slot.client == Some(client));
         let slot = index.and_then(|index| self.t.speakers.get_mut(index));
         let (Some(index), Some(slot)) = (index, slot) else { return Frame::SILENCE };
         let frames: &'a [u8] = self.t.frames;
@@ -161,7 +164,7 @@ impl<'a> Engine<'a> {
 
     /// The highest priority among the speakers who are heard now.
     pub(super) fn top_priority(&self) -> Option<Priority> {
-        let heard = self.t.speakers.iter().filter(|slot| slot.playout.is_active());
+        let heard = used(self.t.speakers).filter(|slot| slot.playout.is_active());
         heard.map(|slot| slot.heard.merged().priority).max()
     }
 
@@ -181,7 +184,7 @@ impl<'a> Engine<'a> {
     }
 
     fn reckon_talk(&mut self) {
-        self.s.talk_due = self.t.speakers.iter().filter_map(|slot| slot.playout.poll_timeout()).min();
+        self.s.talk_due = used(self.t.speakers).filter_map(|slot| slot.playout.poll_timeout()).min();
     }
 
     /// The speaker is gone. What was received of it is remembered until the slot is needed, so that packets that come after the word of
@@ -204,6 +207,11 @@ impl<'a> Engine<'a> {
             }
         }
     }
+}
+
+/// The slots that have been taken: the first ones, since none becomes free by itself.
+pub(super) fn used(speakers: &[SpeakerSlot]) -> impl Iterator<Item = &SpeakerSlot> {
+    speakers.iter().take_while(|slot| slot.client.is_some())
 }
 
 /// Bytes of the frames' memory that each speaker has.
