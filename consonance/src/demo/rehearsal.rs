@@ -2,10 +2,11 @@
 
 use super::{
     proof::{self, CUT_NOTE, SEEN_BACK, SEEN_RECONNECTING},
-    record::{Concealed, Mark, Network, Record, Seat, Text, Utterance, Way},
+    record::{Filled, Gap, Mark, Network, Record, Seat, Text, Utterance, Way},
     script::{BUILDER, CAPTAIN, CAST, ENGINEER, MEDIC, PILOT, RANGER, SCOUT, STORY, Say, Step, Who},
 };
 
+const FRAME_US: u32 = 20_000;
 const TRANSIT_US: u64 = 45_000;
 const PLAYOUT_US: u64 = 105_000;
 const FALL_BACK_US: u64 = 1_200_000;
@@ -62,7 +63,7 @@ fn speak(record: &mut Record, act: usize, from: u64, say: &Say) {
     record.utterances.push(Utterance { act, who: say.who, to: say.to, from, until, meant_for: say.heard_by });
     for (number, at) in (from..until).step_by(20_000).enumerate() {
         let payload = [say.who as u64, at].map(u64::to_be_bytes).concat();
-        record.spoke(at, say.who, utterance, &payload);
+        record.spoke(at, say.who, utterance, FRAME_US, &payload);
         record.sent(say.who, number_of(record, say.who), &payload);
         for listener in say.heard_by {
             deliver(record, *listener, say.who, at, &payload, number);
@@ -84,7 +85,9 @@ fn deliver(record: &mut Record, listener: Who, speaker: Who, at: u64, payload: &
             record.arrived(arrived, [listener, speaker], way, number_of(record, speaker), payload);
             record.played(played, [listener, speaker], payload, audible);
         }
-        _ => record.concealed[listener].push(Concealed { at: played, speaker, audible }),
+        _ => {
+            record.gaps[listener].push(Gap { at: played, length_us: FRAME_US, speaker, audible, filled: Filled::Guess })
+        }
     }
 }
 
@@ -140,7 +143,7 @@ fn a_whisper_that_reaches_another_machine_is_noticed() {
     let mut record = rehearse();
     let utterance = find(&record, 3, RANGER);
     let at = record.utterances[utterance].from;
-    record.spoke(at, RANGER, utterance, b"psst");
+    record.spoke(at, RANGER, utterance, FRAME_US, b"psst");
     let number = number_of(&record, RANGER);
     record.sent(RANGER, number, b"psst");
     record.arrived(at + 1, [SCOUT, RANGER], Way::Relay, number, b"psst");
@@ -184,7 +187,7 @@ fn a_direct_path_through_routers_that_let_none_through_is_noticed() {
     let mut record = rehearse();
     let utterance = find(&record, 7, ENGINEER);
     let at = record.utterances[utterance].from;
-    record.spoke(at, ENGINEER, utterance, b"straight");
+    record.spoke(at, ENGINEER, utterance, FRAME_US, b"straight");
     let number = number_of(&record, ENGINEER);
     record.sent(ENGINEER, number, b"straight");
     record.arrived(at + 1, [BUILDER, ENGINEER], Way::Direct, number, b"straight");
