@@ -7,7 +7,6 @@ use super::{
         record::{Filled, Gap, Record, Way},
         script::{CAST, Who},
     },
-    plots::round_up,
     svg::{Svg, TimeAxis},
     timeline::join,
 };
@@ -22,6 +21,9 @@ const BETWEEN: f64 = 30.0;
 const LETTER: f64 = 6.2;
 /// Gaps closer together than this are one mark, µs.
 const JOIN_US: u64 = 30_000;
+
+/// The upright axis ends at a multiple of this.
+const SCALE_US: u64 = 100_000;
 
 /// One lane of the drawing.
 struct Lane {
@@ -50,7 +52,8 @@ impl Lane {
 pub(super) fn draw(record: &Record, listeners: &[Listener]) -> String {
     let axis = TimeAxis { left: LEFT, right: WIDTH - 12.0, end: record.end };
     let samples = record.playouts.iter().flatten().flat_map(|playout| &playout.samples);
-    let most = round_up(samples.map(|sample| sample.delay_us.max(sample.target_us)).max().unwrap_or(0).into());
+    let most = u64::from(samples.map(|sample| sample.delay_us.max(sample.target_us)).max().unwrap_or(1));
+    let most = most.next_multiple_of(SCALE_US);
     let mut svg = Svg::new(WIDTH);
     let bottom = TOP + (LANE + BETWEEN) * listeners.len() as f64 - 12.0;
     axis.draw(&mut svg, TOP, bottom);
@@ -64,7 +67,7 @@ pub(super) fn draw(record: &Record, listeners: &[Listener]) -> String {
 }
 
 fn frame(svg: &mut Svg, lane: &Lane, who: Who) {
-    svg.text("name", "start", [4.0, lane.top + 11.0], CAST[who].name);
+    svg.text("name", "start", [4.0, lane.top + LANE * 0.3], CAST[who].name);
     for us in [0, lane.most / 2, lane.most] {
         svg.line("rule", [LEFT, lane.y(us), lane.axis.right, lane.y(us)], "");
         svg.text("soft", "end", [LEFT - 7.0, lane.y(us) + 4.0], &format!("{} ms", us / 1_000));

@@ -192,7 +192,7 @@ fn bin(at: u64) -> usize {
 }
 
 /// The next round number, at least 20: its first digit is even or it is a power of ten.
-pub(super) fn round_up(value: u64) -> u64 {
+fn round_up(value: u64) -> u64 {
     let mut unit = 10;
     loop {
         for factor in [2, 4, 6, 8, 10] {
