@@ -61,7 +61,7 @@ fn head(record: &Record, listeners: &[Listener], verdicts: &[Verdict]) -> String
     ];
     let facts = facts.map(|(what, value)| format!("<div><b>{value}</b><span>{what}</span></div>\n"));
     format!(
-        "<h1>One session, heard from every seat</h1>\n<p class=\"soft\">Real speech, encoded with Opus, through real sessions of the voice core \
+        "<h1>One session, heard from every seat</h1>\n<p class=\"soft\">Real speech, encoded with Opus as each client advises, through real sessions of the voice core \
          over a simulated network. Every WAV file is exactly what that listener heard.</p>\n<div class=\"facts\">\n{}</div>\n",
         facts.concat()
     )
@@ -163,7 +163,7 @@ fn playout(record: &Record, listeners: &[Listener]) -> String {
     let head = "<tr><th>listener</th><th class=\"n\">received</th><th class=\"n\">played</th><th class=\"n\">recovered</th><th class=\"n\">late</th>\
                 <th class=\"n\">skipped</th><th class=\"n\">concealed</th><th class=\"n\">stretched</th><th class=\"n\">shortened</th></tr>\n";
     let rows: String = listeners.iter().map(playout_row).collect();
-    let note = "<p class=\"soft\" style=\"margin-top:18px\">What the playouts counted. Stretched and shortened: what they asked for so that the delay would \
+    let note = "<p class=\"soft\" style=\"margin-top:18px\">What the playouts counted. Recovered: as far as the later packet held a copy. Stretched and shortened: what they asked for so that the delay would \
                 reach its target.</p>\n";
     let drawing = playout::draw(record, listeners);
     section(
