@@ -34,13 +34,23 @@ pub trait People {
         None
     }
 
-    /// The audio clock has pulled a frame of one speaker; `client` is the listener's.
+    /// The audio clock wants the next `tick` of sound, which begins at `local` by the listener's own clock. Whoever pulls it from the client here says so by
+    /// `true`; for the others each speaker's frames are pulled one by one and shown to [`People::hear`].
+    fn listen(
+        &mut self,
+        now: u64,
+        local: Instant,
+        listener: PersonId,
+        tick: Duration,
+        client: &mut HeapClient,
+    ) -> bool {
+        false
+    }
+
+    /// The audio clock has pulled a frame of one speaker: how much sound it becomes, µs.
     fn hear(&mut self, now: u64, listener: PersonId, speaker: ClientId, frame: &Frame<'_>) -> u32 {
         frame.length_us
     }
-
-    /// All speakers of one tick have been heard.
-    fn tick_done(&mut self, now: u64, listener: PersonId) {}
 
     /// Something happened to a client.
     fn event(&mut self, now: u64, person: PersonId, event: &ClientEvent, client: &mut HeapClient) {}
@@ -385,23 +395,31 @@ impl World {
                 }
                 None => {}
             }
-            self.speakers.clear();
-            self.speakers.extend(client.speakers());
-            for &speaker in &self.speakers {
-                let ear = &mut self.ears[usize::from(person)];
-                let until = ear.until(speaker, local);
-                while *until < local.after(tick) {
-                    let frame = client.next_frame(local, until.since(local), speaker);
-                    let heard = people.hear(now, person, speaker, &frame).max(SHORTEST_SOUND_US);
-                    *until = until.after(Duration::from_micros(heard.into()));
-                }
+            if !people.listen(now, local, person, tick, client) {
+                self.pull(person, local, tick, people);
             }
-            people.tick_done(now, person);
             if sent {
                 self.drive(person, local, people);
             }
         }
         self.schedule_tick(person);
+    }
+
+    /// Pulls one tick of each speaker.
+    fn pull<P: People + ?Sized>(&mut self, person: PersonId, local: Instant, tick: Duration, people: &mut P) {
+        let now = self.net.now();
+        let client = &mut self.clients[usize::from(person)];
+        self.speakers.clear();
+        self.speakers.extend(client.speakers());
+        for &speaker in &self.speakers {
+            let ear = &mut self.ears[usize::from(person)];
+            let until = ear.until(speaker, local);
+            while *until < local.after(tick) {
+                let frame = client.next_frame(local, until.since(local), speaker);
+                let heard = people.hear(now, person, speaker, &frame).max(SHORTEST_SOUND_US);
+                *until = until.after(Duration::from_micros(heard.into()));
+            }
+        }
     }
 
     fn on_net<P: People + ?Sized>(&mut self, event: NetEvent, people: &mut P) {

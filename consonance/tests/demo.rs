@@ -46,6 +46,18 @@ fn the_story_holds_and_the_same_seed_gives_the_same_bytes() {
     for (name, bytes) in &first {
         assert!(second.get(name) == Some(bytes), "{name} differs");
     }
+    playouts_were_at_work(&first["summary.json"]);
+}
+
+/// Everybody's playout played, and the encoders, told of the loss, gave some of them copies to recover from.
+fn playouts_were_at_work(summary: &[u8]) {
+    let summary: serde_json::Value = serde_json::from_slice(summary).expect("JSON");
+    let listeners = summary["listeners"].as_array().expect("listeners");
+    let counts =
+        |name: &str| listeners.iter().map(|one| one["playout"][name].as_u64().expect(name)).collect::<Vec<_>>();
+    assert!(counts("played").iter().all(|played| *played > 0), "{listeners:?}");
+    assert!(listeners.iter().any(|one| one["recovered"].as_u64() > Some(0)), "{listeners:?}");
+    assert!(listeners.iter().any(|one| one["encoder"].as_array().is_some_and(|advice| !advice.is_empty())));
 }
 
 #[test]

@@ -3,41 +3,44 @@
 //! Everything works on **mono 16-bit PCM at 48 kHz** in slices that the caller owns. The crate opens no file and no device, knows no
 //! clock and no network: bytes and samples in, bytes and samples out. Of the protocol it knows only what a client gives to be heard: `voice_core::Frame`.
 //!
-//! Start with [`OpusEncoder`] for a mouth and [`listen::Listener`] for ears; [`OpusDecoder`] and [`Mixer`] are for who wants to put the parts
+//! Start with [`Capture`] and [`OpusEncoder`] for a mouth and [`listen::Listener`] for ears; [`OpusDecoder`] is for who wants to put the parts
 //! together otherwise.
 //!
-//! 1. [`read_wav`] (or a microphone) gives samples; cut them into frames of [`FrameLength::samples`].
-//! 2. [`ActivityDetector::update`] tells speech from silence, so that silent frames need not be sent.
-//! 3. [`OpusEncoder::encode`] gives the payload of one voice packet.
-//! 4. For each frame due, the listener calls [`OpusDecoder::decode`], [`OpusDecoder::decode_fec`] or [`OpusDecoder::conceal`].
-//! 5. [`Mixer::add`] takes each speaker's frame, [`Mixer::finish`] gives what is heard.
+//! 1. [`Capture`] turns a microphone into frames and tells speech from silence, so that silent frames need not be sent. For clean recordings
+//!    [`read_wav`], [`FrameLength::samples`] and [`ActivityDetector::update`] are enough.
+//! 2. [`OpusEncoder::encode`] gives the payload of one voice packet; its setters follow `voice_core::Client::encoder_advice`.
+//! 3. For each block that the loudspeaker wants, [`listen::Listener::attend`] is told who speaks, and [`listen::Listener::render`] asks for their frames and
+//!    gives what is heard.
 //!
 //! ```
-//! use voice_audio::{EncoderConfig, Gain, Mixer, OpusDecoder, OpusEncoder, MAX_FRAME_BYTES};
+//! use voice_audio::{listen::{Listener, ListenerConfig, Presence}, EncoderConfig, OpusEncoder, MAX_FRAME_BYTES};
+//! use voice_core::{ClientId, Frame, Pace, Sound};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = EncoderConfig::default();
 //! let mut encoder = OpusEncoder::new(config)?;
-//! let mut decoder = OpusDecoder::new()?;
+//! let mut listener = Listener::new(ListenerConfig::default())?;
 //!
 //! let spoken = vec![0i16; config.frame_length.samples()];
 //! let mut payload = [0u8; MAX_FRAME_BYTES];
 //! let bytes = encoder.encode(&spoken, &mut payload)?;
 //!
-//! let mut heard = vec![0i16; config.frame_length.samples()];
-//! let samples = decoder.decode(&payload[..bytes], &mut heard)?;
-//! assert_eq!(samples, heard.len());
-//!
-//! let mut mixer = Mixer::new();
-//! mixer.add(&heard, Gain::from_percent(100).combined(Gain::from_percent(80)));
-//! mixer.finish(&mut heard);
+//! let speaker = ClientId::new(1).ok_or("an id")?;
+//! listener.attend(speaker, Presence::default())?;
+//! let mut heard = [0i16; 960]; // 10 ms of stereo
+//! listener.render(&mut heard, |pull| {
+//!     // With a client: `client.next_frame(now, pull.queued(), pull.speaker())`.
+//!     let sound = Sound::Play(&payload[..bytes]);
+//!     let pace = Pace::Steady;
+//!     pull.give(Frame { sound, length_us: 20_000, pace, volume_percent: 80, positional: false, audible: true });
+//! });
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! # Determinism
 //!
-//! [`Mixer`] and activity are integer arithmetic and give the same samples everywhere. A listener at 48 kHz adds and multiplies floats in a fixed order; at other rates
+//! Activity is integer arithmetic and judges alike everywhere. A listener at 48 kHz adds and multiplies floats in a fixed order; at other rates
 //! its samples may depend on the processor's vector units in the last bits. Resampling of clips runs in double precision and rounds
 //! once at the end. The codec is the bundled libopus in floating point: one build gives the same bytes in every run, but builds for
 //! different processor architectures may differ in the last bit.
@@ -51,7 +54,6 @@ mod activity;
 mod capture;
 mod ffi;
 pub mod listen;
-mod mixer;
 mod opus;
 mod resample;
 mod wav;
@@ -61,7 +63,6 @@ pub use capture::{
     Activation, CAPTURE_RATES, Capture, CaptureConfig, CaptureError, CaptureFrame, Detection, FrameKind, GainControl,
     InputFormat, Level, MAX_CAPTURE_CHANNELS, MAX_CAPTURE_WAIT, Stages,
 };
-pub use mixer::{Gain, Mixer};
 pub use opus::{
     Application, Channels, CpuBudget, DecodeError, EncodeError, EncoderConfig, FrameLength, MAX_DRED_MS,
     MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, OpusDecoder, OpusEncoder, Quality, Recovery, SetupError, codec_version,

@@ -1,16 +1,17 @@
 //! Numbers made of a record: what each listener heard, and with how much delay and loss.
 
 use super::{
-    record::{Fate, Record, Spoken, Way},
+    playout::{self, Counts},
+    record::{Fate, Filled, Record, Spoken, Way},
     script::{CAST, Who},
 };
 
-/// What a frame waits before it is handed over, µs: its own 20 ms, and the codec's look-ahead of 312 samples.
-const MOUTH_US: u64 = 20_000 + 312 * 1_000 / 48;
+/// What sound waits in the codec before it is handed over, µs: a look-ahead of 312 samples.
+const LOOK_AHEAD_US: u64 = 312 * 1_000 / 48;
 
-/// From the first sample of a frame being spoken to its being played, µs; without what a sound card adds.
+/// From the first sample of a frame being spoken to its being heard, µs; without what a sound card adds.
 pub(crate) fn mouth_to_ear_us(spoken: Spoken, fate: Fate) -> Option<u64> {
-    Some(fate.played?.saturating_sub(spoken.at) + MOUTH_US)
+    Some(fate.played?.saturating_sub(spoken.at) + u64::from(spoken.length_us) + LOOK_AHEAD_US)
 }
 
 /// Frames that were meant for a listener, and what became of them.
@@ -84,8 +85,12 @@ pub(crate) struct Listener {
     pub(crate) all: Heard,
     /// By speaker, in the order of the cast.
     pub(crate) by_speaker: Vec<Heard>,
-    /// Frames that were missing when they had to be played.
-    pub(crate) concealed: u64,
+    /// Gaps that the copy in the next packet filled.
+    pub(crate) recovered: u64,
+    /// Time that was filled with the decoder's guess, ms.
+    pub(crate) concealed_ms: u64,
+    /// What the playouts of all speakers counted.
+    pub(crate) playout: Counts,
 }
 
 impl Listener {
@@ -110,7 +115,15 @@ fn listener(record: &Record, who: Who) -> Listener {
     let by_speaker: Vec<_> = (0..CAST.len()).map(|speaker| heard(record, who, speaker)).collect();
     let mut all = Heard::default();
     by_speaker.iter().for_each(|heard| all.merge(heard));
-    Listener { who, all, by_speaker, concealed: record.concealed[who].len() as u64 }
+    let gaps = |filled: Filled| record.gaps[who].iter().filter(move |gap| gap.filled == filled);
+    Listener {
+        who,
+        all,
+        by_speaker,
+        recovered: gaps(Filled::Copy).count() as u64,
+        concealed_ms: gaps(Filled::Guess).map(|gap| u64::from(gap.length_us)).sum::<u64>() / 1_000,
+        playout: playout::sum(&record.playouts[who]),
+    }
 }
 
 fn heard(record: &Record, listener: Who, speaker: Who) -> Heard {
@@ -137,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_frame_that_arrived_but_was_not_played_is_late_and_one_that_did_not_arrive_is_lost() {
-        let spoken = Spoken { at: 0, utterance: 0 };
+        let spoken = Spoken { at: 0, length_us: 20_000, utterance: 0 };
         let arrived = Some((30_000, Way::Direct));
         let mut heard = Heard::default();
         heard.add(spoken, Fate { arrived, ..Fate::default() }, true);

@@ -2,11 +2,16 @@
 //!
 //! `script` is the story, `play` plays it in the simulator, `stage` gives people mouths and ears and writes down what passes, and
 //! everything that is shown afterwards is made from that `record` alone.
+//!
+//! A mouth is an encoder that follows its client's advice on bitrate, redundancy and frame length. The recordings are clean, so no capture pipeline
+//! (`voice_audio::Capture`) stands before it; voice activity is told by loudness alone. An ear is a `voice_audio::listen::Listener` without places
+//! and ducking, so that its WAV file tells what came through.
 
 mod conditions;
 mod ear;
 mod figures;
 mod play;
+mod playout;
 mod proof;
 mod record;
 #[cfg(test)]

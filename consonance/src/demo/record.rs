@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::script::{CAST, To, Who};
+use voice_core::EncoderAdvice;
+
+use super::{
+    playout::Playout,
+    script::{CAST, To, Who},
+};
 
 /// The way a frame came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +32,8 @@ impl Way {
 pub(crate) struct Spoken {
     /// When it was handed to the core, at its end, µs.
     pub(crate) at: u64,
+    /// How much sound it holds, µs.
+    pub(crate) length_us: u32,
     /// Place in [`Record::utterances`].
     pub(crate) utterance: usize,
 }
@@ -38,18 +45,29 @@ pub(crate) struct Fate {
     pub(crate) arrived: Option<(u64, Way)>,
     /// How many copies arrived.
     pub(crate) copies: u32,
-    /// When it was played, µs.
+    /// When its sound began to be heard, µs.
     pub(crate) played: Option<u64>,
     /// Whether it was played aloud, not outranked by a higher priority.
     pub(crate) audible: bool,
 }
 
-/// A gap that was filled with a guess.
+/// Sound that was missing when it was due, and what was heard instead.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Concealed {
+pub(crate) struct Gap {
     pub(crate) at: u64,
+    pub(crate) length_us: u32,
     pub(crate) speaker: Who,
     pub(crate) audible: bool,
+    pub(crate) filled: Filled,
+}
+
+/// With what a gap was filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Filled {
+    /// The decoder's guess.
+    Guess,
+    /// The coarse copy in the next packet.
+    Copy,
 }
 
 /// Speech of the story.
@@ -161,7 +179,11 @@ pub(crate) struct Record {
     /// Fates by listener, speaker, frame.
     fates: Vec<Vec<Vec<Fate>>>,
     /// Gaps of each listener.
-    pub(crate) concealed: Vec<Vec<Concealed>>,
+    pub(crate) gaps: Vec<Vec<Gap>>,
+    /// What each person's encoder was told, and when.
+    pub(crate) advice: Vec<Vec<(u64, EncoderAdvice)>>,
+    /// Playouts by listener and speaker.
+    pub(crate) playouts: Vec<Vec<Playout>>,
     /// Frames by speaker and sequence number, as the speaker's client sent them last.
     sent: BTreeMap<(Who, u16), usize>,
     /// Payloads by speaker and frame, hashed: silence between words often gives the same bytes again.
@@ -188,7 +210,9 @@ impl Record {
             drops: Vec::new(),
             spoken: vec![Vec::new(); people],
             fates: vec![vec![Vec::new(); people]; people],
-            concealed: vec![Vec::new(); people],
+            gaps: vec![Vec::new(); people],
+            advice: vec![Vec::new(); people],
+            playouts: vec![vec![Playout::default(); people]; people],
             sent: BTreeMap::new(),
             payloads: vec![Vec::new(); people],
             to_play: vec![vec![0; people]; people],
@@ -196,9 +220,9 @@ impl Record {
     }
 
     /// Writes down that a frame was spoken.
-    pub(crate) fn spoke(&mut self, now: u64, who: Who, utterance: usize, payload: &[u8]) {
+    pub(crate) fn spoke(&mut self, now: u64, who: Who, utterance: usize, length_us: u32, payload: &[u8]) {
         self.payloads[who].push(hash(payload));
-        self.spoken[who].push(Spoken { at: now, utterance });
+        self.spoken[who].push(Spoken { at: now, length_us, utterance });
         for listener in &mut self.fates {
             listener[who].push(Fate::default());
         }
@@ -221,14 +245,14 @@ impl Record {
         }
     }
 
-    /// Writes down that a listener's playout gave a frame: the next of those that arrived with this payload.
-    pub(crate) fn played(&mut self, now: u64, [listener, speaker]: [Who; 2], payload: &[u8], audible: bool) {
+    /// Writes down that a listener's playout gave a frame, which begins to be heard at `at`: the next of those that arrived with this payload.
+    pub(crate) fn played(&mut self, at: u64, [listener, speaker]: [Who; 2], payload: &[u8], audible: bool) {
         let payload = hash(payload);
         let fates = &mut self.fates[listener][speaker];
         let next = self.to_play[listener][speaker];
         let is_it = |frame: &usize| self.payloads[speaker][*frame] == payload && fates[*frame].arrived.is_some();
         if let Some(frame) = (next..fates.len()).find(is_it) {
-            fates[frame].played = Some(now);
+            fates[frame].played = Some(at);
             fates[frame].audible = audible;
             self.to_play[listener][speaker] = frame + 1;
         }

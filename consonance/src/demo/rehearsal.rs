@@ -1,11 +1,13 @@
 //! The story played by ideal people without network or core, so that checks, table and report can be tested on their own.
 
 use super::{
+    playout::{Playout, Sample},
     proof::{self, CUT_NOTE, SEEN_BACK, SEEN_RECONNECTING},
-    record::{Concealed, Mark, Network, Record, Seat, Text, Utterance, Way},
+    record::{Filled, Gap, Mark, Network, Record, Seat, Text, Utterance, Way},
     script::{BUILDER, CAPTAIN, CAST, ENGINEER, MEDIC, PILOT, RANGER, SCOUT, STORY, Say, Step, Who},
 };
 
+const FRAME_US: u32 = 20_000;
 const TRANSIT_US: u64 = 45_000;
 const PLAYOUT_US: u64 = 105_000;
 const FALL_BACK_US: u64 = 1_200_000;
@@ -62,7 +64,7 @@ fn speak(record: &mut Record, act: usize, from: u64, say: &Say) {
     record.utterances.push(Utterance { act, who: say.who, to: say.to, from, until, meant_for: say.heard_by });
     for (number, at) in (from..until).step_by(20_000).enumerate() {
         let payload = [say.who as u64, at].map(u64::to_be_bytes).concat();
-        record.spoke(at, say.who, utterance, &payload);
+        record.spoke(at, say.who, utterance, FRAME_US, &payload);
         record.sent(say.who, number_of(record, say.who), &payload);
         for listener in say.heard_by {
             deliver(record, *listener, say.who, at, &payload, number);
@@ -81,10 +83,22 @@ fn deliver(record: &mut Record, listener: Who, speaker: Who, at: u64, payload: &
     let audible = !(speaker == PILOT && record.utterances.last().is_some_and(|u| u.act == 4) && captain_reigns(at));
     match way {
         Some(way) if (number + listener) % 61 != 7 => {
+            watch(&mut record.playouts[listener][speaker], played, number);
             record.arrived(arrived, [listener, speaker], way, number_of(record, speaker), payload);
             record.played(played, [listener, speaker], payload, audible);
         }
-        _ => record.concealed[listener].push(Concealed { at: played, speaker, audible }),
+        _ => {
+            record.gaps[listener].push(Gap { at: played, length_us: FRAME_US, speaker, audible, filled: Filled::Guess })
+        }
+    }
+}
+
+/// Notes of a playout that aims at 60 ms and is there from the tenth frame on; it is looked at every tenth.
+fn watch(playout: &mut Playout, at: u64, number: usize) {
+    playout.counts.received += 1;
+    playout.counts.played += 1;
+    if number.is_multiple_of(10) {
+        playout.samples.push(Sample { at, delay_us: if number == 0 { 20_000 } else { 60_000 }, target_us: 60_000 });
     }
 }
 
@@ -140,7 +154,7 @@ fn a_whisper_that_reaches_another_machine_is_noticed() {
     let mut record = rehearse();
     let utterance = find(&record, 3, RANGER);
     let at = record.utterances[utterance].from;
-    record.spoke(at, RANGER, utterance, b"psst");
+    record.spoke(at, RANGER, utterance, FRAME_US, b"psst");
     let number = number_of(&record, RANGER);
     record.sent(RANGER, number, b"psst");
     record.arrived(at + 1, [SCOUT, RANGER], Way::Relay, number, b"psst");
@@ -184,7 +198,7 @@ fn a_direct_path_through_routers_that_let_none_through_is_noticed() {
     let mut record = rehearse();
     let utterance = find(&record, 7, ENGINEER);
     let at = record.utterances[utterance].from;
-    record.spoke(at, ENGINEER, utterance, b"straight");
+    record.spoke(at, ENGINEER, utterance, FRAME_US, b"straight");
     let number = number_of(&record, ENGINEER);
     record.sent(ENGINEER, number, b"straight");
     record.arrived(at + 1, [BUILDER, ENGINEER], Way::Direct, number, b"straight");
@@ -232,6 +246,18 @@ fn the_report_names_everybody_and_takes_nothing_from_elsewhere() {
 }
 
 #[test]
+fn the_report_draws_delay_target_and_gaps_of_each_listener() {
+    let record = rehearse();
+    let (listeners, verdicts) = (super::figures::listeners(&record), proof::judge(&record));
+    let html = super::report::html(&record, &listeners, &verdicts);
+    let drawing = html.split("Delay, target and gaps").nth(1).and_then(|rest| rest.split("</svg>").next());
+    let drawing = drawing.expect("a drawing of the playouts");
+    assert!(CAST.iter().all(|actor| drawing.contains(actor.name)));
+    assert!(drawing.contains("Ranger: delay 20 to 60 ms, target 60 to 60 ms"));
+    assert!(drawing.contains("about 20 ms of Ranger concealed"));
+}
+
+#[test]
 fn the_summary_is_json_with_every_listener() {
     let record = rehearse();
     let (listeners, verdicts) = (super::figures::listeners(&record), proof::judge(&record));
@@ -239,7 +265,14 @@ fn the_summary_is_json_with_every_listener() {
         serde_json::from_str(&super::summary::json(&record, &listeners, &verdicts)).expect("JSON");
     assert_eq!(summary["held"], true);
     assert_eq!(summary["listeners"].as_array().map(Vec::len), Some(CAST.len()));
-    assert_eq!(summary["listeners"][MEDIC]["speakers"]["Ranger"]["lost"], 12);
+    let medic = &summary["listeners"][MEDIC];
+    let ranger = &medic["speakers"]["Ranger"];
+    assert_eq!(ranger["lost"], 12);
+    assert_eq!(
+        (&ranger["playout"]["played"], &medic["playout"]["played"]),
+        (&ranger["played"], &medic["frames"]["played"])
+    );
+    assert_eq!(medic["concealed_ms"], 20 * record.gaps[MEDIC].len());
 }
 
 #[test]

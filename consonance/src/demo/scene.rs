@@ -1,17 +1,15 @@
 //! What people do and notice while the simulator runs: it joins the stage to the protocol.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use adapter_sim::world::{HeapClient, People, PersonId};
-use voice_audio::Gain;
-use voice_core::{ClientEvent, ClientId, Frame, Message, ServerEvent, State, StateReason, wire::Voice};
+use voice_core::{ClientEvent, ClientId, Instant, Message, ServerEvent, State, StateReason, wire::Voice};
 
 use super::{
-    ear::Sound,
     proof::{SEEN_BACK, SEEN_RECONNECTING},
     record::{Mark, Note, Way},
     script::{CAST, Who},
-    stage::Stage,
+    stage::{Stage, Tick},
 };
 
 /// The same news from several people within this time is one note, µs.
@@ -78,19 +76,21 @@ impl People for Scene {
         self.stage.speak(now, person.into())
     }
 
-    fn hear(&mut self, now: u64, listener: PersonId, speaker: ClientId, frame: &Frame<'_>) -> u32 {
-        let sound = match frame.sound {
-            voice_core::Sound::Play(payload) => Sound::Play(payload),
-            voice_core::Sound::Silence => return frame.length_us,
-            _ => Sound::Conceal,
-        };
-        let Some(speaker) = self.who(speaker) else { return frame.length_us };
-        self.stage.hear(now, [listener.into(), speaker], sound, gain(frame.volume_percent), frame.audible);
-        frame.length_us
-    }
-
-    fn tick_done(&mut self, now: u64, listener: PersonId) {
-        self.stage.tick(now, listener.into());
+    fn listen(
+        &mut self,
+        now: u64,
+        local: Instant,
+        listener: PersonId,
+        tick: Duration,
+        client: &mut HeapClient,
+    ) -> bool {
+        let who = listener.into();
+        // The frame of this tick has been sent, so that the next is the first of the new length.
+        if let Some(length) = self.stage.follow_advice(who) {
+            client.set_frame_length(local, length);
+        }
+        self.stage.listen(Tick { now, local, length: tick }, who, client, &self.ids);
+        true
     }
 
     fn event(&mut self, now: u64, person: PersonId, event: &ClientEvent, client: &mut HeapClient) {
@@ -100,6 +100,7 @@ impl People for Scene {
             ClientEvent::Reconnecting(id) => self.noticed(now, id, SEEN_RECONNECTING),
             ClientEvent::Resumed(id) => self.noticed(now, id, SEEN_BACK),
             ClientEvent::TextReceived => self.text_received(now, who, client),
+            ClientEvent::AdviceChanged => self.stage.advise(now, who, client.encoder_advice()),
             ClientEvent::DirectUp(id) => self.direct_changed(now, who, id, true),
             ClientEvent::DirectDown(id) => self.direct_changed(now, who, id, false),
             _ => {}
@@ -124,25 +125,5 @@ impl People for Scene {
         let way = if direct { Way::Direct } else { Way::Relay };
         let pair = [at.into(), speaker];
         self.stage.record.arrived(now, pair, way, voice.header.sequence, voice.payload);
-    }
-}
-
-/// The core's factor of up to 400 percent, which is two volumes one after the other.
-fn gain(percent: u16) -> Gain {
-    let half = percent.min(200);
-    let rest = (percent * 100).checked_div(half).unwrap_or(100);
-    Gain::from_percent(half).combined(Gain::from_percent(rest))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn volumes_up_to_four_times_become_gains() {
-        assert_eq!(gain(0), Gain::SILENT);
-        assert_eq!(gain(100), Gain::UNITY);
-        assert_eq!(gain(50), Gain::from_percent(50));
-        assert_eq!(gain(400), Gain::MAX);
     }
 }

@@ -1,6 +1,7 @@
 //! The run as JSON, for programs.
 
 use serde_json::{Map, Value, json};
+use voice_core::EncoderAdvice;
 
 use super::{
     figures::{Heard, Listener, percentile},
@@ -52,9 +53,27 @@ fn listener(record: &Record, listener: &Listener) -> Value {
         "file": super::wav_name(listener.who),
         "speech": record.speech[listener.who],
         "frames": frames(&listener.all),
-        "concealed": listener.concealed,
-        "speakers": speakers.map(|(who, heard)| (CAST[who].name.to_owned(), frames(heard))).collect::<Map<_, _>>(),
+        "recovered": listener.recovered,
+        "concealed_ms": listener.concealed_ms,
+        "playout": counts(&listener.playout.named()),
+        "speakers": speakers.map(|(who, heard)| {
+            let mut value = frames(heard);
+            value["playout"] = counts(&record.playouts[listener.who][who].counts.named());
+            (CAST[who].name.to_owned(), value)
+        }).collect::<Map<_, _>>(),
+        "encoder": record.advice[listener.who].iter().map(|(at, advice)| encoder(*at, advice)).collect::<Vec<_>>(),
         "drops": drops(record, Some(CAST[listener.who].name)),
+    })
+}
+
+/// What the encoder was told, and when.
+fn encoder(at: u64, advice: &EncoderAdvice) -> Value {
+    json!({
+        "at_s": seconds(at),
+        "bitrate": advice.bitrate,
+        "fec": advice.fec,
+        "expected_loss_percent": advice.expected_loss_percent,
+        "frame_ms": advice.frame_length.ms(),
     })
 }
 

@@ -12,7 +12,19 @@ use crate::columns::align;
 
 /// One line for each listener: whom it heard, what became of the frames, delay, ways, drops.
 pub(crate) fn listeners(record: &Record, listeners: &[Listener]) -> String {
-    let head = ["listener", "heard", "played", "concealed", "late", "lost", "median", "p95", "relay/direct", "drops"];
+    let head = [
+        "listener",
+        "heard",
+        "played",
+        "recovered",
+        "concealed",
+        "late",
+        "lost",
+        "median",
+        "p95",
+        "relay/direct",
+        "drops",
+    ];
     let rows: Vec<Vec<String>> = listeners.iter().map(|listener| row(record, listener)).collect();
     let mut lines = vec![head.map(str::to_owned).to_vec()];
     lines.extend(rows);
@@ -44,7 +56,8 @@ fn row(record: &Record, listener: &Listener) -> Vec<String> {
         CAST[listener.who].name.into(),
         listener.heard().map(|who| CAST[who].name).collect::<Vec<_>>().join(" "),
         all.played.to_string(),
-        listener.concealed.to_string(),
+        listener.recovered.to_string(),
+        format!("{} ms", listener.concealed_ms),
         all.late.to_string(),
         all.lost.to_string(),
         ms(50),

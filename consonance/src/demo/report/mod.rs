@@ -1,6 +1,7 @@
 //! `report.html`: the run as one page that needs nothing from elsewhere. The sound players beside the table take the WAV files of the
 //! same folder.
 
+mod playout;
 mod plots;
 mod timeline;
 
@@ -21,6 +22,7 @@ pub(crate) fn html(record: &Record, listeners: &[Listener], verdicts: &[Verdict]
         story(record, listeners),
         acts(record, verdicts),
         heard(listeners),
+        playout(record, listeners),
         delay(record, listeners),
         loss(record),
         words(record),
@@ -46,7 +48,7 @@ fn head(record: &Record, listeners: &[Listener], verdicts: &[Verdict]) -> String
     ];
     let facts = facts.map(|(what, value)| format!("<div><b>{value}</b><span>{what}</span></div>\n"));
     format!(
-        "<h1>One session, heard from every seat</h1>\n<p class=\"soft\">Real speech, encoded with Opus, through real sessions of the voice core \
+        "<h1>One session, heard from every seat</h1>\n<p class=\"soft\">Real speech, encoded with Opus as each client advises, through real sessions of the voice core \
          over a simulated network. Every WAV file is exactly what that listener heard.</p>\n<div class=\"facts\">\n{}</div>\n",
         facts.concat()
     )
@@ -64,6 +66,7 @@ fn story(record: &Record, listeners: &[Listener]) -> String {
         ("direct", "heard by a direct path"),
         ("faint", "received, but outranked by a higher priority"),
         ("lost", "missing and concealed"),
+        ("copy", "missing and recovered from the next packet"),
         ("outage", "cut off"),
     ]);
     let drawing = timeline::draw(record, listeners);
@@ -95,12 +98,13 @@ fn acts(record: &Record, verdicts: &[Verdict]) -> String {
 }
 
 fn heard(listeners: &[Listener]) -> String {
-    let head = "<tr><th>listener</th><th>heard</th><th class=\"n\">played</th><th class=\"n\">concealed</th><th class=\"n\">late</th><th class=\"n\">lost</th>\
+    let head = "<tr><th>listener</th><th>heard</th><th class=\"n\">played</th><th class=\"n\">recovered</th><th class=\"n\">concealed</th><th class=\"n\">late</th><th class=\"n\">lost</th>\
                 <th class=\"n\">median</th><th class=\"n\">p95</th><th class=\"n\">relay / direct</th><th>what they heard</th></tr>\n";
     let rows: String = listeners.iter().map(listener_row).collect();
-    let note = "<p class=\"soft\">Frames of 20 ms. Concealed: missing when due, filled by the decoder. Late: arrived after that. Lost: never \
-                arrived. Delay is from mouth to ear: from the first sample of a frame to its playing, with 20 ms of framing and 6.5 ms of codec \
-                look-ahead, without sound cards.</p>\n";
+    let note = "<p class=\"soft\">Played, recovered, late and lost are frames. Recovered: missing when due, decoded from the coarse copy in the next \
+                packet. Concealed: missing when due, filled with the decoder's guess. Late: arrived after that. Lost: never arrived. Delay is from \
+                mouth to ear: from the first sample of a frame to its being heard, with the frame itself, 6.5 ms of codec look-ahead and 2.5 ms of \
+                limiter, without sound cards.</p>\n";
     section("What each listener heard", &format!("{note}<div class=\"scroll\"><table>\n{head}{rows}</table></div>\n"))
 }
 
@@ -111,12 +115,13 @@ fn listener_row(listener: &Listener) -> String {
     let names: Vec<_> = listener.heard().map(|who| CAST[who].name).collect();
     let share = |way| all.share_percent(way).unwrap_or(0);
     format!(
-        "<tr><td class=\"t\"><b>{}</b></td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+        "<tr><td class=\"t\"><b>{}</b></td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{} ms</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
          <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{} / {} %</td><td><audio controls preload=\"none\" src=\"{}\"></audio></td></tr>\n",
         CAST[listener.who].name,
         names.join(", "),
         all.played,
-        listener.concealed,
+        listener.recovered,
+        listener.concealed_ms,
         all.late,
         all.lost,
         ms(50),
@@ -125,6 +130,37 @@ fn listener_row(listener: &Listener) -> String {
         share(Way::Direct),
         super::wav_name(listener.who)
     )
+}
+
+fn playout(record: &Record, listeners: &[Listener]) -> String {
+    let keys = keys(&[
+        ("relay", "delay"),
+        ("target", "delay aimed at"),
+        ("lost", "concealed"),
+        ("copy", "recovered from the next packet"),
+    ]);
+    let about = "<p class=\"soft\">Every 200 ms, for each speaker of whom there is something to hear: how much later than the fastest packets frames are \
+                 played, and how much later the playout wants them to be. Point at a line for the speaker.</p>\n";
+    let head = "<tr><th>listener</th><th class=\"n\">received</th><th class=\"n\">played</th><th class=\"n\">recovered</th><th class=\"n\">late</th>\
+                <th class=\"n\">skipped</th><th class=\"n\">concealed</th><th class=\"n\">stretched</th><th class=\"n\">shortened</th></tr>\n";
+    let rows: String = listeners.iter().map(playout_row).collect();
+    let note = "<p class=\"soft\" style=\"margin-top:18px\">What the playouts counted. Recovered: as far as the later packet held a copy. Stretched and shortened: what they asked for so that the delay would \
+                reach its target.</p>\n";
+    let drawing = playout::draw(record, listeners);
+    section(
+        "What each listener's playout did",
+        &format!(
+            "{about}{keys}<div class=\"scroll\">\n{drawing}</div>\n{note}<div class=\"scroll\"><table>\n{head}{rows}</table></div>\n"
+        ),
+    )
+}
+
+fn playout_row(listener: &Listener) -> String {
+    let cells = listener.playout.named().map(|(name, count)| {
+        let unit = if name.ends_with("_ms") { " ms" } else { "" };
+        format!("<td class=\"n\">{count}{unit}</td>")
+    });
+    format!("<tr><td class=\"t\"><b>{}</b></td>{}</tr>\n", CAST[listener.who].name, cells.concat())
 }
 
 fn delay(record: &Record, listeners: &[Listener]) -> String {

@@ -2,7 +2,7 @@
 
 use super::super::{
     figures::Listener,
-    record::{Mark, Record, Way, name_of},
+    record::{Filled, Mark, Record, Way, name_of},
     script::{CAST, STORY, To, Who},
 };
 use crate::page::{Svg, TimeAxis};
@@ -11,7 +11,8 @@ use crate::page::{Svg, TimeAxis};
 const JOIN_US: u64 = 130_000;
 /// The same for what somebody says: pauses between words don't cut it.
 const SPEECH_JOIN_US: u64 = 1_500_000;
-const FRAME_US: u64 = 20_000;
+/// Gaps closer together than this are one mark, µs.
+const GAP_JOIN_US: u64 = 30_000;
 const WIDTH: f64 = 1_180.0;
 const GUTTER: f64 = 120.0;
 const HEAD: f64 = 66.0;
@@ -25,10 +26,10 @@ const BOLD: f64 = 6.4;
 
 /// A bar of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Bar<K> {
-    from: u64,
-    until: u64,
-    kind: K,
+pub(super) struct Bar<K> {
+    pub(super) from: u64,
+    pub(super) until: u64,
+    pub(super) kind: K,
     frames: u64,
 }
 
@@ -120,7 +121,10 @@ fn person(svg: &mut Svg, axis: TimeAxis, record: &Record, listener: &Listener, t
 }
 
 fn speech(svg: &mut Svg, axis: TimeAxis, record: &Record, who: Who, top: f64) {
-    let frames = record.spoken[who].iter().map(|spoken| (spoken.at.saturating_sub(FRAME_US), spoken.utterance));
+    let frames = record.spoken[who].iter().map(|spoken| {
+        let length_us = u64::from(spoken.length_us);
+        (spoken.at.saturating_sub(length_us), length_us, spoken.utterance)
+    });
     for bar in join(frames, SPEECH_JOIN_US) {
         let utterance = &record.utterances[bar.kind];
         let to = utterance.to.name();
@@ -144,11 +148,11 @@ fn target(to: To) -> &'static str {
 }
 
 fn heard(svg: &mut Svg, axis: TimeAxis, record: &Record, [listener, speaker]: [Who; 2], y: f64) {
-    let played = record.fates(listener, speaker).filter_map(|(_, fate)| {
+    let played = record.fates(listener, speaker).filter_map(|(spoken, fate)| {
         let (_, way) = fate.arrived?;
-        Some((fate.played?, (way, fate.audible)))
+        Some((fate.played?, spoken.length_us.into(), (way, fate.audible)))
     });
-    for bar in bars(played) {
+    for bar in join(played, JOIN_US) {
         let (way, audible) = bar.kind;
         let class = format!("{}{}", way.name(), if audible { "" } else { " faint" });
         let silent = if audible { "" } else { ", outranked by a higher priority" };
@@ -172,12 +176,16 @@ fn way_words(way: Way) -> &'static str {
 }
 
 fn gaps(svg: &mut Svg, axis: TimeAxis, record: &Record, [listener, speaker]: [Who; 2], y: f64) {
-    let gaps = record.concealed[listener].iter().filter(|gap| gap.speaker == speaker && gap.audible);
-    let frames: Vec<_> = gaps.map(|gap| (gap.at, ())).collect();
-    for gap in join(frames.into_iter(), FRAME_US * 3 / 2) {
+    let gaps = record.gaps[listener].iter().filter(|gap| gap.speaker == speaker && gap.audible);
+    let spans = gaps.map(|gap| (gap.at, u64::from(gap.length_us), gap.filled));
+    for gap in join(spans, GAP_JOIN_US) {
         let (x, width) = place(axis, &gap);
-        let tip = format!("{} frames of {} were missing here and concealed", gap.frames, CAST[speaker].name);
-        svg.rect("lost", [x, y - 0.5, width.max(1.2), BAR + 1.0], &tip);
+        let (class, words) = match gap.kind {
+            Filled::Guess => ("lost", "was missing here and concealed"),
+            Filled::Copy => ("copy", "was recovered here from the next packet"),
+        };
+        let tip = format!("about {} ms of {} {words}", (gap.until - gap.from) / 1_000, CAST[speaker].name);
+        svg.rect(class, [x, y - 0.5, width.max(1.2), BAR + 1.0], &tip);
     }
 }
 
@@ -219,20 +227,16 @@ fn place<K>(axis: TimeAxis, bar: &Bar<K>) -> (f64, f64) {
     (axis.x(bar.from), axis.x(bar.until) - axis.x(bar.from))
 }
 
-fn bars<K: Copy + PartialEq>(frames: impl Iterator<Item = (u64, K)>) -> Vec<Bar<K>> {
-    join(frames, JOIN_US)
-}
-
-/// Joins frames of one kind that follow each other within `gap` µs.
-fn join<K: Copy + PartialEq>(frames: impl Iterator<Item = (u64, K)>, gap: u64) -> Vec<Bar<K>> {
+/// Joins what is of one kind and follows each other within `gap`; all is in µs: from when, how long, of which kind.
+pub(super) fn join<K: Copy + PartialEq>(spans: impl Iterator<Item = (u64, u64, K)>, gap: u64) -> Vec<Bar<K>> {
     let mut bars: Vec<Bar<K>> = Vec::new();
-    for (at, kind) in frames {
+    for (at, length, kind) in spans {
         match bars.last_mut() {
-            Some(bar) if bar.kind == kind && at <= bar.until + gap => {
-                bar.until = at + FRAME_US;
+            Some(bar) if bar.kind == kind && (bar.from..=bar.until + gap).contains(&at) => {
+                bar.until = at + length;
                 bar.frames += 1;
             }
-            _ => bars.push(Bar { from: at, until: at + FRAME_US, kind, frames: 1 }),
+            _ => bars.push(Bar { from: at, until: at + length, kind, frames: 1 }),
         }
     }
     bars
@@ -245,7 +249,7 @@ mod tests {
     #[test]
     fn frames_of_one_kind_close_together_are_one_bar() {
         let frames = [(0, 'a'), (20_000, 'a'), (40_000, 'b'), (60_000, 'b'), (900_000, 'b')];
-        let bars = bars(frames.into_iter());
+        let bars = join(frames.map(|(at, kind)| (at, 20_000, kind)).into_iter(), JOIN_US);
         let spans: Vec<_> = bars.iter().map(|bar| (bar.from, bar.until, bar.kind, bar.frames)).collect();
         assert_eq!(spans, [(0, 40_000, 'a', 2), (40_000, 80_000, 'b', 2), (900_000, 920_000, 'b', 1)]);
     }
