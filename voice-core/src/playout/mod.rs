@@ -140,9 +140,9 @@ pub struct SpeakerStats {
     pub concealed_ms: u32,
     /// Frames that were received but skipped, because the buffer was full or the delay far too long.
     pub skipped: u32,
-    /// By how much stretching was asked for, ms. How much came of it, the playout doesn't know.
+    /// By how much the listener has stretched sound when it was asked to, ms.
     pub stretched_ms: u32,
-    /// By how much shortening was asked for, ms.
+    /// By how much it has shortened sound, ms.
     pub shortened_ms: u32,
     /// The delay above the smallest transit time with which the last frame was played, µs.
     pub delay_us: u32,
@@ -172,8 +172,8 @@ struct Counts {
     recovered: u32,
     concealed_us: u64,
     skipped: u32,
-    stretched_us: u64,
-    shortened_us: u64,
+    stretched_us: u32,
+    shortened_us: u32,
 }
 
 /// The playout of one speaker. Its waiting frames are in memory of [`playout_bytes`] that is handed to each call, always the same.
@@ -205,6 +205,9 @@ pub struct Playout {
     target_us: u32,
     /// The most that was lately queued when a frame was pulled, µs.
     ahead_us: u32,
+    /// When the sound of the last frame ends, µs, the low half, and by how much it was to be stretched, or, below 0, shortened.
+    ends_us: u32,
+    asked_us: i32,
     counts: Counts,
 }
 
@@ -229,6 +232,8 @@ impl Playout {
         delay_us: 0,
         target_us: 0,
         ahead_us: 0,
+        ends_us: 0,
+        asked_us: 0,
         counts: Counts {
             late: 0,
             duplicates: 0,
@@ -278,8 +283,8 @@ impl Playout {
             recovered: self.counts.recovered,
             concealed_ms: ms(self.counts.concealed_us),
             skipped: self.counts.skipped,
-            stretched_ms: ms(self.counts.stretched_us),
-            shortened_ms: ms(self.counts.shortened_us),
+            stretched_ms: self.counts.stretched_us / 1_000,
+            shortened_ms: self.counts.shortened_us / 1_000,
             delay_us: self.delay_us,
             target_us: self.target_us,
             jitter_us: self.reception.jitter_us(),
@@ -333,6 +338,7 @@ impl Playout {
         let queued = queued.min(LONGEST_QUEUE);
         let at = now.after(queued);
         self.follow_queue(queued);
+        self.count_change(at);
         self.target_us = self.delay.target_us(config).saturating_add(self.ahead_us);
         let frame_bytes = config.frame_bytes.into();
         if self.phase == Phase::Idle {
@@ -376,6 +382,19 @@ impl Playout {
     fn follow_queue(&mut self, queued: Duration) {
         let queued_us = u32::try_from(queued.as_micros()).unwrap_or(0);
         self.ahead_us = queued_us.max(self.ahead_us - self.ahead_us / 64);
+    }
+
+    /// Whoever plays without a hole needs the next sound when the last ends: what comes between is stretched or shortened.
+    fn count_change(&mut self, at: Instant) {
+        let change = low32(at.as_us()).wrapping_sub(self.ends_us).cast_signed();
+        let (count, asked) = if self.asked_us > 0 {
+            (&mut self.counts.stretched_us, self.asked_us)
+        } else {
+            (&mut self.counts.shortened_us, self.asked_us.saturating_neg())
+        };
+        let change = if self.asked_us > 0 { change } else { change.saturating_neg() };
+        *count = count.saturating_add(change.clamp(0, asked).unsigned_abs());
+        self.asked_us = 0;
     }
 
     fn refuse(&mut self, reason: DropReason) -> Inserted {
@@ -560,6 +579,13 @@ impl Playout {
         let Some(payload) = payload.filter(|payload| !payload.is_empty()) else { return self.silence_for(STEP_US) };
         self.counts.played = self.counts.played.saturating_add(1);
         let pace = self.pace(excess, short_by);
+        let signed = |us: u32| i32::try_from(us).unwrap_or(i32::MAX);
+        self.asked_us = match pace {
+            Pace::Steady => 0,
+            Pace::Stretch(us) => signed(us),
+            Pace::Shorten(us) => -signed(us),
+        };
+        self.ends_us = low32(at.as_us()).wrapping_add(frame.length.us_u32());
         Pulled { sound: Sound::Play(payload), length_us: frame.length.us_u32(), pace }
     }
 
@@ -628,6 +654,11 @@ impl Playout {
         self.next = sequence.wrapping_add(1);
         self.floor = self.next;
     }
+}
+
+fn low32(us: u64) -> u32 {
+    let [.., a, b, c, d] = us.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
 }
 
 impl Inserted {
