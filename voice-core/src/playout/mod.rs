@@ -28,7 +28,7 @@ pub use config::PlayoutConfig;
 use delay::{Arrival, Delay};
 use reception::{Placed, Reception};
 pub use slots::playout_bytes;
-use slots::{Slots, Waiting};
+use slots::{Slots, TIMELINES, Waiting};
 
 use crate::types::{DropReason, FrameLength, Instant};
 
@@ -195,9 +195,9 @@ pub struct Playout {
     /// Media time of the next frame; wraps.
     media: u32,
     talking: bool,
-    /// Flips with each change of the frame length: which timeline packets belong to, and which is heard.
-    odd: bool,
-    playing_odd: bool,
+    /// Counts the changes of the frame length, modulo 4: which timeline packets belong to, and which is heard.
+    timeline: u8,
+    playing: u8,
     /// The delay is on its way to the target.
     moving: bool,
     concealed_in_a_row_us: u32,
@@ -225,8 +225,8 @@ impl Playout {
         highest_media: 0,
         media: 0,
         talking: false,
-        odd: false,
-        playing_odd: false,
+        timeline: 0,
+        playing: 0,
         moving: false,
         concealed_in_a_row_us: 0,
         delay_us: 0,
@@ -358,7 +358,7 @@ impl Playout {
     pub fn silence(&mut self) -> bool {
         self.phase = Phase::Idle;
         self.slots = Slots::EMPTY;
-        self.next = self.highest.wrapping_add(1);
+        self.next = self.floor.max(self.highest.wrapping_add(1));
         self.floor = self.next;
         core::mem::replace(&mut self.talking, false)
     }
@@ -409,7 +409,7 @@ impl Playout {
     /// Media time is counted in frame lengths: it begins anew.
     fn change_length(&mut self, frame_length: FrameLength) {
         self.frame_length = frame_length;
-        self.odd = !self.odd;
+        self.timeline = (self.timeline + 1) % TIMELINES;
         self.delay.restart();
     }
 
@@ -461,7 +461,7 @@ impl Playout {
             mark: packet.mark,
             end: packet.end,
             length: packet.frame_length,
-            odd: self.odd != (packet.frame_length != self.frame_length),
+            timeline: if packet.frame_length == self.frame_length { self.timeline } else { before(self.timeline) },
         };
         self.slots.put(memory, frame_bytes, frame, packet.payload)
     }
@@ -472,6 +472,7 @@ impl Playout {
         self.next = placed.sequence;
         self.media = placed.media;
         self.concealed_in_a_row_us = 0;
+        self.moving = false;
         if mark {
             self.floor = self.next;
         }
@@ -523,7 +524,7 @@ impl Playout {
         let missing = first.sequence.wrapping_sub(self.next);
         let ahead = i32::from_ne_bytes(first.media.wrapping_sub(self.media).to_ne_bytes());
         let silent = i64::from(ahead) > i64::try_from(missing).unwrap_or(i64::MAX);
-        let other_timeline = first.odd != self.playing_odd;
+        let other_timeline = first.timeline != self.playing;
         let begins = self.phase == Phase::Beginning || other_timeline || (silent && (missing == 0 || first.mark));
         if begins {
             if early >= SOON_US {
@@ -568,7 +569,7 @@ impl Playout {
         let short_by = self.target().saturating_sub(lateness);
         self.delay_us = u32::try_from(lateness).unwrap_or(0);
         self.phase = Phase::Running;
-        self.playing_odd = frame.odd;
+        self.playing = frame.timeline;
         self.concealed_in_a_row_us = 0;
         self.pass(frame.sequence);
         self.media = frame.media.wrapping_add(1);
@@ -636,7 +637,7 @@ impl Playout {
 
     /// A frame of a timeline before this one is neither early nor late.
     fn lateness(&self, at: Instant, frame: Waiting) -> i32 {
-        if frame.odd != self.odd {
+        if frame.timeline != self.timeline {
             return self.target();
         }
         self.delay.lateness(at, self.frame_length, frame.media)
@@ -654,6 +655,11 @@ impl Playout {
         self.next = sequence.wrapping_add(1);
         self.floor = self.next;
     }
+}
+
+/// The timeline before.
+const fn before(timeline: u8) -> u8 {
+    (timeline + TIMELINES - 1) % TIMELINES
 }
 
 fn low32(us: u64) -> u32 {

@@ -11,9 +11,11 @@ const HEADER: usize = 11;
 const MAX_SLOTS: usize = 64;
 const MARK: u8 = 1;
 const END: u8 = 2;
-const ODD: u8 = 4;
-/// The frame length in 10 ms stands above the flags.
-const LENGTH: u8 = 8;
+/// The frame length in 10 ms stands above the flags, and the timeline above it.
+const LENGTH: u8 = 4;
+const TIMELINE: u8 = 32;
+/// Timelines that are told apart.
+pub(super) const TIMELINES: u8 = 4;
 
 /// Bytes that one speaker needs for `frames` waiting frames of at most `frame_bytes` each. More than 64 frames aren't used.
 pub const fn playout_bytes(frame_bytes: usize, frames: usize) -> usize {
@@ -28,8 +30,8 @@ pub(super) struct Waiting {
     pub(super) mark: bool,
     pub(super) end: bool,
     pub(super) length: FrameLength,
-    /// Which of the timelines it belongs to that follow one another when the frame length changes.
-    pub(super) odd: bool,
+    /// Which of the timelines it belongs to that follow one another when the frame length changes, below [`TIMELINES`].
+    pub(super) timeline: u8,
 }
 
 /// How many slots of this size the memory has.
@@ -68,7 +70,7 @@ impl Slots {
         let [.., w, x, y, z] = frame.sequence.to_be_bytes();
         let flags = (u8::from(frame.mark) * MARK)
             | (u8::from(frame.end) * END)
-            | (u8::from(frame.odd) * ODD)
+            | (frame.timeline % TIMELINES * TIMELINE)
             | (frame.length.ms() / 10 * LENGTH);
         body.get_mut(..payload.len())?.copy_from_slice(payload);
         *header = [high, low, flags, a, b, c, d, w, x, y, z];
@@ -127,8 +129,8 @@ fn header(memory: &[u8], frame_bytes: usize, index: usize, near: u64) -> Option<
         media: u32::from_be_bytes([a, b, c, d]),
         mark: flags & MARK != 0,
         end: flags & END != 0,
-        odd: flags & ODD != 0,
-        length: FrameLength::from_ms(flags / LENGTH * 10)?,
+        timeline: flags / TIMELINE,
+        length: FrameLength::from_ms(flags % TIMELINE / LENGTH * 10)?,
     };
     Some((usize::from(u16::from_be_bytes([high, low])), frame))
 }

@@ -1,3 +1,5 @@
+//! The playout pulled by an ear in blocks of 10 ms, with a queue, as a listener does.
+
 extern crate std;
 
 use super::*;
@@ -98,4 +100,218 @@ fn a_talkspurt_times_out_400_ms_after_its_last_packet() {
 #[test]
 fn a_speaker_needs_at_most_1_kib_besides_the_frames() {
     assert!(size_of::<Playout>() <= 1_024);
+}
+
+/// What an ear notes of a run.
+#[derive(Default)]
+struct Notes {
+    /// When each number began to be heard, ms.
+    played: List<(u64, u16)>,
+    recovered: List<u16>,
+    /// Concealed ms, by time.
+    concealed: List<(u64, u64)>,
+    delay_us: List<(u64, u32)>,
+}
+
+impl Notes {
+    fn numbers(&self) -> List<u16> {
+        self.played.iter().map(|(_, number)| *number).collect()
+    }
+
+    fn concealed_between(&self, from: u64, to: u64) -> u64 {
+        self.concealed.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, ms)| ms).sum()
+    }
+
+    fn delay_at(&self, ms: u64) -> u32 {
+        self.delay_us.iter().rev().find(|(at, _)| *at <= ms).map_or(0, |(_, delay)| *delay)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Sent {
+    at_us: u64,
+    packet: (u16, u8),
+    length: FrameLength,
+    mark: bool,
+}
+
+/// Frames of 20 ms, sent all the time; each comes after what `transit` says, ms, or never.
+fn steady(count: u16, transit: impl Fn(u64) -> Option<u64>) -> List<Sent> {
+    let sent = (0..count).filter_map(|n| {
+        let at_ms = u64::from(n) * 20;
+        let packet = (n, n.to_le_bytes()[0]);
+        Some(Sent { at_us: (at_ms + transit(at_ms)?) * 1_000, packet, length: FrameLength::Ms20, mark: n == 0 })
+    });
+    let mut sent: List<_> = sent.collect();
+    sent.sort_by_key(|sent| sent.at_us);
+    sent
+}
+
+/// An ear that asks every 10 ms, unless `hangs` says that its loop does, and makes up to 15 ms a frame longer or shorter when told.
+fn run(sent: &[Sent], until_ms: u64, config: PlayoutConfig, hangs: impl Fn(u64) -> bool) -> (Playout, Notes) {
+    let mut playout = Playout::NEW;
+    let mut memory = std::vec![0xEE; playout_bytes(16, 32)];
+    let (mut notes, mut sent, mut ends_us) = (Notes::default(), sent.iter().peekable(), 0_u64);
+    for now in (0..until_ms).step_by(10).filter(|now| !hangs(*now)) {
+        while let Some(s) = sent.next_if(|s| s.at_us <= now * 1_000) {
+            let (sequence, media_time) = s.packet;
+            let payload = &sequence.to_be_bytes()[..];
+            let packet = Incoming { sequence, media_time, frame_length: s.length, mark: s.mark, end: false, payload };
+            playout.insert(Instant::from_us(s.at_us), &config, &mut memory, &packet);
+        }
+        ends_us = ends_us.max(now * 1_000);
+        while ends_us < now * 1_000 + 10_000 {
+            let queued = Duration::from_micros(ends_us - now * 1_000);
+            let pulled = playout.next_frame(Instant::from_ms(now), queued, &config, &memory);
+            let at = ends_us / 1_000;
+            match pulled.sound {
+                Sound::Play(payload) => notes.played.push((at, u16::from_be_bytes(payload.try_into().unwrap()))),
+                Sound::Recover { packet, back } => {
+                    notes.recovered.push(u16::from_be_bytes(packet.try_into().unwrap()) - u16::from(back));
+                }
+                Sound::Conceal => notes.concealed.push((at, u64::from(pulled.length_us) / 1_000)),
+                Sound::Silence => {}
+            }
+            ends_us += u64::from(pulled.length_us);
+            match pulled.pace {
+                Pace::Steady => {}
+                Pace::Stretch(us) => ends_us += u64::from(us.min(15_000)),
+                Pace::Shorten(us) => ends_us -= u64::from(us.min(15_000).min(pulled.length_us / 2)),
+            }
+            notes.delay_us.push((at, playout.stats().delay_us));
+        }
+    }
+    (playout, notes)
+}
+
+fn never(_: u64) -> bool {
+    false
+}
+
+#[test]
+fn on_a_calm_network_the_delay_is_short_and_nothing_is_concealed() {
+    let (playout, notes) = run(&steady(500, |_| Some(20)), 10_000, CONFIG, never);
+    assert!(notes.concealed.is_empty());
+    assert!(notes.delay_at(9_000) <= 35_000, "{}", notes.delay_at(9_000));
+    assert!(notes.numbers().into_iter().eq(0..498), "all that was due");
+    assert_eq!((playout.stats().late, playout.stats().lost), (0, 0));
+}
+
+#[test]
+fn a_lost_frame_is_recovered_from_the_next_packet_and_a_longer_hole_concealed() {
+    let lost = |at: u64| !matches!(at / 20, 30 | 60 | 61 | 62);
+    let sent = steady(200, |at| lost(at).then_some(20));
+    let (playout, notes) = run(&sent, 4_200, CONFIG, never);
+    assert_eq!(notes.recovered, [30, 62], "in-band redundancy reaches one frame back");
+    assert!((20..=60).contains(&notes.concealed_between(1_100, 1_500)), "{:?}", notes.concealed);
+    assert_eq!((playout.stats().lost, playout.stats().recovered), (4, 2));
+    let without = PlayoutConfig { redundancy: 0, ..CONFIG };
+    assert!(run(&sent, 4_200, without, never).1.recovered.is_empty());
+}
+
+#[test]
+fn a_spike_makes_the_delay_longer_at_once_and_it_becomes_shorter_slowly() {
+    let sent = steady(1_000, |at| Some(if (3_000..3_200).contains(&at) { 120 } else { 20 }));
+    let (playout, notes) = run(&sent, 20_100, CONFIG, never);
+    assert_eq!(playout.stats().received, 1_000);
+    assert!(notes.delay_at(3_400) > notes.delay_at(2_900), "{} {}", notes.delay_at(2_900), notes.delay_at(3_400));
+    assert!(notes.delay_at(19_900) <= 40_000, "{}", notes.delay_at(19_900));
+    assert!(notes.numbers().is_sorted());
+}
+
+#[test]
+fn after_a_stall_of_150_ms_no_more_than_the_stall_is_missing_and_all_is_played() {
+    // Everything of 2,000 to 2,150 ms comes at its end.
+    let stall = |at: u64| Some(if (1_980..2_130).contains(&at) { 2_150 - at } else { 20 });
+    let (_, notes) = run(&steady(400, stall), 8_100, CONFIG, never);
+    assert!(notes.concealed_between(0, 8_000) <= 150, "{:?}", notes.concealed);
+    assert!(notes.numbers().is_sorted());
+    assert!(notes.concealed_between(2_650, 8_000) == 0, "half a second later nothing is missing any more");
+}
+
+#[test]
+fn a_loop_that_hung_for_150_ms_goes_on_without_a_second_of_silence() {
+    let (_, notes) = run(&steady(400, |_| Some(20)), 8_000, CONFIG, |now| (2_000..2_150).contains(&now));
+    let after: List<_> = notes.played.iter().filter(|(at, _)| *at >= 2_150).collect();
+    assert!(after[0].0 <= 2_170, "{:?}", after[0]);
+    assert!(
+        notes.delay_at(2_650) <= notes.delay_at(1_950) + 20_000,
+        "{} {}",
+        notes.delay_at(1_950),
+        notes.delay_at(2_650)
+    );
+}
+
+#[test]
+fn a_step_of_the_delay_settles_within_two_seconds_both_ways() {
+    let step = |at: u64| Some(if (5_000..10_000).contains(&at) { 120 } else { 20 });
+    let (_, notes) = run(&steady(800, step), 16_000, CONFIG, never);
+    let mouth_to_ear = |ms: u64| {
+        let (at, number) = notes.played.iter().rev().find(|(at, _)| *at <= ms).unwrap();
+        at - u64::from(*number) * 20
+    };
+    assert!((120..=180).contains(&mouth_to_ear(7_100)), "{}", mouth_to_ear(7_100));
+    assert!(mouth_to_ear(12_100) <= 80, "{}", mouth_to_ear(12_100));
+    assert_eq!(notes.concealed_between(7_100, 10_000) + notes.concealed_between(12_100, 15_900), 0);
+}
+
+#[test]
+fn clocks_that_drift_by_300_ppm_are_followed_for_ten_minutes_without_a_hole() {
+    for ppm in [-300_i64, 300] {
+        let sent = (0..30_000_u16).map(|n| {
+            let sent_us = u64::from(n) * 20_000;
+            let at_us = sent_us.saturating_add_signed(i64::try_from(sent_us).unwrap() * ppm / 1_000_000) + 20_000;
+            Sent { at_us, packet: (n, n.to_le_bytes()[0]), length: FrameLength::Ms20, mark: n == 0 }
+        });
+        let (playout, notes) = run(&sent.collect::<List<_>>(), 599_000, CONFIG, never);
+        assert!(notes.concealed_between(1_000, 599_000) <= 20, "{ppm}: {:?}", notes.concealed);
+        assert!(notes.delay_us.iter().all(|(_, delay)| *delay <= 60_000), "{ppm}");
+        assert_eq!(playout.stats().skipped, 0);
+    }
+}
+
+#[test]
+fn equal_bounds_keep_the_delay_fixed() {
+    let fixed = Duration::from_millis(80);
+    let config = PlayoutConfig { min_delay: fixed, max_delay: fixed, ..CONFIG };
+    let (_, notes) = run(&steady(300, |at| Some(20 + at % 40)), 6_000, config, never);
+    assert!((300..5_900).step_by(100).all(|ms| (75_000..=105_000).contains(&notes.delay_at(ms))));
+}
+
+#[test]
+fn a_packet_that_comes_after_its_place_is_late_and_not_played() {
+    let mut sent = steady(100, |at| (at != 600).then_some(20));
+    sent.push(Sent { at_us: 1_200_000, packet: (30, 30), length: FrameLength::Ms20, mark: false });
+    sent.sort_by_key(|sent| sent.at_us);
+    let (playout, notes) = run(&sent, 2_100, CONFIG, never);
+    assert_eq!((playout.stats().late, playout.stats().lost), (1, 0));
+    assert!(!notes.numbers().contains(&30));
+}
+
+#[test]
+fn frames_of_three_lengths_after_one_another_are_all_played_in_order() {
+    let lengths = [(0, FrameLength::Ms20), (10, FrameLength::Ms60), (12, FrameLength::Ms10)];
+    let (mut sent, mut at_us) = (List::new(), 0);
+    for n in 0..30_u16 {
+        let (first, length) = *lengths.iter().rev().find(|(first, _)| *first <= n).unwrap();
+        at_us += length.us();
+        sent.push(Sent { at_us, packet: (n, n.to_le_bytes()[0]), length, mark: n == first });
+    }
+    let (_, notes) = run(&sent, 2_000, CONFIG, never);
+    assert!(notes.numbers().into_iter().eq(0..30), "{:?}", notes.numbers());
+}
+
+#[test]
+fn hours_between_two_packets_are_a_pause() {
+    let mut sent = steady(50, |_| Some(20));
+    let later = steady(50, |_| Some(20)).into_iter().map(|mut s| {
+        s.at_us += 1_200_000_000;
+        (s.packet.0, s.packet.1) = (s.packet.0 + 50, s.packet.1.wrapping_add(77));
+        s
+    });
+    sent.extend(later);
+    let (playout, notes) = run(&sent, 1_201_500, CONFIG, never);
+    assert_eq!(playout.stats().lost, 0);
+    assert_eq!(notes.played.len(), 100);
+    assert_eq!(notes.concealed_between(2_000, 1_200_000), 0);
 }
