@@ -650,7 +650,7 @@ impl Person {
     /// The audio clock has ticked, at this time of the person's own clock: when it does next.
     fn ticked(&mut self, local: u64) {
         let (frame, phase) = (u64::from(self.frame_us), u64::from(self.phase_us));
-        let within = local.checked_sub(self.tick_at).is_some_and(|late| late < frame - phase);
+        let within = local.checked_sub(self.tick_at).is_some_and(|late| late < frame.saturating_sub(phase));
         // A division takes longer than all else here, and is needed only when the clock has changed its pace.
         self.tick_at = if within { self.tick_at + frame } else { (local / frame + 1) * frame + phase };
     }
