@@ -25,12 +25,15 @@ fn one_voice_is_heard_exactly_as_decoded_two_and_a_half_milliseconds_later() {
 
 #[test]
 fn two_voices_are_their_sum() {
-    let heard = Room::new(MONO, [Talker::new(1, speech(0)), Talker::new(2, speech(1))]).hear(SECONDS_2);
+    // At half of their volume the limiter has nothing to do, whichever libopus spoke.
+    let half = |talker| Talker { presence: Presence { gain: 0.5, ..Presence::default() }, ..talker };
+    let talkers = [half(Talker::new(1, speech(0))), half(Talker::new(2, speech(1)))];
+    let heard = Room::new(MONO, talkers).hear(SECONDS_2);
     let (a, b) = (&speech(0).whole, &speech(1).whole);
     assert!(a.iter().zip(b).any(|(a, b)| *a > 1_000 && *b > 1_000), "they must overlap");
     for (n, heard) in heard.iter().enumerate().skip(DELAY + ONSET) {
         let sum = i32::from(a[n - DELAY]) + i32::from(b[n - DELAY]);
-        assert_eq!(i32::from(*heard), sum, "sample {n}");
+        assert!((2 * i32::from(*heard) - sum).abs() <= 1, "sample {n}: {heard} of {sum}");
     }
 }
 
