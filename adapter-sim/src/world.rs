@@ -18,6 +18,9 @@ use crate::wake::Wake;
 /// Sound that is pulled at once is no shorter than this, so that a tick ends.
 const SHORTEST_SOUND_US: u32 = 1_000;
 
+/// No time at all.
+const NEVER: u64 = u64::MAX;
+
 /// The scenario's number of a person, from 0.
 pub type PersonId = u16;
 
@@ -78,7 +81,9 @@ struct Person {
     phase_us: u32,
     attempt: Option<u32>,
     conn: Option<ConnId>,
-    wake_at: Option<u64>,
+    /// When it is woken, and the time of the client's own clock for which that is; [`NEVER`] if it isn't.
+    wake_at: u64,
+    wake_for: Instant,
     /// When the audio clock ticks next, by the person's own clock.
     tick_at: u64,
 }
@@ -223,7 +228,8 @@ impl World {
             phase_us,
             attempt: None,
             conn: None,
-            wake_at: None,
+            wake_at: NEVER,
+            wake_for: Instant::from_us(NEVER),
             tick_at: phase_us.into(),
         });
         self.clients.push(client);
@@ -354,8 +360,8 @@ impl World {
             Wake::Client(person) => {
                 let now = self.local(person);
                 let who = &mut self.people[usize::from(person)];
-                if who.wake_at == Some(at) {
-                    who.wake_at = None;
+                if who.wake_at == at {
+                    (who.wake_at, who.wake_for) = (NEVER, Instant::from_us(NEVER));
                 }
                 if who.alive {
                     self.clients[usize::from(person)].handle_timeout(now);
@@ -510,16 +516,26 @@ impl World {
 
     /// Drains a client: packets, events, its wish for a transport, its next time-out. `now` is by its own clock.
     fn drive<P: People + ?Sized>(&mut self, person: PersonId, now: Instant, people: &mut P) {
-        let mut due = self.drain(person, now, people);
-        while self.drain_events(person, now, people) {
+        let client = &mut self.clients[usize::from(person)];
+        let mut due = client.poll_timeout();
+        let mut event = client.poll_event();
+        // After nearly every packet there is nothing to do.
+        if due.is_some_and(|at| at <= now) || event.is_some() {
             due = self.drain(person, now, people);
+            while self.drain_events(person, now, event, people) {
+                event = None;
+                due = self.drain(person, now, people);
+            }
         }
-        self.follow_wish(person);
-        let Some(at) = due else { return };
+        let wanted = self.clients[usize::from(person)].transport_wanted();
+        if wanted != self.people[usize::from(person)].attempt {
+            self.follow_wish(person, wanted);
+        }
         let who = &mut self.people[usize::from(person)];
-        let at = self.net.true_time(who.endpoint, at.as_us()).max(self.net.now() + 1);
-        if who.wake_at.is_none_or(|before| at < before) {
-            who.wake_at = Some(at);
+        let Some(due) = due.filter(|due| *due < who.wake_for) else { return };
+        let at = self.net.true_time(who.endpoint, due.as_us()).max(self.net.now() + 1);
+        if at < who.wake_at {
+            (who.wake_at, who.wake_for) = (at, due);
             self.schedule(at, Wake::Client(person));
         }
     }
@@ -553,10 +569,17 @@ impl World {
         }
     }
 
-    fn drain_events<P: People + ?Sized>(&mut self, person: PersonId, now: Instant, people: &mut P) -> bool {
+    /// Tells of this event and those after it; whether there was any.
+    fn drain_events<P: People + ?Sized>(
+        &mut self,
+        person: PersonId,
+        now: Instant,
+        first: Option<ClientEvent>,
+        people: &mut P,
+    ) -> bool {
         let true_now = self.net.now();
-        let mut any = false;
-        while let Some(event) = self.clients[usize::from(person)].poll_event() {
+        let (mut any, mut next) = (false, first);
+        while let Some(event) = next.take().or_else(|| self.clients[usize::from(person)].poll_event()) {
             any = true;
             match event {
                 ClientEvent::StateChanged(State::Connected) => {
@@ -598,12 +621,8 @@ impl World {
         }
     }
 
-    fn follow_wish(&mut self, person: PersonId) {
+    fn follow_wish(&mut self, person: PersonId, wanted: Option<u32>) {
         let who = &mut self.people[usize::from(person)];
-        let wanted = self.clients[usize::from(person)].transport_wanted();
-        if wanted == who.attempt {
-            return;
-        }
         who.attempt = wanted;
         if let Some(conn) = who.conn.take() {
             self.net.close(conn, Side::Client);

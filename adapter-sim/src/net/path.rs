@@ -102,7 +102,7 @@ impl Network {
             self.faults.wrong_address += 1;
             return None;
         }
-        let packet = self.intact(packet)?;
+        let packet = if packet.damaged { self.damaged(packet)? } else { packet };
         match (packet.conn, packet.load) {
             (Some((conn, at)), load) => self.arrive_at_connection(conn, at, packet.source, load),
             (None, Load::Datagram(bytes)) => self.arrive_directly(packet.from, packet.to, packet.source, bytes),
@@ -126,11 +126,8 @@ impl Network {
         Some(NetEvent::Direct { from, to, bytes })
     }
 
-    /// The packet, if it isn't damaged or damage is delivered.
-    fn intact(&mut self, mut packet: Packet) -> Option<Packet> {
-        if !packet.damaged {
-            return Some(packet);
-        }
+    /// The packet with a bit turned over, if damage is delivered.
+    fn damaged(&mut self, mut packet: Packet) -> Option<Packet> {
         let Load::Datagram(bytes) = &mut packet.load else { return None };
         if !self.deliver_damaged || bytes.is_empty() {
             return None;

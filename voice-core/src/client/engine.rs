@@ -112,6 +112,8 @@ pub(super) struct ClientState {
     /// When connecting, joining, backing off or taking leave has lasted long enough.
     pub(super) phase_until: Option<Instant>,
     pub(super) talk_due: Option<Instant>,
+    /// The highest priority among the speakers who are heard.
+    pub(super) top: Option<Priority>,
     /// When the next report of what is heard is due; `None` while nothing is.
     pub(super) report_at: Option<Instant>,
     pub(super) state: State,
@@ -220,6 +222,7 @@ impl ClientState {
             ask_roster: false,
             asked_roster_at: None,
             talk_due: None,
+            top: None,
             pending: false,
         }
     }

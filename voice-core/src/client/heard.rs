@@ -39,9 +39,10 @@ impl Heard {
         }
     }
 
-    pub(super) fn set_channels(&mut self, channels: &[(Target, ChannelOptions)]) {
-        if self.channels != channels {
-            self.channels = channels.iter().copied().take(MAX_CHANNELS).collect();
+    pub(super) fn set_channels(&mut self, channels: impl Iterator<Item = (Target, ChannelOptions)> + Clone) {
+        // Nearly always they are those of the packet before.
+        if !channels.clone().eq(self.channels.iter().copied()) {
+            self.channels = channels.take(MAX_CHANNELS).collect();
             self.merged = Merged::of(&self.channels, self.own_default);
         }
     }

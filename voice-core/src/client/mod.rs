@@ -352,6 +352,7 @@ impl<M: ClientMemory> Client<M> {
             (person.blocked, person.tell_blocked) = (muted, true);
             engine.s.declared.tell_blocks = true;
             engine.s.pending = true;
+            engine.tell_speaker(client);
         }
         Ok(())
     }
@@ -363,6 +364,7 @@ impl<M: ClientMemory> Client<M> {
     pub fn set_client_volume(&mut self, client: ClientId, volume: Volume) -> Result<(), UnknownPerson> {
         let mut engine = self.engine();
         engine.person(client).ok_or(UnknownPerson)?.volume = volume;
+        engine.tell_speaker(client);
         Ok(())
     }
 
@@ -505,7 +507,7 @@ impl<M: ClientMemory> Client<M> {
     }
 
     /// The highest priority among those heard now.
-    pub fn top_priority(&mut self) -> Option<Priority> {
-        self.engine().top_priority()
+    pub const fn top_priority(&self) -> Option<Priority> {
+        self.state.top
     }
 }

@@ -69,6 +69,7 @@ impl Engine<'_> {
             told_blocked: before.told_blocked,
         };
         let rooms = person.rooms.clone();
+        self.tell_speaker(client);
         if self.s.seat.is_some_and(|seat| seat.id == client) {
             return self.on_own_record(present.flags);
         }
@@ -119,6 +120,7 @@ impl Engine<'_> {
         self.direct().forget(now, client);
         self.close_channels_to(client);
         self.silence_speaker(client);
+        self.tell_speaker(client);
         if self.s.seat.is_none_or(|seat| seat.id != client) {
             self.s.event(ClientEvent::Left(client));
         }

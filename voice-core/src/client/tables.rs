@@ -94,6 +94,7 @@ impl ChannelSlot {
 #[derive(Debug, Clone)]
 pub struct SpeakerSlot {
     pub(super) client: Option<ClientId>,
+    pub(super) wishes: Wishes,
     pub(super) playout: Playout,
     pub(super) heard: Heard,
     pub(super) arrivals: Arrivals,
@@ -102,5 +103,48 @@ pub struct SpeakerSlot {
 impl SpeakerSlot {
     /// A free one.
     pub const EMPTY: Self =
-        Self { client: None, playout: Playout::NEW, heard: Heard::NOTHING, arrivals: Arrivals::NONE };
+        Self {
+            client: None,
+            wishes: Wishes::NONE,
+            playout: Playout::NEW,
+            heard: Heard::NOTHING,
+            arrivals: Arrivals::NONE,
+        };
+
+    /// Its priority while there is something to be heard of it.
+    pub(super) fn standing(&self) -> Option<Priority> {
+        self.playout.is_active().then(|| self.heard.merged().priority)
+    }
+
+    /// Its priority while it speaks or something is to be heard of it.
+    pub(super) fn standing_or_talking(&self) -> Option<Priority> {
+        (self.playout.is_active() || self.playout.is_talking()).then(|| self.heard.merged().priority)
+    }
+
+    /// Takes over what is known of the person.
+    pub(super) fn know(&mut self, person: Option<&PersonSlot>) {
+        self.wishes = Wishes::about(person);
+        self.heard.set_own_default(person.map_or(Priority::None, |person| person.priority));
+    }
+}
+
+/// How a person is to be heard. A copy of what the roster says lies at each speaker, so that packets and frames need not look there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wishes {
+    pub(super) blocked: bool,
+    pub(super) server_muted: bool,
+    pub(super) volume: Volume,
+}
+
+impl Wishes {
+    /// Nothing is known of the person: the roster may learn of somebody only after the first packets.
+    const NONE: Self = Self { blocked: false, server_muted: false, volume: Volume::FULL };
+
+    pub(super) fn about(person: Option<&PersonSlot>) -> Self {
+        person.map_or(Self::NONE, |person| Self {
+            blocked: person.blocked,
+            server_muted: person.flags.server_muted,
+            volume: person.volume,
+        })
+    }
 }

@@ -1,6 +1,6 @@
 //! What goes out, one packet at a time: voice first, then what keeps the connection, then what the tables say is still untold.
 
-use super::{State, engine::Engine, receive::stamp_of, tables::RoomSlot};
+use super::{State, engine::Engine, receive::stamp_of, tables::RoomSlot, voice_in::used};
 use crate::{
     types::{Delivery, Instant, PathId, Route, Transmit},
     wire::{
@@ -87,7 +87,7 @@ impl Engine<'_> {
     fn write_ping(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
         self.s.link.ping_at.filter(|at| *at <= now)?;
         let session = self.s.seat?.session;
-        let loss = self.t.speakers.iter().map(|slot| slot.playout.stats().loss).max().unwrap_or(0);
+        let loss = used(self.t.speakers).map(|slot| slot.playout.stats().loss).max().unwrap_or(0);
         let link = &mut self.s.link;
         let ms = |us: u32| u16::try_from(us.div_ceil(1_000)).unwrap_or(u16::MAX);
         let ping = Ping {

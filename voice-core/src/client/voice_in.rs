@@ -2,13 +2,16 @@
 
 use core::time::Duration;
 
-use heapless::Vec;
-
-use super::{Frame, engine::Engine, events::ClientEvent, tables::SpeakerSlot};
+use super::{
+    Frame,
+    engine::Engine,
+    events::ClientEvent,
+    tables::{SpeakerSlot, Wishes},
+};
 use crate::{
     playout::{Incoming, Sound},
-    types::{ChannelOptions, ClientId, DropReason, Instant, PathId, Priority, Target, Volume},
-    wire::{Voice, limits::MAX_CHANNELS},
+    types::{ChannelOptions, ClientId, DropReason, Instant, PathId, Priority, Target},
+    wire::{Channels, Voice},
 };
 
 /// So many numbers up to the newest of a speaker whose slot another took are stragglers, not a new beginning: what a speaker with a slot can
@@ -39,29 +42,41 @@ impl<'a> Engine<'a> {
         if voice.relay.is_some() {
             return Err(DropReason::Malformed);
         }
-        self.check_wishes(path, speaker)?;
-        let channels: Vec<(Target, ChannelOptions), MAX_CHANNELS> = voice
-            .channels
-            .iter()
-            .filter(|channel| self.listens_to(seat.id, channel.target))
-            .map(|channel| (channel.target, channel.options))
-            .collect();
-        if channels.is_empty() {
+        let place = used(self.t.speakers).position(|slot| slot.client == Some(speaker));
+        self.check_wishes(path, speaker, place)?;
+        let heard_by = self.listened_channels(seat.id, voice.channels);
+        if heard_by == 0 {
             return Err(DropReason::NotPermitted);
         }
-        self.insert(now, speaker, &voice, path.is_some(), &channels)
+        let channels = voice.channels.iter().enumerate().filter(|(at, _)| heard_by >> at & 1 != 0);
+        let channels = channels.map(|(_, channel)| (channel.target, channel.options));
+        let place = match place {
+            Some(place) => place,
+            None => self.new_place(speaker, voice.header.sequence, channels.clone())?,
+        };
+        self.insert(now, place, &voice, path.is_some(), channels)
     }
 
     /// The server keeps away what isn't wanted; what was on its way, or came directly, is stopped here.
-    fn check_wishes(&mut self, path: Option<PathId>, speaker: ClientId) -> Result<(), DropReason> {
+    fn check_wishes(&self, path: Option<PathId>, speaker: ClientId, place: Option<usize>) -> Result<(), DropReason> {
         if self.s.declared.flags.deafened {
             return Err(DropReason::NotPermitted);
         }
-        match self.person(speaker) {
-            Some(person) if person.blocked => Err(DropReason::NotPermitted),
-            Some(person) if path.is_some() && person.flags.server_muted => Err(DropReason::Muted),
+        let wishes = match place.and_then(|at| self.t.speakers.get(at)) {
+            Some(slot) => slot.wishes,
+            None => Wishes::about(self.person_at(speaker).and_then(|at| self.t.roster.get(at))),
+        };
+        match wishes {
+            Wishes { blocked: true, .. } => Err(DropReason::NotPermitted),
+            Wishes { server_muted: true, .. } if path.is_some() => Err(DropReason::Muted),
             _ => Ok(()),
         }
+    }
+
+    /// A bit for each channel that this client listens to.
+    fn listened_channels(&self, me: ClientId, channels: Channels<'_>) -> u8 {
+        let listened = channels.iter().enumerate().filter(|(_, channel)| self.listens_to(me, channel.target));
+        listened.fold(0, |bits, (at, _)| bits | 1 << at)
     }
 
     fn listens_to(&self, me: ClientId, target: Target) -> bool {
@@ -76,14 +91,11 @@ impl<'a> Engine<'a> {
     fn insert(
         &mut self,
         now: Instant,
-        client: ClientId,
+        place: usize,
         voice: &Voice<'_>,
         direct: bool,
-        channels: &[(Target, ChannelOptions)],
+        channels: impl Iterator<Item = (Target, ChannelOptions)> + Clone,
     ) -> Result<(), DropReason> {
-        let at = self.speaker_slot(client, voice.header.sequence)?;
-        // The roster may learn of somebody only after the first packets.
-        let own_default = self.person(client).map(|person| person.priority);
         self.plan_report(now);
         let packet = Incoming {
             sequence: voice.header.sequence,
@@ -94,21 +106,23 @@ impl<'a> Engine<'a> {
             payload: voice.payload,
         };
         let share = share(self.t.frames.len(), self.t.speakers.len());
-        let memory = self.t.frames.get_mut(at * share..(at + 1) * share).unwrap_or_default();
-        let slot = self.t.speakers.get_mut(at).ok_or(DropReason::TableFull)?;
-        if let Some(own_default) = own_default {
-            slot.heard.set_own_default(own_default);
-        }
+        let memory = self.t.frames.get_mut(place * share..(place + 1) * share).unwrap_or_default();
+        let slot = self.t.speakers.get_mut(place).ok_or(DropReason::TableFull)?;
+        let standing = slot.standing();
         let inserted = slot.playout.insert(now, &self.s.config.playout, memory, &packet);
         if inserted.newest {
             slot.heard.set_channels(channels);
             slot.arrivals.note(now, packet.media_time, packet.frame_length, direct);
         }
+        let changed = slot.standing() != standing;
+        if changed {
+            self.reckon_top();
+        }
         if inserted.started {
-            self.s.event(ClientEvent::StartedSpeaking(client));
+            self.s.event(ClientEvent::StartedSpeaking(voice.header.speaker));
         }
         if inserted.stopped {
-            self.s.event(ClientEvent::StoppedSpeaking(client));
+            self.s.event(ClientEvent::StoppedSpeaking(voice.header.speaker));
         }
         // Most packets only put the end of a talkspurt off: that is noticed when it would have ended.
         if inserted.stopped || self.s.talk_due.is_none() {
@@ -117,41 +131,69 @@ impl<'a> Engine<'a> {
         inserted.dropped.map_or(Ok(()), Err)
     }
 
-    /// The speaker's slot: its own, a free one, or that of whoever has been silent the longest.
-    fn speaker_slot(&mut self, client: ClientId, sequence: u16) -> Result<usize, DropReason> {
-        if let Some(at) = self.t.speakers.iter().position(|slot| slot.client == Some(client)) {
-            return Ok(at);
-        }
-        let gave_way = self.person(client).and_then(|person| person.gave_way).map(u16::from_be_bytes);
+    /// A slot for a speaker who has none: a free one; or that of who has been silent for the longest; or, with all of them speaking, that of the
+    /// lowest priority if the newcomer's is higher, and there of who was heard of the longest ago.
+    fn new_place(
+        &mut self,
+        client: ClientId,
+        sequence: u16,
+        channels: impl Iterator<Item = (Target, ChannelOptions)> + Clone,
+    ) -> Result<usize, DropReason> {
+        let person = self.person_at(client).and_then(|at| self.t.roster.get(at));
+        let gave_way = person.and_then(|person| person.gave_way).map(u16::from_be_bytes);
         if gave_way.is_some_and(|newest| newest.wrapping_sub(sequence) < STRAGGLERS) {
             return Err(DropReason::Late);
         }
+        let mut newcomer = SpeakerSlot { client: Some(client), ..SpeakerSlot::EMPTY };
+        newcomer.know(person);
+        newcomer.heard.set_channels(channels);
+        let priority = newcomer.heard.merged().priority;
         let free = self.t.speakers.iter().position(|slot| slot.client.is_none());
-        let at = free.or_else(|| {
-            let silent = |slot: &SpeakerSlot| !slot.playout.is_active() && !slot.playout.is_talking();
-            let slots = self.t.speakers.iter().enumerate().filter(|(_, slot)| silent(slot));
-            slots.min_by_key(|(_, slot)| slot.playout.heard_at()).map(|(at, _)| at)
-        });
-        let (at, slot) = at.and_then(|at| Some((at, self.t.speakers.get_mut(at)?))).ok_or(DropReason::TableFull)?;
-        let before = core::mem::replace(slot, SpeakerSlot { client: Some(client), ..SpeakerSlot::EMPTY });
-        if let Some(person) = before.client.and_then(|gone| self.person(gone)) {
-            person.gave_way = before.playout.newest().map(u16::to_be_bytes);
+        let giving_way = || {
+            let slots = self.t.speakers.iter().enumerate();
+            // The silent ones have no priority, and come first.
+            let least = slots.min_by_key(|(_, slot)| (slot.standing_or_talking(), slot.playout.heard_at()));
+            least.filter(|(_, slot)| slot.standing_or_talking() < Some(priority)).map(|(at, _)| at)
+        };
+        let at = free.or_else(giving_way).ok_or(DropReason::TableFull)?;
+        let slot = self.t.speakers.get_mut(at).ok_or(DropReason::TableFull)?;
+        let before = core::mem::replace(slot, newcomer);
+        if let Some(gone) = before.client {
+            self.gave_way(gone, &before);
         }
         Ok(at)
     }
 
+    /// Somebody's slot is another's now.
+    fn gave_way(&mut self, client: ClientId, before: &SpeakerSlot) {
+        if let Some(person) = self.person(client) {
+            person.gave_way = before.playout.newest().map(u16::to_be_bytes);
+        }
+        if before.standing_or_talking().is_some() {
+            self.s.counters.speakers_displaced += 1;
+            self.reckon_top();
+        }
+        if before.playout.is_talking() {
+            self.s.event(ClientEvent::StoppedSpeaking(client));
+            self.reckon_talk();
+        }
+    }
+
     /// What is to be heard next of somebody.
     pub(super) fn next_frame(self, now: Instant, queued: Duration, client: ClientId) -> Frame<'a> {
-        let top = self.top_priority();
-        let local = self.person_at(client).and_then(|at| self.t.roster.get(at)).map_or(Volume::FULL, |p| p.volume);
         let share = share(self.t.frames.len(), self.t.speakers.len());
         let index = used(self.t.speakers).position(|slot| slot.client == Some(client));
         let slot = index.and_then(|index| self.t.speakers.get_mut(index));
         let (Some(index), Some(slot)) = (index, slot) else { return Frame::SILENCE };
         let frames: &'a [u8] = self.t.frames;
         let memory = frames.get(index * share..(index + 1) * share).unwrap_or_default();
-        let merged = slot.heard.merged();
+        let (merged, local) = (slot.heard.merged(), slot.wishes.volume);
+        let top = self.s.top;
         let pulled = slot.playout.next_frame(now, queued, &self.s.config.playout, memory);
+        let fell_silent = slot.standing().is_none();
+        if fell_silent && top.is_some() {
+            self.s.top = top_of(self.t.speakers);
+        }
         Frame {
             sound: if self.s.declared.flags.deafened { Sound::Silence } else { pulled.sound },
             length_us: pulled.length_us,
@@ -162,10 +204,18 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// The highest priority among the speakers who are heard now.
-    pub(super) fn top_priority(&self) -> Option<Priority> {
-        let heard = used(self.t.speakers).filter(|slot| slot.playout.is_active());
-        heard.map(|slot| slot.heard.merged().priority).max()
+    /// The highest priority among the speakers who are heard now. Asked for every frame of every speaker, so it is kept.
+    pub(super) fn reckon_top(&mut self) {
+        self.s.top = top_of(self.t.speakers);
+    }
+
+    /// What the roster or the embedder says of a person has changed.
+    pub(super) fn tell_speaker(&mut self, client: ClientId) {
+        let person = self.person_at(client).and_then(|at| self.t.roster.get(at));
+        let slot = self.t.speakers.iter_mut().take_while(|slot| slot.client.is_some());
+        let Some(slot) = slot.into_iter().find(|slot| slot.client == Some(client)) else { return };
+        slot.know(person);
+        self.reckon_top();
     }
 
     pub(super) fn talk_timeout(&mut self, now: Instant) {
@@ -195,6 +245,7 @@ impl<'a> Engine<'a> {
             self.s.event(ClientEvent::StoppedSpeaking(client));
         }
         self.reckon_talk();
+        self.reckon_top();
     }
 
     pub(super) fn forget_speakers(&mut self) {
@@ -212,6 +263,10 @@ impl<'a> Engine<'a> {
 /// The slots that have been taken: the first ones, since none becomes free by itself.
 pub(super) fn used(speakers: &[SpeakerSlot]) -> impl Iterator<Item = &SpeakerSlot> {
     speakers.iter().take_while(|slot| slot.client.is_some())
+}
+
+fn top_of(speakers: &[SpeakerSlot]) -> Option<Priority> {
+    used(speakers).filter_map(SpeakerSlot::standing).max()
 }
 
 /// Bytes of the frames' memory that each speaker has.

@@ -244,7 +244,7 @@ impl Delay {
         self.held = [0; CLASSES];
         self.gaps = [0; CLASSES];
         for (class, (held, gaps)) in held.into_iter().zip(gaps).enumerate() {
-            let middle = (class_start(class) + class_start(class + 1)) / 2;
+            let middle = middle(class);
             add(&mut self.held, class_of(middle.saturating_sub(by)), u32::from(held) * UNIT_US);
             if let Some(left) = middle.checked_sub(by) {
                 add(&mut self.gaps, class_of(left), u32::from(gaps) * UNIT_US);
@@ -299,34 +299,37 @@ impl Delay {
     /// What was never seen isn't impossible: beyond the largest lateness seen, gaps get seldomer by the class as an
     /// exponential distribution of the usual lateness would have it.
     fn cheapest(&self, config: &PlayoutConfig) -> u32 {
-        let total = self.held.iter().copied().map(u64::from).sum::<u64>() + PRIOR;
         let worth = u64::from(config.concealment_worth_us());
-        let mut costs = [(0_u64, 0_u64); CLASSES];
-        let (mut above, mut area, mut gaps) = (0_u64, 0_u64, 0_u64);
-        for (class, ((&held, &gap), cost)) in self.held.iter().zip(&self.gaps).zip(&mut costs).enumerate().rev() {
-            let (start, end) = (class_start(class), class_start(class + 1));
-            above += u64::from(held);
-            area += u64::from(held) * u64::from((start + end) / 2);
-            gaps += u64::from(gap);
-            *cost = (u64::from(start) * (total - above) + area, gaps << 16);
-        }
+        let (rarer_fine, rarer_coarse) = (rarer(self.scale, FINE_US), rarer(self.scale, COARSE_US));
+        // Time held below the class; time held from there on, by how long a delay; and what can't be heard at the class's delay.
+        let mut below = PRIOR;
+        let mut area: u64 = self.held.iter().zip(MIDDLES).map(|(&held, middle)| u64::from(held) * u64::from(middle)).sum();
+        let mut gaps: u64 = self.gaps.iter().copied().map(u64::from).sum();
         let (mut best, mut best_cost, mut tail) = (0, u64::MAX, 0_u64);
-        for (class, (delay_cost, gaps)) in costs.into_iter().enumerate() {
-            let width = class_start(class) - class.checked_sub(1).map_or(0, class_start);
-            tail = gaps.max((tail * u64::from(rarer(self.scale, width))) >> 16);
+        for (class, (&held, &gap)) in self.held.iter().zip(&self.gaps).enumerate() {
+            let start = class_start(class);
+            let delay_cost = u64::from(start) * below + area;
+            // A longer delay never costs less of it.
+            if delay_cost >= best_cost {
+                break;
+            }
+            tail = (gaps << 16).max((tail * if class <= FINE as usize { rarer_fine } else { rarer_coarse }) >> 16);
             let cost = delay_cost + ((worth * tail) >> 16);
             if cost < best_cost {
-                (best, best_cost) = (class_start(class), cost);
+                (best, best_cost) = (start, cost);
             }
+            below += u64::from(held);
+            area -= u64::from(held) * u64::from(middle(class));
+            gaps -= u64::from(gap);
         }
         best
     }
 }
 
 /// By how much an exponential distribution of this mean falls over a width, times 65,536: 1 / (1 + x + x²/2) for e^-x.
-fn rarer(mean: u32, width: u32) -> u32 {
+fn rarer(mean: u32, width: u32) -> u64 {
     let (m, w) = (u64::from(mean) + 1, u64::from(width));
-    u32::try_from(((m * m) << 16) / (m * m + m * w + w * w / 2)).unwrap_or(0)
+    ((m * m) << 16) / (m * m + m * w + w * w / 2)
 }
 
 fn class_of(us: u32) -> usize {
@@ -337,13 +340,28 @@ fn class_of(us: u32) -> usize {
     (class as usize).min(CLASSES - 1)
 }
 
-fn class_start(class: usize) -> u32 {
-    let class = u32::try_from(class).unwrap_or(u32::MAX);
+const fn class_start(class: usize) -> u32 {
+    let class = class as u32;
     match class {
         0..FINE => class * FINE_US,
         _ => FINE * FINE_US + (class - FINE) * COARSE_US,
     }
 }
+
+const fn middle(class: usize) -> u32 {
+    (class_start(class) + class_start(class + 1)) / 2
+}
+
+/// The middles of the classes, µs.
+const MIDDLES: [u32; CLASSES] = {
+    let mut middles = [0; CLASSES];
+    let mut class = 0;
+    while class < CLASSES {
+        middles[class] = middle(class);
+        class += 1;
+    }
+    middles
+};
 
 /// Adds a span, µs, to a class.
 fn add(histogram: &mut [u16; CLASSES], class: usize, us: u32) {

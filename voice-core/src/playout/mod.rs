@@ -13,7 +13,7 @@
 //!   and the rest, for which something was concealed already, is left out.
 //! * Media time jumped and no number is missing: the speaker was silent, and the delay moves freely.
 //!
-//! All is O(1) in time, but for the search among at most 64 frames that wait, and fixed in memory.
+//! All is O(1) in time, and fixed in memory.
 
 mod config;
 mod delay;
@@ -176,6 +176,14 @@ struct Counts {
     shortened_us: u32,
 }
 
+/// The first frame that waits, and how much later than the smallest transit it would be played now, µs.
+#[derive(Debug, Clone, Copy)]
+struct Next<'m> {
+    frame: Waiting,
+    payload: &'m [u8],
+    lateness: i32,
+}
+
 /// The playout of one speaker. Its waiting frames are in memory of [`playout_bytes`] that is handed to each call, always the same.
 #[derive(Debug, Clone)]
 pub struct Playout {
@@ -303,7 +311,7 @@ impl Playout {
         packet: &Incoming<'_>,
     ) -> Inserted {
         let frame_bytes = config.frame_bytes.into();
-        if packet.payload.len() > frame_bytes || slots::count(memory, frame_bytes) == 0 {
+        if packet.payload.len() > frame_bytes || memory.len() < playout_bytes(frame_bytes, 1) {
             return Inserted::dropped(DropReason::TableFull);
         }
         let place = (packet.sequence, packet.media_time);
@@ -338,17 +346,19 @@ impl Playout {
         let queued = queued.min(LONGEST_QUEUE);
         let at = now.after(queued);
         self.follow_queue(queued);
-        self.count_change(at);
+        if self.asked_us != 0 {
+            self.count_change(at);
+        }
         self.target_us = self.delay.target_us(config).saturating_add(self.ahead_us);
         let frame_bytes = config.frame_bytes.into();
         if self.phase == Phase::Idle {
             return self.silence_for(STEP_US);
         }
-        match self.slots.first(memory, frame_bytes, self.next) {
+        match self.next_to_play(at, memory, frame_bytes) {
             None => self.pull_nothing(at),
-            Some(first) => {
-                let first = self.skip_old(at, memory, frame_bytes, first);
-                self.pull(at, config, memory, first)
+            Some(next) => {
+                let next = self.skip_old(at, memory, frame_bytes, next);
+                self.pull(at, config, next)
             }
         }
     }
@@ -357,7 +367,7 @@ impl Playout {
     /// talkspurt ended.
     pub fn silence(&mut self) -> bool {
         self.phase = Phase::Idle;
-        self.slots = Slots::EMPTY;
+        self.slots.clear();
         self.next = self.floor.max(self.highest.wrapping_add(1));
         self.floor = self.next;
         core::mem::replace(&mut self.talking, false)
@@ -478,51 +488,52 @@ impl Playout {
         }
     }
 
-    /// Gives the oldest frame up if there is no slot free; `None` if this one is older than all that wait.
+    /// Gives up the oldest frames until there is a slot for this one; `None` if it is older than all that wait.
     fn make_room(&mut self, memory: &[u8], frame_bytes: usize, sequence: u64) -> Option<()> {
-        if !self.slots.is_full(memory, frame_bytes) {
-            return Some(());
+        while !self.slots.has_room(memory, frame_bytes, sequence) {
+            let (first, _) = self.slots.first(memory, frame_bytes)?;
+            if first.sequence > sequence {
+                return None;
+            }
+            self.skip(first);
         }
-        let Some(first) = self.slots.first(memory, frame_bytes, self.next) else {
-            // Full of what has passed already.
-            self.slots = Slots::EMPTY;
-            return Some(());
-        };
-        if first.sequence > sequence {
-            return None;
-        }
-        self.skip(memory, frame_bytes, first);
         Some(())
     }
 
-    fn skip(&mut self, memory: &[u8], frame_bytes: usize, frame: Waiting) {
-        self.slots.take(memory, frame_bytes, frame.sequence);
+    /// Gives up the first frame that waits.
+    fn skip(&mut self, first: Waiting) {
+        self.slots.drop_first();
         self.counts.skipped = self.counts.skipped.saturating_add(1);
-        self.pass(frame.sequence);
-        self.media = frame.media.wrapping_add(1);
+        self.pass(first.sequence);
+        self.media = first.media.wrapping_add(1);
+    }
+
+    fn next_to_play<'m>(&self, at: Instant, memory: &'m [u8], frame_bytes: usize) -> Option<Next<'m>> {
+        let (frame, payload) = self.slots.first(memory, frame_bytes)?;
+        Some(Next { frame, payload, lateness: self.lateness(at, frame) })
     }
 
     /// When the delay is much too long, what makes it so is given up, as far as newer frames wait. Where a talkspurt begins nothing is.
-    fn skip_old(&mut self, at: Instant, memory: &[u8], frame_bytes: usize, first: Waiting) -> Waiting {
+    fn skip_old<'m>(&mut self, at: Instant, memory: &'m [u8], frame_bytes: usize, first: Next<'m>) -> Next<'m> {
         let mut first = first;
         let half = (self.frame_us() / 2).cast_signed();
         let concealed = self.concealed_in_a_row_us > 0;
-        if self.excess(self.lateness(at, first), first) <= if concealed { half } else { SKIP_US } {
+        if self.excess(&first) <= if concealed { half } else { SKIP_US } {
             return first;
         }
-        while self.excess(self.lateness(at, first), first) > half {
-            let Some(next) = self.slots.first(memory, frame_bytes, first.sequence.wrapping_add(1)) else { break };
-            self.skip(memory, frame_bytes, first);
+        while self.excess(&first) > half && self.slots.count() > 1 {
+            self.skip(first.frame);
+            let Some(next) = self.next_to_play(at, memory, frame_bytes) else { break };
             first = next;
         }
         first
     }
 
-    fn pull<'m>(&mut self, at: Instant, config: &PlayoutConfig, memory: &'m [u8], first: Waiting) -> Pulled<'m> {
-        let frame_bytes = config.frame_bytes.into();
-        let early = self.target().saturating_sub(self.lateness(at, first));
+    fn pull<'m>(&mut self, at: Instant, config: &PlayoutConfig, next: Next<'m>) -> Pulled<'m> {
+        let first = next.frame;
+        let early = self.target().saturating_sub(next.lateness);
         let missing = first.sequence.wrapping_sub(self.next);
-        let ahead = i32::from_ne_bytes(first.media.wrapping_sub(self.media).to_ne_bytes());
+        let ahead = first.media.wrapping_sub(self.media).cast_signed();
         let silent = i64::from(ahead) > i64::try_from(missing).unwrap_or(i64::MAX);
         let other_timeline = first.timeline != self.playing;
         let begins = self.phase == Phase::Beginning || other_timeline || (silent && (missing == 0 || first.mark));
@@ -535,26 +546,25 @@ impl Playout {
             let room = early.saturating_add(frame_us / 2) / frame_us;
             let fill = u64::try_from(room).unwrap_or(0).min(missing);
             if fill > 0 {
-                return self.fill(config, memory, first, fill);
+                return self.fill(config, missing, fill, next.payload);
             }
         } else if early >= TOLERANCE_US && (1..HOLD_LIMIT_US).contains(&self.concealed_in_a_row_us) {
             // One longer hole now is heard less than another one soon.
             return self.conceal_for(early.unsigned_abs().min(STEP_US));
         }
-        self.play(at, memory, frame_bytes, first)
+        self.play(at, next)
     }
 
-    /// Fills the place of a frame that is lost: `fill` of them before `first` are filled, and those before left out.
-    fn fill<'m>(&mut self, config: &PlayoutConfig, memory: &'m [u8], first: Waiting, fill: u64) -> Pulled<'m> {
-        let missing = first.sequence.wrapping_sub(self.next);
+    /// Fills the place of a frame that is lost: `fill` of the `missing` before the next one that waits, whose payload this is, are filled, and
+    /// those before them left out.
+    fn fill<'m>(&mut self, config: &PlayoutConfig, missing: u64, fill: u64, packet: &'m [u8]) -> Pulled<'m> {
         let left_out = missing.saturating_sub(fill);
         self.phase = Phase::Running;
         self.pass(self.next.wrapping_add(left_out));
         self.media = self.media.wrapping_add(u32::try_from(left_out).unwrap_or(0)).wrapping_add(1);
         let length_us = self.frame_us();
-        let packet = self.slots.peek(memory, config.frame_bytes.into(), first.sequence);
-        match (packet, u8::try_from(fill)) {
-            (Some(packet), Ok(back)) if back <= config.redundancy && !packet.is_empty() => {
+        match u8::try_from(fill) {
+            Ok(back) if back <= config.redundancy && !packet.is_empty() => {
                 self.concealed_in_a_row_us = 0;
                 self.counts.recovered = self.counts.recovered.saturating_add(1);
                 Pulled { sound: Sound::Recover { packet, back }, length_us, pace: Pace::Steady }
@@ -563,9 +573,9 @@ impl Playout {
         }
     }
 
-    fn play<'m>(&mut self, at: Instant, memory: &'m [u8], frame_bytes: usize, frame: Waiting) -> Pulled<'m> {
-        let lateness = self.lateness(at, frame);
-        let excess = self.excess(lateness, frame);
+    fn play<'m>(&mut self, at: Instant, next: Next<'m>) -> Pulled<'m> {
+        let Next { frame, payload, lateness } = next;
+        let excess = self.excess(&next);
         let short_by = self.target().saturating_sub(lateness);
         self.delay_us = u32::try_from(lateness).unwrap_or(0);
         self.phase = Phase::Running;
@@ -573,21 +583,23 @@ impl Playout {
         self.concealed_in_a_row_us = 0;
         self.pass(frame.sequence);
         self.media = frame.media.wrapping_add(1);
-        let payload = self.slots.take(memory, frame_bytes, frame.sequence);
+        self.slots.drop_first();
         if frame.end && self.slots.is_empty() {
             self.phase = Phase::Idle;
         }
-        let Some(payload) = payload.filter(|payload| !payload.is_empty()) else { return self.silence_for(STEP_US) };
+        if payload.is_empty() {
+            return self.silence_for(STEP_US);
+        }
         self.counts.played = self.counts.played.saturating_add(1);
         let pace = self.pace(excess, short_by);
-        let signed = |us: u32| i32::try_from(us).unwrap_or(i32::MAX);
+        let length_us = frame.length.us_u32();
         self.asked_us = match pace {
             Pace::Steady => 0,
-            Pace::Stretch(us) => signed(us),
-            Pace::Shorten(us) => -signed(us),
+            Pace::Stretch(us) => us.cast_signed(),
+            Pace::Shorten(us) => us.cast_signed().saturating_neg(),
         };
-        self.ends_us = low32(at.as_us()).wrapping_add(frame.length.us_u32());
-        Pulled { sound: Sound::Play(payload), length_us: frame.length.us_u32(), pace }
+        self.ends_us = low32(at.as_us()).wrapping_add(length_us);
+        Pulled { sound: Sound::Play(payload), length_us, pace }
     }
 
     /// A small difference isn't worth a change; once it is made, it is made wholly.
@@ -629,10 +641,10 @@ impl Playout {
     }
 
     /// By how much a frame of this lateness would be played later than aimed at, as far as newer frames wait to catch up with, µs.
-    fn excess(&self, lateness: i32, frame: Waiting) -> i32 {
-        let newer = self.highest_media.wrapping_sub(frame.media);
-        let waiting = i32::from_ne_bytes(newer.to_ne_bytes()).saturating_mul(self.frame_us().cast_signed());
-        lateness.saturating_sub(self.target()).min(waiting.max(0))
+    fn excess(&self, next: &Next<'_>) -> i32 {
+        let newer = self.highest_media.wrapping_sub(next.frame.media).cast_signed();
+        let waiting = newer.saturating_mul(self.frame_us().cast_signed());
+        next.lateness.saturating_sub(self.target()).min(waiting.max(0))
     }
 
     /// A frame of a timeline before this one is neither early nor late.

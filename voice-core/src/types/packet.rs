@@ -155,6 +155,8 @@ pub struct Counters {
     pub direct_in: TrafficCount,
     /// Events that nobody fetched in time.
     pub events_dropped: u64,
+    /// Speakers who were heard and gave their place to one of higher priority, since all places were taken. Of a client only.
+    pub speakers_displaced: u64,
 }
 
 impl Counters {
@@ -168,5 +170,6 @@ impl Counters {
         direct_out: TrafficCount::ZERO,
         direct_in: TrafficCount::ZERO,
         events_dropped: 0,
+        speakers_displaced: 0,
     };
 }

@@ -71,7 +71,7 @@ pub struct Channels<'a>(&'a [u8]);
 
 impl Channels<'_> {
     /// The channels in their order.
-    pub fn iter(&self) -> impl Iterator<Item = Channel> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = Channel> + Clone + '_ {
         self.0.as_chunks().0.iter().filter_map(|bytes| Channel::read(*bytes).ok()).map(|(channel, _)| channel)
     }
 
