@@ -11,8 +11,16 @@ use crate::net::{NatKind, Preset};
 const WAITING_FRAMES: usize = 16;
 
 /// A client with its tables on the heap.
-pub type HeapClient =
-    Client<ClientStorage<Vec<PersonSlot>, Vec<RoomSlot>, Vec<ChannelSlot>, Vec<SpeakerSlot>, Vec<PeerLink>, Vec<u8>>>;
+pub type HeapClient = Client<
+    ClientStorage<
+        Box<[PersonSlot]>,
+        Box<[RoomSlot]>,
+        Box<[ChannelSlot]>,
+        Box<[SpeakerSlot]>,
+        Box<[PeerLink]>,
+        Box<[u8]>,
+    >,
+>;
 
 /// A person to be.
 #[derive(Debug, Clone)]
@@ -70,17 +78,17 @@ impl PersonConfig {
         let frames = self.speakers * playout_bytes(self.frame_bytes.into(), WAITING_FRAMES);
         // What every packet needs is asked for in one go, so that it comes to lie together.
         let storage = ClientStorage {
-            speakers: vec![SpeakerSlot::EMPTY; self.speakers],
-            rooms: vec![RoomSlot::EMPTY; self.rooms],
-            frames: vec![0; frames],
-            credential: Vec::new(),
-            channels: vec![ChannelSlot::EMPTY; 8],
-            voice: vec![0; 8_192],
-            peers: vec![PeerLink::EMPTY; self.paths],
-            inbox: vec![0; 16_384],
-            outbox: vec![0; 16_384],
-            retained: vec![0; 4_096],
-            roster: vec![PersonSlot::EMPTY; people],
+            speakers: vec![SpeakerSlot::EMPTY; self.speakers].into(),
+            rooms: vec![RoomSlot::EMPTY; self.rooms].into(),
+            frames: vec![0; frames].into(),
+            credential: Box::default(),
+            channels: vec![ChannelSlot::EMPTY; 8].into(),
+            voice: vec![0; 8_192].into(),
+            peers: vec![PeerLink::EMPTY; self.paths].into(),
+            inbox: vec![0; 16_384].into(),
+            outbox: vec![0; 16_384].into(),
+            retained: vec![0; 4_096].into(),
+            roster: vec![PersonSlot::EMPTY; people].into(),
         };
         Client::new(client_config, seed, storage)
     }

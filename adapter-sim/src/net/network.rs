@@ -81,19 +81,34 @@ impl Network {
     /// Lets time pass up to `until`, or to the first thing that reaches a machine, whichever is earlier. Time ends at 2^43 µs.
     pub fn poll(&mut self, until: u64) -> Option<NetEvent> {
         loop {
-            let mut event = self.events.pop_front();
-            if event.is_none() {
-                let until = until.min(LAST);
-                let Some((at, due)) = self.due.pop(until) else {
-                    self.now = self.now.max(until);
-                    return None;
-                };
-                self.now = self.now.max(at);
-                event = self.happen(due);
-            }
-            if let Some(event) = event {
+            if let Some(event) = self.events.pop_front() {
                 self.note(&event);
                 return Some(event);
+            }
+            let until = until.min(LAST);
+            let Some((at, due)) = self.due.pop(until) else {
+                self.now = self.now.max(until);
+                return None;
+            };
+            self.now = self.now.max(at);
+            match due {
+                Due::Wake(token) => return Some(NetEvent::Wake(token)),
+                Due::Arrival(number) => {
+                    if let Some(packet) = self.packets.take(number)
+                        && let Some(event) = self.arrive(packet)
+                    {
+                        self.note(&event);
+                        return Some(event);
+                    }
+                }
+                Due::Downlink(number) => {
+                    if let Some(packet) = self.packets.take(number) {
+                        self.enter_downlink(packet);
+                    }
+                }
+                Due::Fan(number) => self.spread(number),
+                Due::LaneTimer(conn, side) => self.on_lane_timer(conn, side),
+                Due::Connect(conn) => self.on_connect_timer(conn),
             }
         }
     }
@@ -149,25 +164,6 @@ impl Network {
     /// The first true time, since its last change of drift, at which a machine's own clock shows `local` or more, µs.
     pub fn true_time(&self, endpoint: EndpointId, local: u64) -> u64 {
         self.endpoint(endpoint).clock.true_time(local)
-    }
-
-    /// Does what is due. The event that nearly everything ends in is given back; where there may be several, or none, they go to the queue.
-    fn happen(&mut self, due: Due) -> Option<NetEvent> {
-        match due {
-            Due::Fan(number) => self.spread(number),
-            Due::Downlink(number) => {
-                let packet = self.packets.take(number)?;
-                self.enter_downlink(packet);
-            }
-            Due::Arrival(number) => {
-                let packet = self.packets.take(number)?;
-                return self.arrive(packet);
-            }
-            Due::LaneTimer(conn, side) => self.on_lane_timer(conn, side),
-            Due::Connect(conn) => self.on_connect_timer(conn),
-            Due::Wake(token) => return Some(NetEvent::Wake(token)),
-        }
-        None
     }
 
     fn note(&mut self, event: &NetEvent) {

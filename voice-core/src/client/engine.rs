@@ -108,19 +108,22 @@ pub(super) struct VoiceOut {
 #[repr(C)]
 pub(super) struct ClientState {
     pub(super) now: Instant,
-    pub(super) link: Link,
     /// When connecting, joining, backing off or taking leave has lasted long enough.
     pub(super) phase_until: Option<Instant>,
     pub(super) talk_due: Option<Instant>,
-    /// The highest priority among the speakers who are heard.
-    pub(super) top: Option<Priority>,
     /// When the next report of what is heard is due; `None` while nothing is.
     pub(super) report_at: Option<Instant>,
+    pub(super) attempt: u32,
+    pub(super) features: u32,
     pub(super) state: State,
     pub(super) wanted: bool,
     /// Something may wait to be sent.
     pub(super) pending: bool,
     pub(super) server_muted: bool,
+    /// The highest priority among the speakers who are heard.
+    pub(super) top: Option<Priority>,
+    pub(super) reason: StateReason,
+    pub(super) attempts_in_a_row: u8,
     /// Whether the session has people for whom the roster had no room.
     pub(super) strangers: bool,
     /// The same, of the sweep that is going on.
@@ -133,19 +136,18 @@ pub(super) struct ClientState {
     /// The speaker's slot with which the next report begins.
     pub(super) report_from: u16,
     pub(super) seat: Option<Seat>,
+    pub(super) link: Link,
     pub(super) links: Links,
-    pub(super) voice: VoiceOut,
-    pub(super) attempt: u32,
-    pub(super) attempts_in_a_row: u8,
-    pub(super) reason: StateReason,
     pub(super) counters: Counters,
+    pub(super) config: ClientConfig,
     pub(super) declared: Declared,
+    pub(super) voice: VoiceOut,
+    pub(super) events: Deque<ClientEvent, EVENTS>,
     pub(super) inbox: RingState,
     pub(super) outbox: RingState,
     /// Bytes of the first text in the outbox that are sent already.
     pub(super) outbox_sent: u16,
     pub(super) text_number: u16,
-    pub(super) features: u32,
     pub(super) connected_at: Instant,
     pub(super) asked_roster_at: Option<Instant>,
     /// The session that the roster is of, and with it the wishes about its people.
@@ -157,10 +159,8 @@ pub(super) struct ClientState {
     /// What listeners said last.
     pub(super) summary: Option<Summary>,
     pub(super) adaptation: Adaptation,
-    pub(super) config: ClientConfig,
     pub(super) rng: Rng,
     pub(super) drops: DropCounts,
-    pub(super) events: Deque<ClientEvent, EVENTS>,
 }
 
 impl ClientState {

@@ -58,9 +58,11 @@ use crate::{
 /// Getters look; `handle_*` takes input; commands change; `poll_*` drains output; [`Client::next_frame`] is pulled by the audio clock.
 /// No order of calls is wrong. What the embedder wants (rooms, channels to rooms, mutes) is kept and declared again whenever the client comes back.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Client<M> {
-    state: ClientState,
+    // Where the tables are is needed with every packet, and so is the front of the state: they lie together.
     memory: M,
+    state: ClientState,
 }
 
 impl<M> Client<M> {
