@@ -1,6 +1,8 @@
 //! A deterministic network for Consonance: seeded faults, virtual clock, scenarios and checkers.
 
 pub mod check;
+mod ear;
+mod inbox;
 pub mod net;
 mod person;
 pub mod scenario;

@@ -14,6 +14,7 @@ use voice_core::{
 use crate::net::{ConnId, EndpointId, NatKind, NetEvent, Network, PacketBytes, Preset, Rng, Side};
 pub use crate::person::{HeapClient, PersonConfig};
 use crate::wake::Wake;
+use crate::{ear::Ear, inbox::Inbox};
 
 /// Sound that is pulled at once is no shorter than this, so that a tick ends.
 const SHORTEST_SOUND_US: u32 = 1_000;
@@ -88,24 +89,6 @@ struct Person {
     tick_at: u64,
 }
 
-/// What a listener has pulled and not heard yet.
-#[derive(Default)]
-struct Ear(Vec<(ClientId, Instant)>);
-
-impl Ear {
-    /// Until when there is sound of a speaker: not before `now`.
-    fn until(&mut self, speaker: ClientId, now: Instant) -> &mut Instant {
-        let at = self.0.iter().position(|(id, _)| *id == speaker).unwrap_or_else(|| {
-            self.0.retain(|(_, until)| *until > now);
-            self.0.push((speaker, now));
-            self.0.len() - 1
-        });
-        let until = &mut self.0[at].1;
-        *until = (*until).max(now);
-        until
-    }
-}
-
 struct ServerNode {
     server: HeapServer,
     /// By the network's number.
@@ -124,6 +107,7 @@ pub struct World {
     /// By person, as the next.
     clients: Vec<HeapClient>,
     ears: Vec<Ear>,
+    inboxes: Vec<Inbox>,
     configs: Vec<PersonConfig>,
     /// By machine; the server's has none.
     person_at: Vec<Option<PersonId>>,
@@ -131,6 +115,8 @@ pub struct World {
     server: Option<ServerNode>,
     server_endpoint: EndpointId,
     server_wake_at: Option<u64>,
+    /// Those whose inbox is listed.
+    waiting: Vec<PersonId>,
     /// Kept for its memory.
     speakers: Vec<ClientId>,
     buffer: Box<[u8; 1_200]>,
@@ -150,6 +136,8 @@ impl World {
             people: Vec::new(),
             clients: Vec::new(),
             ears: Vec::new(),
+            inboxes: Vec::new(),
+            waiting: Vec::new(),
             configs: Vec::new(),
             person_at: vec![None; server_endpoint.index() + 1],
             person_of: BTreeMap::new(),
@@ -234,6 +222,7 @@ impl World {
         });
         self.clients.push(client);
         self.ears.push(Ear::default());
+        self.inboxes.push(Inbox::default());
         self.configs.push(config);
         self.schedule_tick(id);
         id
@@ -281,6 +270,7 @@ impl World {
 
     /// Lets a person's client do something; it is driven when time goes on.
     pub fn command<R>(&mut self, person: PersonId, what: impl FnOnce(Instant, &mut HeapClient) -> R) -> R {
+        self.open_inbox(person);
         let now = self.local(person);
         let result = what(now, &mut self.clients[usize::from(person)]);
         self.schedule(self.net.now(), Wake::Client(person));
@@ -333,6 +323,19 @@ impl World {
         while let Some(event) = self.net.poll(until) {
             self.on_net(event, people);
         }
+        // Whoever looks at a client now sees all that has come.
+        for person in std::mem::take(&mut self.waiting) {
+            self.inboxes[usize::from(person)].unlist();
+            if self.open_inbox(person) {
+                self.schedule(self.net.now(), Wake::Client(person));
+            }
+        }
+    }
+
+    /// Hands over what has come for a client; whether there was any. The caller drives it.
+    fn open_inbox(&mut self, person: PersonId) -> bool {
+        let at = usize::from(person);
+        self.inboxes[at].hand_over(self.people[at].conn, &mut self.clients[at])
     }
 
     fn new_client(&mut self, config: &PersonConfig) -> HeapClient {
@@ -358,6 +361,7 @@ impl World {
         match wake {
             Wake::Audio(person) => self.on_tick(person, people),
             Wake::Client(person) => {
+                self.open_inbox(person);
                 let now = self.local(person);
                 let who = &mut self.people[usize::from(person)];
                 if who.wake_at == at {
@@ -383,28 +387,29 @@ impl World {
 
     fn on_tick<P: People + ?Sized>(&mut self, person: PersonId, people: &mut P) {
         let (now, local) = (self.net.now(), self.local(person));
+        let voice_came = self.open_inbox(person);
         let who = &mut self.people[usize::from(person)];
         who.frame_us = self.clients[usize::from(person)].frame_length().span().subsec_micros();
         who.ticked(local.as_us());
         let tick = Duration::from_micros(who.frame_us.into());
         if who.alive {
             let client = &mut self.clients[usize::from(person)];
-            let mut sent = false;
+            let mut told = voice_came;
             match people.speak(now, person) {
                 Some(payload) => {
-                    sent = client.send_frame(local, &payload).is_ok();
+                    told |= client.send_frame(local, &payload).is_ok();
                     who.talking = true;
                 }
                 None if who.talking => {
                     client.end_talkspurt(local);
-                    (who.talking, sent) = (false, true);
+                    (who.talking, told) = (false, true);
                 }
                 None => {}
             }
             if !people.listen(now, local, person, tick, client) {
                 self.pull(person, local, tick, people);
             }
-            if sent {
+            if told {
                 self.drive(person, local, people);
             }
         }
@@ -456,6 +461,9 @@ impl World {
             NetEvent::Packet { conn, at: Side::Client, reliable, bytes } => {
                 let Some(person) = self.person_of_conn(conn) else { return };
                 people.arrived(self.net.now(), person, false, &bytes);
+                if Inbox::takes(reliable, &bytes) {
+                    return self.put_by(person, conn, bytes);
+                }
                 self.at_client(person, conn, people, |now, client| {
                     client.handle_packet(now, Source::Server, delivery(reliable), &bytes);
                 });
@@ -468,6 +476,13 @@ impl World {
         }
     }
 
+    fn put_by(&mut self, person: PersonId, conn: ConnId, bytes: PacketBytes) {
+        let now = self.local(person);
+        if self.inboxes[usize::from(person)].put(now, conn, bytes) {
+            self.waiting.push(person);
+        }
+    }
+
     fn at_client<P: People + ?Sized>(
         &mut self,
         person: PersonId,
@@ -475,6 +490,7 @@ impl World {
         people: &mut P,
         what: impl FnOnce(Instant, &mut HeapClient),
     ) {
+        self.open_inbox(person);
         let now = self.local(person);
         let who = &self.people[usize::from(person)];
         if who.conn == Some(conn) && who.alive {
@@ -489,6 +505,7 @@ impl World {
 
     fn on_direct<P: People + ?Sized>(&mut self, from: EndpointId, to: EndpointId, bytes: &[u8], people: &mut P) {
         let Some(person) = self.person_at[to.index()] else { return };
+        self.open_inbox(person);
         let now = self.local(person);
         people.arrived(self.net.now(), person, true, bytes);
         if self.people[usize::from(person)].alive {
@@ -615,6 +632,7 @@ impl World {
         }
         let Some(&other) = self.person_of.get(&id) else { return };
         if self.configs[usize::from(other)].direct {
+            self.open_inbox(person);
             let path = PathId(self.people[usize::from(other)].endpoint.0.into());
             // A full table leaves the pair on the relay.
             let _ = self.clients[usize::from(person)].handle_path_available(now, id, path);

@@ -102,14 +102,13 @@ pub struct SpeakerSlot {
 
 impl SpeakerSlot {
     /// A free one.
-    pub const EMPTY: Self =
-        Self {
-            client: None,
-            wishes: Wishes::NONE,
-            playout: Playout::NEW,
-            heard: Heard::NOTHING,
-            arrivals: Arrivals::NONE,
-        };
+    pub const EMPTY: Self = Self {
+        client: None,
+        wishes: Wishes::NONE,
+        playout: Playout::NEW,
+        heard: Heard::NOTHING,
+        arrivals: Arrivals::NONE,
+    };
 
     /// Its priority while there is something to be heard of it.
     pub(super) fn standing(&self) -> Option<Priority> {

@@ -303,7 +303,8 @@ impl Delay {
         let (rarer_fine, rarer_coarse) = (rarer(self.scale, FINE_US), rarer(self.scale, COARSE_US));
         // Time held below the class; time held from there on, by how long a delay; and what can't be heard at the class's delay.
         let mut below = PRIOR;
-        let mut area: u64 = self.held.iter().zip(MIDDLES).map(|(&held, middle)| u64::from(held) * u64::from(middle)).sum();
+        let mut area: u64 =
+            self.held.iter().zip(MIDDLES).map(|(&held, middle)| u64::from(held) * u64::from(middle)).sum();
         let mut gaps: u64 = self.gaps.iter().copied().map(u64::from).sum();
         let (mut best, mut best_cost, mut tail) = (0, u64::MAX, 0_u64);
         for (class, (&held, &gap)) in self.held.iter().zip(&self.gaps).enumerate() {
