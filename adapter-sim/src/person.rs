@@ -69,7 +69,7 @@ impl PersonConfig {
     }
 
     /// A client of this person for a session of at most so many people.
-    pub(crate) fn new_client(&self, seed: u64, people: usize) -> HeapClient {
+    pub fn new_client(&self, seed: u64, people: usize) -> HeapClient {
         let mut client_config = ClientConfig::new(&self.name).expect("a name of at most 64 bytes");
         client_config.codec = self.codec;
         client_config.direct = self.direct;

@@ -4,14 +4,14 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use adapter_sim::{
+    net::Preset,
     scenario::Action,
     stamp::{Audience, Stamp},
-    world::{HeapClient, HeapServer, PersonId},
+    world::{HeapClient, HeapServer, PersonConfig, PersonId},
 };
 use voice_core::{
-    ChannelHandle, ChannelOptions, Client, ClientConfig, ClientEvent, ClientId, ConnectionId, Delivery, Instant,
-    Message, RoomHandle, Route, Server, ServerConfig, Sound, Source, TalkTo, Target, client_storage_vec,
-    server_storage_vec,
+    ChannelHandle, ChannelOptions, ClientEvent, ClientId, ConnectionId, Delivery, Instant, Message, RoomHandle, Route,
+    Server, ServerConfig, Sound, Source, TalkTo, Target, server_storage_vec,
 };
 
 use crate::{
@@ -336,9 +336,10 @@ impl Person {
 }
 
 fn person(number: u16) -> Person {
-    let config = ClientConfig::new(&format!("person-{number}")).expect("a short name");
+    let config =
+        PersonConfig { direct: true, speakers: 4, ..PersonConfig::new(&format!("person-{number}"), &Preset::LAN) };
     Person {
-        client: Client::new(config, u64::from(number) + 10, client_storage_vec!(people: 8, speakers: 4)),
+        client: config.new_client(u64::from(number) + 10, 8),
         attempt: None,
         connection: None,
         rooms: BTreeMap::new(),

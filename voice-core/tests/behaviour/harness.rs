@@ -141,10 +141,15 @@ impl Stage {
     }
 
     pub(crate) fn add_with(&mut self, change: impl FnOnce(&mut ClientConfig)) -> usize {
+        self.add_hearing(8, change)
+    }
+
+    /// Adds somebody who hears so many at once.
+    pub(crate) fn add_hearing(&mut self, speakers: usize, change: impl FnOnce(&mut ClientConfig)) -> usize {
         let who = self.people.len();
         let mut config = ClientConfig::new(&format!("person-{who}")).unwrap();
         change(&mut config);
-        let mut client = Client::new(config, 100 + who as u64, client_storage_vec!(people: 16, speakers: 8));
+        let mut client = Client::new(config, 100 + who as u64, client_storage_vec!(people: 16, speakers: speakers));
         let now = self.now();
         let lobby = client.use_room(now, "Lobby", RoomUse::Both).unwrap();
         let channel = client.open_channel(now, TalkTo::Room(lobby), ChannelOptions::DEFAULT).unwrap();

@@ -9,6 +9,7 @@ mod join;
 mod lane;
 mod moderation;
 mod mutes;
+mod places;
 mod rendezvous;
 mod reports;
 mod resume;
