@@ -6,6 +6,7 @@ mod inbox;
 pub mod net;
 mod person;
 pub mod scenario;
+mod server_node;
 pub mod stamp;
 pub mod truth;
 mod wake;

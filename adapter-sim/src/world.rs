@@ -7,12 +7,14 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use voice_core::{
-    ClientEvent, ClientId, Connection, ConnectionId, Delivery, Frame, Instant, PathId, PendingJoin, Post, Room, Route,
-    Seat, Server, ServerConfig, ServerEvent, ServerStorage, Source, State, server_storage_vec,
+    ClientEvent, ClientId, Delivery, Frame, Instant, PathId, Route, Server, ServerConfig, ServerEvent, Source, State,
+    server_storage_vec,
 };
 
 use crate::net::{ConnId, EndpointId, NatKind, NetEvent, Network, PacketBytes, Preset, Rng, Side};
 pub use crate::person::{HeapClient, PersonConfig};
+pub use crate::server_node::HeapServer;
+use crate::server_node::ServerNode;
 use crate::wake::Wake;
 use crate::{ear::Ear, inbox::Inbox};
 
@@ -24,11 +26,6 @@ const NEVER: u64 = u64::MAX;
 
 /// The scenario's number of a person, from 0.
 pub type PersonId = u16;
-
-/// A server with its tables on the heap.
-pub type HeapServer = Server<
-    ServerStorage<Vec<Seat>, Vec<Room>, Vec<u64>, Vec<Connection>, Vec<Post>, Vec<PendingJoin>, Vec<ConnectionId>>,
->;
 
 /// What people do and notice. Every call says the true time, µs.
 #[allow(unused_variables)]
@@ -87,14 +84,6 @@ struct Person {
     wake_for: Instant,
     /// When the audio clock ticks next, by the person's own clock.
     tick_at: u64,
-}
-
-struct ServerNode {
-    server: HeapServer,
-    /// By the network's number.
-    core_of: Vec<Option<ConnectionId>>,
-    /// By the core's index.
-    net_of: Vec<Option<ConnId>>,
 }
 
 /// The world.
@@ -690,32 +679,6 @@ impl Person {
         let within = local.checked_sub(self.tick_at).is_some_and(|late| late < frame.saturating_sub(phase));
         // A division takes longer than all else here, and is needed only when the clock has changed its pace.
         self.tick_at = if within { self.tick_at + frame } else { (local / frame + 1) * frame + phase };
-    }
-}
-
-impl ServerNode {
-    fn connected(&mut self, now: Instant, conn: ConnId) -> bool {
-        let Ok(connection) = self.server.handle_connected(now) else { return false };
-        if self.core_of.len() <= conn.index() {
-            self.core_of.resize(conn.index() + 1, None);
-        }
-        self.core_of[conn.index()] = Some(connection);
-        if let Some(slot) = self.net_of.get_mut(connection.index()) {
-            *slot = Some(conn);
-        }
-        true
-    }
-
-    fn core(&self, conn: ConnId) -> Option<ConnectionId> {
-        self.core_of.get(conn.index()).copied().flatten()
-    }
-
-    fn disconnected(&mut self, now: Instant, conn: ConnId) {
-        let Some(connection) = self.core_of.get_mut(conn.index()).and_then(Option::take) else { return };
-        self.server.handle_disconnected(now, connection);
-        if let Some(slot) = self.net_of.get_mut(connection.index()) {
-            *slot = None;
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use heapless::Vec;
 
 use crate::{
     types::{ChannelOptions, Priority, Target, Volume},
-    wire::limits::MAX_CHANNELS,
+    wire::{Channels, limits::MAX_CHANNELS},
 };
 
 /// The channels of a speaker's newest packet, and what they make of its voice: asked for at every pull, and seldom another.
@@ -39,7 +39,10 @@ impl Heard {
         }
     }
 
-    pub(super) fn set_channels(&mut self, channels: impl Iterator<Item = (Target, ChannelOptions)> + Clone) {
+    /// Sets those of a packet whose bit is set in `listened`.
+    pub(super) fn set_channels(&mut self, channels: Channels<'_>, listened: u8) {
+        let channels = channels.iter().enumerate().filter(|(at, _)| listened >> at & 1 != 0);
+        let channels = channels.map(|(_, channel)| (channel.target, channel.options));
         // Nearly always they are those of the packet before.
         if !channels.clone().eq(self.channels.iter().copied()) {
             self.channels = channels.take(MAX_CHANNELS).collect();

@@ -6,11 +6,12 @@ use super::{
     Frame,
     engine::Engine,
     events::ClientEvent,
+    heard::Heard,
     tables::{SpeakerSlot, Wishes},
 };
 use crate::{
     playout::{Incoming, Sound},
-    types::{ChannelOptions, ClientId, DropReason, Instant, PathId, Priority, Target},
+    types::{ClientId, DropReason, Instant, PathId, Priority, Target},
     wire::{Channels, Voice},
 };
 
@@ -44,17 +45,15 @@ impl<'a> Engine<'a> {
         }
         let place = used(self.t.speakers).position(|slot| slot.client == Some(speaker));
         self.check_wishes(path, speaker, place)?;
-        let heard_by = self.listened_channels(seat.id, voice.channels);
-        if heard_by == 0 {
+        let listened = self.listened_channels(seat.id, voice.channels);
+        if listened == 0 {
             return Err(DropReason::NotPermitted);
         }
-        let channels = voice.channels.iter().enumerate().filter(|(at, _)| heard_by >> at & 1 != 0);
-        let channels = channels.map(|(_, channel)| (channel.target, channel.options));
         let place = match place {
             Some(place) => place,
-            None => self.new_place(speaker, voice.header.sequence, channels.clone())?,
+            None => self.new_place(&voice, listened)?,
         };
-        self.insert(now, place, &voice, path.is_some(), channels)
+        self.insert(now, place, &voice, path.is_some(), listened)
     }
 
     /// The server keeps away what isn't wanted; what was on its way, or came directly, is stopped here.
@@ -94,7 +93,7 @@ impl<'a> Engine<'a> {
         place: usize,
         voice: &Voice<'_>,
         direct: bool,
-        channels: impl Iterator<Item = (Target, ChannelOptions)> + Clone,
+        listened: u8,
     ) -> Result<(), DropReason> {
         self.plan_report(now);
         let packet = Incoming {
@@ -111,7 +110,7 @@ impl<'a> Engine<'a> {
         let standing = slot.standing();
         let inserted = slot.playout.insert(now, &self.s.config.playout, memory, &packet);
         if inserted.newest {
-            slot.heard.set_channels(channels);
+            slot.heard.set_channels(voice.channels, listened);
             slot.arrivals.note(now, packet.media_time, packet.frame_length, direct);
         }
         let changed = slot.standing() != standing;
@@ -133,47 +132,43 @@ impl<'a> Engine<'a> {
 
     /// A slot for a speaker who has none: a free one; or that of who has been silent for the longest; or, with all of them speaking, that of the
     /// lowest priority if the newcomer's is higher, and there of who was heard of the longest ago.
-    fn new_place(
-        &mut self,
-        client: ClientId,
-        sequence: u16,
-        channels: impl Iterator<Item = (Target, ChannelOptions)> + Clone,
-    ) -> Result<usize, DropReason> {
+    fn new_place(&mut self, voice: &Voice<'_>, listened: u8) -> Result<usize, DropReason> {
+        let (client, sequence) = (voice.header.speaker, voice.header.sequence);
         let person = self.person_at(client).and_then(|at| self.t.roster.get(at));
         let gave_way = person.and_then(|person| person.gave_way).map(u16::from_be_bytes);
         if gave_way.is_some_and(|newest| newest.wrapping_sub(sequence) < STRAGGLERS) {
             return Err(DropReason::Late);
         }
-        let mut newcomer = SpeakerSlot { client: Some(client), ..SpeakerSlot::EMPTY };
-        newcomer.know(person);
-        newcomer.heard.set_channels(channels);
-        let priority = newcomer.heard.merged().priority;
-        let free = self.t.speakers.iter().position(|slot| slot.client.is_none());
-        let giving_way = || {
-            let slots = self.t.speakers.iter().enumerate();
-            // The silent ones have no priority, and come first.
-            let least = slots.min_by_key(|(_, slot)| (slot.standing_or_talking(), slot.playout.heard_at()));
-            least.filter(|(_, slot)| slot.standing_or_talking() < Some(priority)).map(|(at, _)| at)
-        };
-        let at = free.or_else(giving_way).ok_or(DropReason::TableFull)?;
-        let slot = self.t.speakers.get_mut(at).ok_or(DropReason::TableFull)?;
-        let before = core::mem::replace(slot, newcomer);
-        if let Some(gone) = before.client {
-            self.gave_way(gone, &before);
+        let mut heard = Heard::NOTHING;
+        heard.set_own_default(person.map_or(Priority::None, |person| person.priority));
+        heard.set_channels(voice.channels, listened);
+        let wishes = Wishes::about(person);
+        // Free ones come first, then the silent ones: they have no priority.
+        let rank = |slot: &SpeakerSlot| slot.client.map(|_| (slot.standing_or_talking(), slot.playout.heard_at()));
+        let slots = self.t.speakers.iter_mut().enumerate();
+        let (at, slot) = slots.min_by_key(|(_, slot)| rank(slot)).ok_or(DropReason::TableFull)?;
+        if slot.standing_or_talking() >= Some(heard.merged().priority) {
+            return Err(DropReason::TableFull);
+        }
+        let (gone, newest) = (slot.client, slot.playout.newest());
+        let (was_heard, talked) = (slot.standing_or_talking().is_some(), slot.playout.is_talking());
+        *slot = SpeakerSlot { client: Some(client), wishes, heard, ..SpeakerSlot::EMPTY };
+        if let Some(gone) = gone {
+            self.gave_way(gone, newest, was_heard, talked);
         }
         Ok(at)
     }
 
     /// Somebody's slot is another's now.
-    fn gave_way(&mut self, client: ClientId, before: &SpeakerSlot) {
+    fn gave_way(&mut self, client: ClientId, newest: Option<u16>, was_heard: bool, talked: bool) {
         if let Some(person) = self.person(client) {
-            person.gave_way = before.playout.newest().map(u16::to_be_bytes);
+            person.gave_way = newest.map(u16::to_be_bytes);
         }
-        if before.standing_or_talking().is_some() {
+        if was_heard {
             self.s.counters.speakers_displaced += 1;
             self.reckon_top();
         }
-        if before.playout.is_talking() {
+        if talked {
             self.s.event(ClientEvent::StoppedSpeaking(client));
             self.reckon_talk();
         }
