@@ -99,6 +99,9 @@ pub(crate) struct QualityArgs {
     /// Only these traces, by their names
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
+    /// Speech carries DRED instead of in-band FEC; for a build with libopus 1.6 (the feature opus16)
+    #[arg(long)]
+    pub(crate) dred: bool,
     /// Without PESQ and STOI, which need Python
     #[arg(long)]
     pub(crate) no_scores: bool,

@@ -10,7 +10,7 @@ use voice_core::playout::PlayoutConfig;
 use super::{
     fixed::{fixed, in_hindsight},
     kinds::Kind,
-    render::{Heard, Speech, adaptive},
+    render::{Heard, Redundancy, Speech, adaptive},
     scores::{Environment, Scorer, Scores},
     trace::Trace,
     unwarp::unwarp,
@@ -153,6 +153,7 @@ pub(super) fn tracks(clips: &[&[i16]], count: usize) -> Vec<Vec<i16>> {
 pub(super) fn all(
     networks: &[Network],
     tracks: &[Vec<i16>],
+    redundancy: Redundancy,
     environment: Option<&Environment>,
     progress: impl Fn(usize, &str) + Sync,
 ) -> Result<Vec<Outcome>, Fail> {
@@ -167,7 +168,7 @@ pub(super) fn all(
                 return Ok(());
             }
             let (network, track) = (job / tracks.len(), job % tracks.len());
-            let run = run(&networks[network], track, &tracks[track], scorer.as_mut())
+            let run = run(&networks[network], track, &tracks[track], redundancy, scorer.as_mut())
                 .inspect_err(|_| next.store(jobs, Ordering::Relaxed))?;
             let mut runs = runs.lock().unwrap_or_else(PoisonError::into_inner);
             runs[job] = Some(run);
@@ -194,9 +195,15 @@ pub(super) fn all(
     Ok(networks.iter().filter_map(|_| outcome(runs.by_ref().take(tracks.len()).collect())).collect())
 }
 
-fn run(network: &Network, track: usize, pcm: &[i16], scorer: Option<&mut Scorer>) -> Result<Run, Fail> {
+fn run(
+    network: &Network,
+    track: usize,
+    pcm: &[i16],
+    redundancy: Redundancy,
+    scorer: Option<&mut Scorer>,
+) -> Result<Run, Fail> {
     let trace = network.trace(track, pcm.len());
-    let speech = Speech::encode(pcm, &trace);
+    let speech = Speech::encode(pcm, &trace, redundancy);
     let mut heard: Vec<Heard> = Player::ALL.iter().map(|player| player.play(&trace, &speech)).collect();
     let mut figures: Vec<Figures> = heard.iter().map(|heard| figures(heard, &trace)).collect();
     if let Some(scorer) = scorer {

@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use voice_audio::{EncoderConfig, FrameLength, MAX_FRAME_BYTES, OpusDecoder, OpusEncoder, listen::RemoteVoice};
+use voice_audio::{
+    EncoderConfig, FrameLength, MAX_FRAME_BYTES, OpusDecoder, OpusEncoder, Recovery, listen::RemoteVoice,
+};
 use voice_core::{
     Instant,
     playout::{Incoming, Playout, PlayoutConfig, Pulled, Sound, SpeakerStats, playout_bytes},
@@ -21,6 +23,29 @@ const FRAMES: usize = 32;
 const AFTERMATH_US: u64 = 1_000_000;
 /// FEC is always made for at least this loss, as talkers don't know beforehand.
 const LEAST_EXPECTED_LOSS_PERCENT: u8 = 10;
+/// DRED's share of the bitrate grows with the expected loss: below this it reaches two frames back, which is no burst.
+const LEAST_EXPECTED_LOSS_WITH_DRED_PERCENT: u8 = 20;
+/// How far back DRED may reach, ms.
+const DRED_MS: u16 = 200;
+
+/// What packets carry against loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Redundancy {
+    /// In-band FEC: a copy of the frame before.
+    Fec,
+    /// A picture of the past, where the linked libopus has it.
+    Dred,
+}
+
+impl Redundancy {
+    /// A few words for the reader of a table.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Fec => "in-band FEC",
+            Self::Dred => "DRED",
+        }
+    }
+}
 
 /// A talker's frames, and what they sound like when none is lost.
 pub(super) struct Speech {
@@ -66,16 +91,20 @@ pub(super) struct Heard {
 }
 
 impl Speech {
-    /// Encodes a track in the trace's frames at 24 kbit/s, with FEC for the trace's loss; a track too short begins anew.
-    pub(super) fn encode(track: &[i16], trace: &Trace) -> Self {
+    /// Encodes a track in the trace's frames at 24 kbit/s, with redundancy for the trace's loss; a track too short begins anew.
+    pub(super) fn encode(track: &[i16], trace: &Trace, redundancy: Redundancy) -> Self {
         let frame_length = FrameLength::from_millis(trace.frame_ms).expect("a trace has one of the frame lengths");
-        let loss_percent = trace.loss_percent();
+        let (fec, dred_ms, least_loss) = match redundancy {
+            Redundancy::Fec => (true, 0, LEAST_EXPECTED_LOSS_PERCENT),
+            Redundancy::Dred => (false, DRED_MS, LEAST_EXPECTED_LOSS_WITH_DRED_PERCENT),
+        };
         let config = EncoderConfig {
             frame_length,
             bitrate: 24_000,
             complexity: 10,
-            fec: true,
-            expected_loss_percent: loss_percent.max(LEAST_EXPECTED_LOSS_PERCENT),
+            fec,
+            dred_ms,
+            expected_loss_percent: trace.loss_percent().max(least_loss),
             ..EncoderConfig::default()
         };
         let mut encoder = OpusEncoder::new(config).expect("settings within their ranges");
@@ -151,14 +180,18 @@ pub(super) fn adaptive(config: PlayoutConfig, trace: &Trace, speech: &Speech) ->
                 end: n + 1 == trace.packets.len(),
                 payload: &payload,
             };
+            let config = config.reaching(Some(voice.redundancy()));
             playout.insert(Instant::from_us(at), &config, &mut memory, &incoming);
         }
         while voice.queued() < BLOCK {
             let queued = Duration::from_micros(voice.queued_us().into());
             let place = heard.pcm.len() + voice.queued();
+            // As a client does that is told what the listener finds.
+            let config = config.reaching(Some(voice.redundancy()));
             let pulled = playout.next_frame(Instant::from_us(now), queued, &config, &memory);
-            note(&mut heard, &pulled, place, trace, &playout.stats());
+            let before = recovered(&voice);
             voice.push(without_number(pulled.sound), pulled.length_us, pulled.pace);
+            note(&mut heard, &pulled, place, trace, &playout.stats(), recovered(&voice) > before);
         }
         voice.read(&mut block);
         heard.pcm.extend(block);
@@ -178,8 +211,13 @@ fn arrivals(trace: &Trace) -> Vec<(u64, usize)> {
     arrivals
 }
 
+/// How many lost frames were filled from later packets.
+fn recovered(voice: &RemoteVoice) -> u64 {
+    voice.recovered(Recovery::Fec) + voice.recovered(Recovery::Dred)
+}
+
 /// Writes down what will be heard from this sample on.
-fn note(heard: &mut Heard, pulled: &Pulled<'_>, place: usize, trace: &Trace, stats: &SpeakerStats) {
+fn note(heard: &mut Heard, pulled: &Pulled<'_>, place: usize, trace: &Trace, stats: &SpeakerStats, recovered: bool) {
     let at_us = place as u64 * 1_000 / 48;
     let mut hole = |recovered| heard.holes.push(Hole { at_us, length_us: pulled.length_us.into(), recovered });
     match pulled.sound {
@@ -192,10 +230,10 @@ fn note(heard: &mut Heard, pulled: &Pulled<'_>, place: usize, trace: &Trace, sta
             let target_us = (delay_us + u64::from(stats.target_us)).saturating_sub(stats.delay_us.into());
             heard.targets.push(Point { at_us, delay_us: target_us });
         }
-        Sound::Recover { packet, back: 1 } => {
+        Sound::Recover { packet, back } if recovered => {
             hole(true);
             heard.recovered += 1;
-            if let Some(n) = number(packet).checked_sub(1) {
+            if let Some(n) = number(packet).checked_sub(back.into()) {
                 heard.places[n] = Some(place);
             }
         }
@@ -245,7 +283,8 @@ mod tests {
     fn on_a_clean_network_every_frame_is_played_in_its_place() {
         let trace = super::super::kinds::KINDS[0].make(1, 20, 100);
         let track: Vec<i16> = (0..48_000).map(|n| (n % 200 * 60 - 6_000) as i16).collect();
-        let heard = adaptive(PlayoutConfig::DEFAULT, &trace, &Speech::encode(&track, &trace));
+        let speech = Speech::encode(&track, &trace, Redundancy::Fec);
+        let heard = adaptive(PlayoutConfig::DEFAULT, &trace, &speech);
         assert!(heard.places.iter().all(Option::is_some));
         assert_eq!((heard.holes.len(), heard.late, heard.recovered), (0, 0, 0));
         assert!(heard.mean_delay_ms() < 100.0, "{}", heard.mean_delay_ms());

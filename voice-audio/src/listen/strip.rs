@@ -43,6 +43,12 @@ impl Pull<'_> {
         self.queued
     }
 
+    /// Returns how many lost frames before it a packet of the speaker brings back: for `Client::set_speaker_redundancy`, before the next
+    /// frame is asked for.
+    pub fn redundancy(&self) -> u8 {
+        self.strip.voice.redundancy()
+    }
+
     /// Takes what is to be heard next of the speaker.
     pub fn give(self, frame: Frame<'_>) {
         self.strip.take(&frame);

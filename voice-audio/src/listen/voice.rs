@@ -2,8 +2,8 @@
 
 use voice_core::{Pace, Sound};
 
-use super::{buffer::Buffer, stretch};
-use crate::{DecodeError, MAX_PACKET_SAMPLES, OpusDecoder, SAMPLE_RATE, SetupError};
+use super::{buffer::Buffer, reach::Reach, stretch};
+use crate::{MAX_PACKET_SAMPLES, OpusDecoder, Recovery, SAMPLE_RATE, SetupError};
 
 /// Sound that may wait: 200 ms, more than the longest packet and its stretching.
 const CAPACITY: usize = 9_600;
@@ -24,9 +24,12 @@ pub struct RemoteVoice {
     level: f64,
     /// Samples that it has been silent for, as far as it is speech.
     quiet_for: usize,
+    reach: Reach,
     stretched: u64,
     shortened: u64,
     errors: u64,
+    /// Frames recovered by in-band FEC and by DRED.
+    recovered: [u64; 2],
 }
 
 impl RemoteVoice {
@@ -38,9 +41,11 @@ impl RemoteVoice {
             silent: true,
             level: 0.0,
             quiet_for: 0,
+            reach: Reach::NEW,
             stretched: 0,
             shortened: 0,
             errors: 0,
+            recovered: [0; 2],
         })
     }
 
@@ -49,6 +54,7 @@ impl RemoteVoice {
         self.decoder.reset();
         self.buffer.clear();
         self.silent = true;
+        self.reach = Reach::NEW;
     }
 
     /// Samples that wait to be heard. As long as they are fewer than the next [`read`](Self::read) needs, more is to be pushed.
@@ -74,6 +80,21 @@ impl RemoteVoice {
     /// Packets that were no Opus; each was concealed.
     pub fn errors(&self) -> u64 {
         self.errors
+    }
+
+    /// Lost frames that were filled by in-band FEC or DRED; 0 for [`Recovery::Concealed`], which is the playout's to count.
+    pub fn recovered(&self, by: Recovery) -> u64 {
+        match by {
+            Recovery::Fec => self.recovered[0],
+            Recovery::Dred => self.recovered[1],
+            Recovery::Concealed => 0,
+        }
+    }
+
+    /// How many lost frames before it a packet of this speaker brings back, as packets of the last second have it: 1 for in-band FEC and
+    /// for packets without any redundancy, more with DRED. For `Client::set_speaker_redundancy`.
+    pub fn redundancy(&self) -> u8 {
+        self.reach.frames()
     }
 
     /// Takes what is to be heard next. `length_us` is how much sound is missing or silent: 2.5 to 120 ms; for a packet, its own length counts.
@@ -125,6 +146,7 @@ impl RemoteVoice {
 
     fn play(&mut self, packet: &[u8], samples: usize) {
         let (decoder, fade_in) = (&mut self.decoder, self.silent);
+        self.reach.follow(|| decoder.redundancy(packet));
         let mut decoded = Ok(0);
         self.buffer.append(MAX_PACKET_SAMPLES, |out| {
             decoded = decoder.decode(packet, out);
@@ -141,18 +163,20 @@ impl RemoteVoice {
     }
 
     fn recover(&mut self, packet: &[u8], back: u8, samples: usize) {
-        if back != 1 {
-            return self.conceal(samples);
-        }
         let decoder = &mut self.decoder;
-        let mut recovered: Result<(), DecodeError> = Ok(());
+        let mut recovered = Ok(Recovery::Concealed);
         self.buffer.append(samples, |out| {
-            recovered = decoder.decode_fec(packet, out);
+            recovered = decoder.recover(packet, back, out);
             if recovered.is_ok() { out.len() } else { 0 }
         });
-        if recovered.is_err() {
-            self.errors += 1;
-            self.conceal(samples);
+        match recovered {
+            Ok(Recovery::Fec) => self.recovered[0] += 1,
+            Ok(Recovery::Dred) => self.recovered[1] += 1,
+            Ok(Recovery::Concealed) => {}
+            Err(_) => {
+                self.errors += 1;
+                self.conceal(samples);
+            }
         }
     }
 

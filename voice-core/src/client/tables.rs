@@ -97,10 +97,12 @@ pub struct SpeakerSlot {
     pub(super) playout: Playout,
     pub(super) heard: Heard,
     pub(super) arrivals: Arrivals,
+    /// How many lost frames before it a packet brings back, if the listener has said so.
+    pub(super) redundancy: Option<u8>,
 }
 
 impl SpeakerSlot {
     /// A free one.
     pub const EMPTY: Self =
-        Self { client: None, playout: Playout::NEW, heard: Heard::NOTHING, arrivals: Arrivals::NONE };
+        Self { client: None, playout: Playout::NEW, heard: Heard::NOTHING, arrivals: Arrivals::NONE, redundancy: None };
 }

@@ -99,7 +99,8 @@ impl<'a> Engine<'a> {
         if let Some(own_default) = own_default {
             slot.heard.set_own_default(own_default);
         }
-        let inserted = slot.playout.insert(now, &self.s.config.playout, memory, &packet);
+        let config = self.s.config.playout.reaching(slot.redundancy);
+        let inserted = slot.playout.insert(now, &config, memory, &packet);
         if inserted.newest {
             slot.heard.set_channels(channels);
             slot.arrivals.note(now, packet.media_time, packet.frame_length, direct);
@@ -151,7 +152,8 @@ impl<'a> Engine<'a> {
         let frames: &'a [u8] = self.t.frames;
         let memory = frames.get(index * share..(index + 1) * share).unwrap_or_default();
         let merged = slot.heard.merged();
-        let pulled = slot.playout.next_frame(now, queued, &self.s.config.playout, memory);
+        let config = self.s.config.playout.reaching(slot.redundancy);
+        let pulled = slot.playout.next_frame(now, queued, &config, memory);
         Frame {
             sound: if self.s.declared.flags.deafened { Sound::Silence } else { pulled.sound },
             length_us: pulled.length_us,
