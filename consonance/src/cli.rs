@@ -102,6 +102,9 @@ pub(crate) struct QualityArgs {
     /// Speech carries DRED instead of in-band FEC; for a build with libopus 1.6 (the feature opus16)
     #[arg(long)]
     pub(crate) dred: bool,
+    /// Compare with the speech before it was encoded, so that what the codec takes away counts
+    #[arg(long)]
+    pub(crate) with_codec: bool,
     /// Without PESQ and STOI, which need Python
     #[arg(long)]
     pub(crate) no_scores: bool,

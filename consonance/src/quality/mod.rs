@@ -26,7 +26,7 @@ use crate::{
     stopwatch::Stopwatch,
 };
 use kinds::KINDS;
-use measure::{Network, Outcome, Player};
+use measure::{Method, Network, Outcome, Player};
 use render::Redundancy;
 use scores::Environment;
 
@@ -46,7 +46,7 @@ struct Setting {
 /// Measures, writes the files and prints the tables.
 pub(crate) fn run(args: &QualityArgs) -> Result<ExitCode, Fail> {
     let networks = networks(args)?;
-    let redundancy = redundancy(args)?;
+    let method = Method { redundancy: redundancy(args)?, with_codec: args.with_codec };
     let clips = speech::load(&args.speech)?;
     let out = OutDir::find(&args.out, is_result)?;
     let environment = if args.no_scores { None } else { Some(Environment::prepare()?) };
@@ -54,13 +54,13 @@ pub(crate) fn run(args: &QualityArgs) -> Result<ExitCode, Fail> {
         seed: args.seed,
         tracks: args.tracks.into(),
         speech: clips.iter().map(|clip| clip.name.clone()).collect(),
-        codec: format!("{}, 24 kbit/s with {}", codec_name(), redundancy.name()),
+        codec: codec(method),
     };
     let pcm: Vec<&[i16]> = clips.iter().map(|clip| &*clip.pcm).collect();
     let tracks = measure::tracks(&pcm, setting.tracks);
     println!("{} traces, {} playouts, {} tracks of speech", networks.len(), Player::ALL.len(), setting.tracks);
     let watch = Stopwatch::start();
-    let mut outcomes = measure::all(&networks, &tracks, redundancy, environment.as_ref(), |done, name| {
+    let mut outcomes = measure::all(&networks, &tracks, method, environment.as_ref(), |done, name| {
         println!("{done:>4} of {}  {name}", networks.len());
     })?;
     let markdown = summary::markdown(&setting, &outcomes);
@@ -87,12 +87,14 @@ fn redundancy(args: &QualityArgs) -> Result<Redundancy, Fail> {
     }
 }
 
-/// The copy that is built by default calls itself unknown.
-fn codec_name() -> &'static str {
-    match voice_audio::codec_version() {
+/// The codec in words. The copy of libopus that is built by default calls itself unknown.
+fn codec(method: Method) -> String {
+    let library = match voice_audio::codec_version() {
         "libopus unknown" => "libopus of audiopus_sys (after 1.3.1)",
         version => version,
-    }
+    };
+    let counts = if method.with_codec { ", compared with the speech before encoding" } else { "" };
+    format!("{library}, 24 kbit/s with {}{counts}", method.redundancy.name())
 }
 
 fn networks(args: &QualityArgs) -> Result<Vec<Network>, Fail> {

@@ -52,6 +52,8 @@ pub(super) struct Speech {
     pub(super) packets: Vec<Vec<u8>>,
     /// 48 kHz mono.
     pub(super) whole: Vec<i16>,
+    /// What was encoded, as late as it comes out of a decoder.
+    pub(super) original: Vec<i16>,
 }
 
 /// One point of a curve of delays.
@@ -109,17 +111,19 @@ impl Speech {
         };
         let mut encoder = OpusEncoder::new(config).expect("settings within their ranges");
         let mut decoder = OpusDecoder::new().expect("memory for a decoder");
-        let (mut packets, mut whole) = (Vec::new(), Vec::new());
+        let (mut packets, mut whole, mut original) = (Vec::new(), Vec::new(), vec![0; encoder.lookahead()]);
         let mut bytes = [0; MAX_FRAME_BYTES];
         let mut samples = track.iter().copied().cycle();
         for _ in &trace.packets {
             let mut frame: Vec<i16> = samples.by_ref().take(frame_length.samples()).collect();
+            original.extend(&frame);
             let len = encoder.encode(&frame, &mut bytes).expect("a whole frame");
             packets.push(bytes[..len].to_vec());
             decoder.decode(&bytes[..len], &mut frame).expect("what was encoded just now");
             whole.extend(frame);
         }
-        Self { packets, whole }
+        original.truncate(whole.len());
+        Self { packets, whole, original }
     }
 }
 
@@ -189,9 +193,9 @@ pub(super) fn adaptive(config: PlayoutConfig, trace: &Trace, speech: &Speech) ->
             // As a client does that is told what the listener finds.
             let config = config.reaching(Some(voice.redundancy()));
             let pulled = playout.next_frame(Instant::from_us(now), queued, &config, &memory);
-            let before = recovered(&voice);
-            voice.push(without_number(pulled.sound), pulled.length_us, pulled.pace);
-            note(&mut heard, &pulled, place, trace, &playout.stats(), recovered(&voice) > before);
+            let filled = voice.push(without_number(pulled.sound), pulled.length_us, pulled.pace);
+            let recovered = filled.is_some_and(|filled| filled != Recovery::Concealed);
+            note(&mut heard, &pulled, place, trace, &playout.stats(), recovered);
         }
         voice.read(&mut block);
         heard.pcm.extend(block);
@@ -209,11 +213,6 @@ fn arrivals(trace: &Trace) -> Vec<(u64, usize)> {
     let mut arrivals: Vec<(u64, usize)> = arrivals.collect();
     arrivals.sort_unstable();
     arrivals
-}
-
-/// How many lost frames were filled from later packets.
-fn recovered(voice: &RemoteVoice) -> u64 {
-    voice.recovered(Recovery::Fec) + voice.recovered(Recovery::Dred)
 }
 
 /// Writes down what will be heard from this sample on.

@@ -10,7 +10,7 @@ use super::{
     output::to_i16,
     ramp::{Ramp, Slope},
 };
-use crate::{SAMPLE_RATE, SetupError};
+use crate::{Recovery, SAMPLE_RATE, SetupError};
 
 /// Steps in which a changed volume is reached: 10 ms.
 const VOLUME_STEPS: u16 = 4;
@@ -52,6 +52,11 @@ impl Pull<'_> {
     /// Takes what is to be heard next of the speaker.
     pub fn give(self, frame: Frame<'_>) {
         self.strip.take(&frame);
+    }
+
+    /// The same, and returns what a lost frame was filled with; `None` for a frame that was played and for silence.
+    pub fn give_and_see(self, frame: Frame<'_>) -> Option<Recovery> {
+        self.strip.take(&frame)
     }
 }
 
@@ -175,7 +180,7 @@ impl Strip {
         }
     }
 
-    fn take(&mut self, frame: &Frame<'_>) {
+    fn take(&mut self, frame: &Frame<'_>) -> Option<Recovery> {
         self.given = true;
         self.ended = matches!(frame.sound, Sound::Silence);
         // Silence says nothing of how what was heard before it is to be heard.
@@ -186,7 +191,7 @@ impl Strip {
             self.percent = frame.volume_percent.min(MAX_PERCENT);
             self.fade.to(if frame.audible { 1.0 } else { 0.0 }, FADE_STEPS);
         }
-        self.voice.push(frame.sound, frame.length_us, frame.pace);
+        self.voice.push(frame.sound, frame.length_us, frame.pace)
     }
 
     /// Sets where the gains go to.

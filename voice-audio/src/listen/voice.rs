@@ -98,15 +98,19 @@ impl RemoteVoice {
     }
 
     /// Takes what is to be heard next. `length_us` is how much sound is missing or silent: 2.5 to 120 ms; for a packet, its own length counts.
-    pub fn push(&mut self, sound: Sound<'_>, length_us: u32, pace: Pace) {
+    /// Returns what a lost frame was filled with; `None` for a packet that was played and for silence.
+    pub fn push(&mut self, sound: Sound<'_>, length_us: u32, pace: Pace) -> Option<Recovery> {
         // A decoder conceals whole steps of 2.5 ms.
         let samples = samples_of(length_us).next_multiple_of(FADE);
-        match sound {
+        let filled = match sound {
             Sound::Play(packet) => self.play(packet, samples),
-            Sound::Recover { packet, back } => self.recover(packet, back, samples),
-            Sound::Silence => return self.be_silent(samples),
-            _ => self.conceal(samples),
-        }
+            Sound::Recover { packet, back } => Some(self.recover(packet, back, samples)),
+            Sound::Silence => {
+                self.be_silent(samples);
+                return None;
+            }
+            _ => Some(self.conceal(samples)),
+        };
         self.silent = false;
         let quiet = self.follow_level(samples);
         match pace {
@@ -114,6 +118,7 @@ impl RemoteVoice {
             Pace::Stretch(us) => self.stretched += self.splice(stretch::stretch, samples_of(us), quiet),
             Pace::Shorten(us) => self.shortened += self.splice(stretch::shorten, samples_of(us), quiet),
         }
+        filled
     }
 
     /// Moves sound out to be heard; what hasn't been pushed is silent. Returns how many samples there were.
@@ -144,7 +149,7 @@ impl RemoteVoice {
         }
     }
 
-    fn play(&mut self, packet: &[u8], samples: usize) {
+    fn play(&mut self, packet: &[u8], samples: usize) -> Option<Recovery> {
         let (decoder, fade_in) = (&mut self.decoder, self.silent);
         self.reach.follow(|| decoder.redundancy(packet));
         let mut decoded = Ok(0);
@@ -156,31 +161,31 @@ impl RemoteVoice {
             }
             count
         });
-        if decoded.is_err() {
-            self.errors += 1;
-            self.conceal(samples);
-        }
+        decoded.is_err().then(|| self.conceal_bad(samples))
     }
 
-    fn recover(&mut self, packet: &[u8], back: u8, samples: usize) {
+    fn recover(&mut self, packet: &[u8], back: u8, samples: usize) -> Recovery {
         let decoder = &mut self.decoder;
         let mut recovered = Ok(Recovery::Concealed);
         self.buffer.append(samples, |out| {
             recovered = decoder.recover(packet, back, out);
             if recovered.is_ok() { out.len() } else { 0 }
         });
-        match recovered {
-            Ok(Recovery::Fec) => self.recovered[0] += 1,
-            Ok(Recovery::Dred) => self.recovered[1] += 1,
-            Ok(Recovery::Concealed) => {}
-            Err(_) => {
-                self.errors += 1;
-                self.conceal(samples);
-            }
+        let Ok(filled) = recovered else { return self.conceal_bad(samples) };
+        match filled {
+            Recovery::Fec => self.recovered[0] += 1,
+            Recovery::Dred => self.recovered[1] += 1,
+            Recovery::Concealed => {}
         }
+        filled
     }
 
-    fn conceal(&mut self, samples: usize) {
+    fn conceal_bad(&mut self, samples: usize) -> Recovery {
+        self.errors += 1;
+        self.conceal(samples)
+    }
+
+    fn conceal(&mut self, samples: usize) -> Recovery {
         let decoder = &mut self.decoder;
         self.buffer.append(samples, |out| {
             if decoder.conceal(out).is_err() {
@@ -188,6 +193,7 @@ impl RemoteVoice {
             }
             out.len()
         });
+        Recovery::Concealed
     }
 
     fn be_silent(&mut self, samples: usize) {
