@@ -70,7 +70,7 @@ fn origin(trace: &Trace) -> Option<i64> {
 mod tests {
     use super::{
         super::{
-            render::Redundancy,
+            render::Protection,
             trace::{Packet, Trace},
         },
         *,
@@ -91,7 +91,7 @@ mod tests {
     fn hear(delay_ms: u64, fec: bool, transits: &[Option<u64>]) -> Heard {
         let trace = trace(transits);
         let track: Vec<i16> = (0..48_000).map(|n| (n % 200 * 60 - 6_000) as i16).collect();
-        fixed(delay_ms * 1_000, fec, &trace, &Speech::encode(&track, &trace, Redundancy::Fec))
+        fixed(delay_ms * 1_000, fec, &trace, &Speech::encode(&track, &trace, Protection::USUAL))
     }
 
     fn filled(heard: &Heard) -> Vec<(u64, bool)> {

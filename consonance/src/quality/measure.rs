@@ -10,7 +10,7 @@ use voice_core::playout::PlayoutConfig;
 use super::{
     fixed::{fixed, in_hindsight},
     kinds::Kind,
-    render::{Heard, Redundancy, Speech, adaptive},
+    render::{Heard, Protection, Speech, adaptive},
     scores::{Environment, Scorer, Scores},
     trace::Trace,
     unwarp::unwarp,
@@ -100,7 +100,7 @@ impl Network {
 /// How it is measured.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Method {
-    pub(super) redundancy: Redundancy,
+    pub(super) protection: Protection,
     /// What the codec takes away without any loss counts too.
     pub(super) with_codec: bool,
 }
@@ -212,7 +212,7 @@ pub(super) fn all(
 
 fn run(network: &Network, track: usize, pcm: &[i16], method: Method, scorer: Option<&mut Scorer>) -> Result<Run, Fail> {
     let trace = network.trace(track, pcm.len());
-    let speech = Speech::encode(pcm, &trace, method.redundancy);
+    let speech = Speech::encode(pcm, &trace, method.protection);
     let mut heard: Vec<Heard> = Player::ALL.iter().map(|player| player.play(&trace, &speech)).collect();
     let mut figures: Vec<Figures> = heard.iter().map(|heard| figures(heard, &trace)).collect();
     if let Some(scorer) = scorer {

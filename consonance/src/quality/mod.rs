@@ -27,7 +27,7 @@ use crate::{
 };
 use kinds::KINDS;
 use measure::{Method, Network, Outcome, Player};
-use render::Redundancy;
+use render::{Protection, Redundancy};
 use scores::Environment;
 
 /// The most of recorded traces in one run, s: their sounds are kept until all is done, 40 MB for a minute.
@@ -46,7 +46,10 @@ struct Setting {
 /// Measures, writes the files and prints the tables.
 pub(crate) fn run(args: &QualityArgs) -> Result<ExitCode, Fail> {
     let networks = networks(args)?;
-    let method = Method { redundancy: redundancy(args)?, with_codec: args.with_codec };
+    let method = Method {
+        protection: Protection { kbit: args.kbit, redundancy: redundancy(args)? },
+        with_codec: args.with_codec,
+    };
     let clips = speech::load(&args.speech)?;
     let out = OutDir::find(&args.out, is_result)?;
     let environment = if args.no_scores { None } else { Some(Environment::prepare()?) };
@@ -94,7 +97,8 @@ fn codec(method: Method) -> String {
         version => version,
     };
     let counts = if method.with_codec { ", compared with the speech before encoding" } else { "" };
-    format!("{library}, 24 kbit/s with {}{counts}", method.redundancy.name())
+    let Protection { kbit, redundancy } = method.protection;
+    format!("{library}, {kbit} kbit/s with {}{counts}", redundancy.name())
 }
 
 fn networks(args: &QualityArgs) -> Result<Vec<Network>, Fail> {

@@ -37,6 +37,20 @@ pub(super) enum Redundancy {
     Dred,
 }
 
+/// How speech is encoded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Protection {
+    /// kbit/s.
+    pub(super) kbit: u16,
+    pub(super) redundancy: Redundancy,
+}
+
+#[cfg(test)]
+impl Protection {
+    /// As it is without any option.
+    pub(super) const USUAL: Self = Self { kbit: 24, redundancy: Redundancy::Fec };
+}
+
 impl Redundancy {
     /// A few words for the reader of a table.
     pub(super) const fn name(self) -> &'static str {
@@ -93,16 +107,16 @@ pub(super) struct Heard {
 }
 
 impl Speech {
-    /// Encodes a track in the trace's frames at 24 kbit/s, with redundancy for the trace's loss; a track too short begins anew.
-    pub(super) fn encode(track: &[i16], trace: &Trace, redundancy: Redundancy) -> Self {
+    /// Encodes a track in the trace's frames, with redundancy for the trace's loss; a track too short begins anew.
+    pub(super) fn encode(track: &[i16], trace: &Trace, protection: Protection) -> Self {
         let frame_length = FrameLength::from_millis(trace.frame_ms).expect("a trace has one of the frame lengths");
-        let (fec, dred_ms, least_loss) = match redundancy {
+        let (fec, dred_ms, least_loss) = match protection.redundancy {
             Redundancy::Fec => (true, 0, LEAST_EXPECTED_LOSS_PERCENT),
             Redundancy::Dred => (false, DRED_MS, LEAST_EXPECTED_LOSS_WITH_DRED_PERCENT),
         };
         let config = EncoderConfig {
             frame_length,
-            bitrate: 24_000,
+            bitrate: u32::from(protection.kbit) * 1_000,
             complexity: 10,
             fec,
             dred_ms,
@@ -282,7 +296,7 @@ mod tests {
     fn on_a_clean_network_every_frame_is_played_in_its_place() {
         let trace = super::super::kinds::KINDS[0].make(1, 20, 100);
         let track: Vec<i16> = (0..48_000).map(|n| (n % 200 * 60 - 6_000) as i16).collect();
-        let speech = Speech::encode(&track, &trace, Redundancy::Fec);
+        let speech = Speech::encode(&track, &trace, Protection::USUAL);
         let heard = adaptive(PlayoutConfig::DEFAULT, &trace, &speech);
         assert!(heard.places.iter().all(Option::is_some));
         assert_eq!((heard.holes.len(), heard.late, heard.recovered), (0, 0, 0));
