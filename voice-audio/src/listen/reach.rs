@@ -1,6 +1,6 @@
 //! How far back a speaker's packets reach, from a few of them: what the playout may wait for.
 
-/// One packet of so many is asked: settings change seldom, and reading what DRED holds takes a tenth of decoding.
+/// One packet of so many is asked: settings change seldom, and reading what DRED holds takes a fifteenth of decoding.
 const ASKED: u8 = 8;
 /// The share of what is new, one part in so many: with frames of 20 ms most of it is from the last second.
 const SLOWNESS: u16 = 4;

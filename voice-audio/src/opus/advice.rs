@@ -6,8 +6,10 @@ use super::{EncoderConfig, FrameLength};
 
 /// From this bitrate on there is room for in-band FEC and DRED together; below, libopus leaves FEC too little or DRED nothing.
 const ROOM_FOR_BOTH: u32 = 40_000;
-/// From this loss on, percent, DRED is worth what it takes from the voice.
-const DRED_LOSS_PERCENT: u8 = 5;
+/// From this loss on, percent, DRED beside FEC is worth what it takes from the voice.
+const LOSS_FOR_BOTH_PERCENT: u8 = 5;
+/// From this loss on, percent, DRED instead of FEC is: worse for losses one by one, but bursts are no longer gaps.
+const LOSS_FOR_DRED_PERCENT: u8 = 10;
 /// DRED is made for at least this loss, percent: for less it reaches back two frames, and that is no burst.
 const LEAST_WITH_DRED_PERCENT: u8 = 20;
 
@@ -15,7 +17,7 @@ impl EncoderConfig {
     /// Returns the same settings as `Client::encoder_advice` wants them: bitrate, frame length, expected loss, FEC and DRED.
     ///
     /// DRED is for clients with `ClientConfig::dred`, whose advice has it from 2 % of loss on. It is used from 5 % on, with an expected loss of at least 20 %
-    /// and no further back than a listener waits; below 40 kbit/s it takes the place of in-band FEC. What that is worth is in docs/CODEC.md.
+    /// and no further back than a listener waits; below 40 kbit/s it takes the place of in-band FEC, from 10 % on. What that is worth is in docs/CODEC.md.
     #[must_use]
     pub fn advised(self, advice: &EncoderAdvice) -> Self {
         let frame_length = FrameLength::from_millis(advice.frame_length.ms().into()).unwrap_or(self.frame_length);
@@ -27,15 +29,16 @@ impl EncoderConfig {
             dred_ms: 0,
             ..self
         };
-        let loss = advice.expected_loss_percent.max(LEAST_WITH_DRED_PERCENT);
+        let both = advice.bitrate >= ROOM_FOR_BOTH;
+        let enough = if both { LOSS_FOR_BOTH_PERCENT } else { LOSS_FOR_DRED_PERCENT };
         let deep = Self {
-            expected_loss_percent: loss,
-            fec: advice.fec && advice.bitrate >= ROOM_FOR_BOTH,
+            expected_loss_percent: advice.expected_loss_percent.max(LEAST_WITH_DRED_PERCENT),
+            fec: advice.fec && both,
             dred_ms: advice.dred_ms.min(longest_wait_ms()),
             ..plain
         };
         // Where the library or the bitrate has no room for it, FEC isn't given up for it.
-        if advice.expected_loss_percent >= DRED_LOSS_PERCENT && deep.has_dred() { deep } else { plain }
+        if advice.expected_loss_percent >= enough && deep.has_dred() { deep } else { plain }
     }
 }
 
@@ -74,14 +77,19 @@ mod tests {
             assert_eq!((config.fec, config.dred_ms), if DEEP { (false, 300) } else { (true, 0) }, "{bitrate}");
             assert_eq!(config.expected_loss_percent, if DEEP { 20 } else { 10 });
         }
-        let config = advised(40_000, 26, 500);
-        assert_eq!((config.fec, config.dred_ms), (true, if DEEP { 300 } else { 0 }));
-        assert_eq!(config.expected_loss_percent, 26);
+        for loss in [5, 26] {
+            let config = advised(40_000, loss, 500);
+            assert_eq!((config.fec, config.dred_ms), (true, if DEEP { 300 } else { 0 }));
+            assert_eq!(config.expected_loss_percent, if DEEP { loss.max(20) } else { loss });
+        }
     }
 
     #[test]
     fn fec_is_not_given_up_for_dred_that_brings_nothing() {
-        assert!(advised(24_000, 4, 200).fec, "little loss");
+        for (bitrate, loss) in [(24_000, 9), (48_000, 4)] {
+            let config = advised(bitrate, loss, 500);
+            assert_eq!((config.fec, config.dred_ms, config.expected_loss_percent), (true, 0, loss), "little loss");
+        }
         assert!(advised(14_000, 10, 1_000).fec, "little bitrate");
     }
 
