@@ -2,11 +2,9 @@
 
 use core::time::Duration;
 
-use voice_audio::{
-    EncoderConfig, FrameLength, MAX_FRAME_BYTES, OpusDecoder, OpusEncoder, Recovery, listen::RemoteVoice,
-};
+use voice_audio::{EncoderConfig, MAX_FRAME_BYTES, OpusDecoder, OpusEncoder, Recovery, listen::RemoteVoice};
 use voice_core::{
-    Instant,
+    EncoderAdvice, Instant,
     playout::{Incoming, Playout, PlayoutConfig, Pulled, Sound, SpeakerStats, playout_bytes},
 };
 
@@ -23,8 +21,6 @@ const FRAMES: usize = 32;
 const AFTERMATH_US: u64 = 1_000_000;
 /// FEC is always made for at least this loss, as talkers don't know beforehand.
 const LEAST_EXPECTED_LOSS_PERCENT: u8 = 10;
-/// DRED's share of the bitrate grows with the expected loss: below this it reaches two frames back, which is no burst.
-const LEAST_EXPECTED_LOSS_WITH_DRED_PERCENT: u8 = 20;
 /// How far back DRED may reach, ms.
 const DRED_MS: u16 = 200;
 
@@ -45,9 +41,22 @@ pub(super) struct Protection {
     pub(super) redundancy: Redundancy,
 }
 
-#[cfg(test)]
 impl Protection {
+    /// What a talker sets who knows the trace's loss.
+    fn config(self, trace: &Trace) -> EncoderConfig {
+        let advice = EncoderAdvice {
+            bitrate: u32::from(self.kbit) * 1_000,
+            expected_loss_percent: trace.loss_percent().max(LEAST_EXPECTED_LOSS_PERCENT),
+            fec: true,
+            frame_length: voice_core::FrameLength::from_ms(trace.frame_ms as u8)
+                .expect("a trace has one of the lengths"),
+            dred_ms: if self.redundancy == Redundancy::Dred { DRED_MS } else { 0 },
+        };
+        EncoderConfig { complexity: 10, ..EncoderConfig::default() }.advised(&advice)
+    }
+
     /// As it is without any option.
+    #[cfg(test)]
     pub(super) const USUAL: Self = Self { kbit: 24, redundancy: Redundancy::Fec };
 }
 
@@ -109,27 +118,15 @@ pub(super) struct Heard {
 impl Speech {
     /// Encodes a track in the trace's frames, with redundancy for the trace's loss; a track too short begins anew.
     pub(super) fn encode(track: &[i16], trace: &Trace, protection: Protection) -> Self {
-        let frame_length = FrameLength::from_millis(trace.frame_ms).expect("a trace has one of the frame lengths");
-        let (fec, dred_ms, least_loss) = match protection.redundancy {
-            Redundancy::Fec => (true, 0, LEAST_EXPECTED_LOSS_PERCENT),
-            Redundancy::Dred => (false, DRED_MS, LEAST_EXPECTED_LOSS_WITH_DRED_PERCENT),
-        };
-        let config = EncoderConfig {
-            frame_length,
-            bitrate: u32::from(protection.kbit) * 1_000,
-            complexity: 10,
-            fec,
-            dred_ms,
-            expected_loss_percent: trace.loss_percent().max(least_loss),
-            ..EncoderConfig::default()
-        };
+        let config = protection.config(trace);
         let mut encoder = OpusEncoder::new(config).expect("settings within their ranges");
         let mut decoder = OpusDecoder::new().expect("memory for a decoder");
         let (mut packets, mut whole, mut original) = (Vec::new(), Vec::new(), vec![0; encoder.lookahead()]);
         let mut bytes = [0; MAX_FRAME_BYTES];
+        let samples_each = config.frame_samples();
         let mut samples = track.iter().copied().cycle();
         for _ in &trace.packets {
-            let mut frame: Vec<i16> = samples.by_ref().take(frame_length.samples()).collect();
+            let mut frame: Vec<i16> = samples.by_ref().take(samples_each).collect();
             original.extend(&frame);
             let len = encoder.encode(&frame, &mut bytes).expect("a whole frame");
             packets.push(bytes[..len].to_vec());
