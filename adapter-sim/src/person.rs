@@ -33,6 +33,8 @@ pub struct PersonConfig {
     pub nat: NatKind,
     /// How the voice is encoded.
     pub codec: CodecSettings,
+    /// Whether the encoder has DRED.
+    pub dred: bool,
     /// Whether direct paths are tried to all others who do.
     pub direct: bool,
     /// How fast the clock runs, in millionths.
@@ -58,6 +60,7 @@ impl PersonConfig {
             preset: *preset,
             nat: NatKind::Open,
             codec: CodecSettings::DEFAULT,
+            dred: false,
             direct: false,
             drift_ppm: 0,
             speakers: 16,
@@ -72,6 +75,7 @@ impl PersonConfig {
     pub fn new_client(&self, seed: u64, people: usize) -> HeapClient {
         let mut client_config = ClientConfig::new(&self.name).expect("a name of at most 64 bytes");
         client_config.codec = self.codec;
+        client_config.dred = self.dred;
         client_config.direct = self.direct;
         client_config.uplink_bits_per_second = self.uplink_bits_per_second;
         client_config.playout.frame_bytes = self.frame_bytes;

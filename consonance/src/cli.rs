@@ -99,6 +99,15 @@ pub(crate) struct QualityArgs {
     /// Only these traces, by their names
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
+    /// Bitrate of the speech, redundancy included
+    #[arg(long, value_name = "KBIT", default_value_t = 24, value_parser = clap::value_parser!(u16).range(6..=510))]
+    pub(crate) kbit: u16,
+    /// Speech carries DRED instead of in-band FEC; for a build with libopus 1.6 (the feature opus16)
+    #[arg(long)]
+    pub(crate) dred: bool,
+    /// Compare with the speech before it was encoded, so that what the codec takes away counts
+    #[arg(long)]
+    pub(crate) with_codec: bool,
     /// Without PESQ and STOI, which need Python
     #[arg(long)]
     pub(crate) no_scores: bool,

@@ -12,6 +12,9 @@ use voice_audio::{
 };
 use voice_core::{ClientId, Frame, Pace, Sound};
 
+/// Only libopus 1.6 has DRED.
+const DEEP: bool = cfg!(feature = "opus16");
+
 thread_local! {
     static ARMED: Cell<bool> = const { Cell::new(false) };
     static TAKEN: Cell<usize> = const { Cell::new(0) };
@@ -55,12 +58,16 @@ fn armed(what: impl FnOnce()) {
 }
 
 fn packets() -> Vec<Vec<u8>> {
-    let mut encoder =
-        OpusEncoder::new(EncoderConfig { expected_loss_percent: 20, ..EncoderConfig::default() }).unwrap();
+    // Half of them with in-band FEC, and half with DRED where libopus has it.
+    let fec = EncoderConfig { expected_loss_percent: 20, ..EncoderConfig::default() };
+    let mut encoder = OpusEncoder::new(fec).unwrap();
     let hum = |n: usize| if (n / 150).is_multiple_of(2) { 9_000 } else { -9_000 };
     let encoded = (0..50).map(|frame| {
         let pcm: Vec<i16> = (frame * 960..(frame + 1) * 960).map(hum).collect();
         let mut packet = [0; MAX_FRAME_BYTES];
+        if frame == 25 {
+            encoder.reconfigure(EncoderConfig { fec: false, dred_ms: 200, ..fec }).unwrap();
+        }
         let len = encoder.encode(&pcm, &mut packet).unwrap();
         packet[..len].to_vec()
     });
@@ -73,6 +80,7 @@ fn frame(packets: &[Vec<u8>], turn: usize) -> Frame<'_> {
     let sound = match turn % 11 {
         3 => Sound::Conceal,
         5 => Sound::Recover { packet, back: 1 },
+        6 => Sound::Recover { packet, back: (turn / 11 % 8) as u8 },
         7 => Sound::Play(&[0xFF; 200]),
         9 => Sound::Silence,
         _ => Sound::Play(packet),
@@ -102,7 +110,7 @@ fn hearing_allocates_nothing_whatever_is_heard() {
         let config = ListenerConfig { voices: 4, rate, channels, ..ListenerConfig::default() };
         let mut listener = Listener::new(config).unwrap();
         let (mut block, mut floats) = ([0_i16; 2_048], [0.0_f32; 960]);
-        let (mut turn, mut tapped) = (0, 0);
+        let (mut turn, mut tapped, mut redundancy) = (0, 0, 0);
         armed(|| {
             for tick in 0..150_u16 {
                 change(&mut listener, tick);
@@ -117,6 +125,7 @@ fn hearing_allocates_nothing_whatever_is_heard() {
                     block,
                     |pull| {
                         turn += 1;
+                        redundancy = redundancy.max(pull.redundancy());
                         pull.give(frame(&packets, turn));
                     },
                     |tap| tapped += tap.pcm.len(),
@@ -126,6 +135,8 @@ fn hearing_allocates_nothing_whatever_is_heard() {
         });
         let stats = listener.stats();
         assert!(turn > 300 && tapped > 100_000, "{turn} pulls, {tapped} samples tapped");
+        assert!(stats.recovered_by_fec > 0, "{stats:?}");
+        assert_eq!((redundancy > 1, stats.recovered_by_dred > 0), (DEEP, DEEP), "{stats:?}");
         assert!(stats.given_way > 0 && stats.refused > 0 && stats.bad_packets > 0 && stats.ignored > 0, "{stats:?}");
     }
 }

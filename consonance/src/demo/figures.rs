@@ -85,7 +85,7 @@ pub(crate) struct Listener {
     pub(crate) all: Heard,
     /// By speaker, in the order of the cast.
     pub(crate) by_speaker: Vec<Heard>,
-    /// Gaps that the copy in the next packet filled.
+    /// Gaps that a later packet filled.
     pub(crate) recovered: u64,
     /// Time that was filled with the decoder's guess, ms.
     pub(crate) concealed_ms: u64,

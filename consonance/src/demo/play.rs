@@ -73,6 +73,7 @@ impl Play {
                 nat: NatKind::Blocked,
                 direct,
                 drift_ppm: actor.drift_ppm,
+                dred: cfg!(feature = "opus16"),
                 ..PersonConfig::new(actor.name, preset)
             });
         }

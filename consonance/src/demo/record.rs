@@ -66,7 +66,7 @@ pub(crate) struct Gap {
 pub(crate) enum Filled {
     /// The decoder's guess.
     Guess,
-    /// The coarse copy in the next packet.
+    /// What a later packet holds of it.
     Copy,
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use adapter_sim::world::HeapClient;
-use voice_audio::{has_fec, write_wav};
+use voice_audio::{Recovery, write_wav};
 use voice_core::{ClientId, EncoderAdvice, Frame, FrameLength, Instant, Sound};
 
 use super::{
@@ -108,12 +108,13 @@ impl Stage {
         let latency_us = ear.latency_us();
         ear.tick(now, length, speakers.iter().copied(), |pull| {
             let (speaker, queued) = (pull.speaker(), pull.queued());
+            client.set_speaker_redundancy(speaker, pull.redundancy());
             let frame = client.next_frame(local, queued, speaker);
+            let filled = pull.give_and_see(frame);
             if let Some(&speaker) = ids.get(&speaker) {
                 let at = now + u64::try_from(queued.as_micros()).unwrap_or(0) + latency_us;
-                heard(record, at, [who, speaker], &frame);
+                heard(record, at, [who, speaker], &frame, filled);
             }
-            pull.give(frame);
         });
         if !self.watches[who].is_due(now) {
             return;
@@ -135,13 +136,15 @@ impl Stage {
 }
 
 /// Writes down what a listener's playout gave, to be heard at true time `at`.
-fn heard(record: &mut Record, at: u64, pair: [Who; 2], frame: &Frame<'_>) {
+fn heard(record: &mut Record, at: u64, pair: [Who; 2], frame: &Frame<'_>, filled: Option<Recovery>) {
     let &Frame { sound, length_us, audible, .. } = frame;
     let filled = match sound {
         Sound::Play(payload) => return record.played(at, pair, payload, audible),
         Sound::Silence => return,
-        Sound::Recover { packet, back: 1 } if has_fec(packet) => Filled::Copy,
-        _ => Filled::Guess,
+        _ => match filled {
+            Some(Recovery::Fec | Recovery::Dred) => Filled::Copy,
+            _ => Filled::Guess,
+        },
     };
     let [listener, speaker] = pair;
     record.gaps[listener].push(Gap { at, length_us, speaker, audible, filled });

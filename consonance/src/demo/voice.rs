@@ -1,6 +1,6 @@
 //! A mouth: a recording that becomes Opus frames, as long as the client wants them.
 
-use voice_audio::{ActivityConfig, ActivityDetector, EncoderConfig, FrameLength, OpusEncoder};
+use voice_audio::{ActivityConfig, ActivityDetector, EncoderConfig, OpusEncoder};
 use voice_core::EncoderAdvice;
 
 /// Voice activity is judged by so many samples at a time: 20 ms.
@@ -42,15 +42,7 @@ impl Voice {
     /// Follows the advice that has come since the last call: how long frames are from now on.
     pub(crate) fn follow(&mut self) -> Option<voice_core::FrameLength> {
         let advice = self.advice.take()?;
-        let config = EncoderConfig {
-            frame_length: FrameLength::from_millis(advice.frame_length.ms().into())?,
-            bitrate: advice.bitrate,
-            fec: advice.fec,
-            expected_loss_percent: advice.expected_loss_percent,
-            dred_ms: advice.dred_ms,
-            ..self.encoder.config()
-        };
-        self.encoder.reconfigure(config).ok()?;
+        self.encoder.reconfigure(self.encoder.config().advised(&advice)).ok()?;
         Some(advice.frame_length)
     }
 

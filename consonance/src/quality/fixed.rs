@@ -1,6 +1,6 @@
 //! The classic buffer to compare with: every frame has its time, fixed by the first packet that came.
 
-use voice_audio::OpusDecoder;
+use voice_audio::{OpusDecoder, Recovery};
 
 use super::{
     render::{Heard, Hole, Point, Speech},
@@ -22,13 +22,14 @@ pub(super) fn fixed(delay_us: u64, fec: bool, trace: &Trace, speech: &Speech) ->
         let in_time = |n: usize| {
             trace.packets.get(n).and_then(|packet| packet.arrived_us).is_some_and(|arrived| arrived <= at_us)
         };
-        let recovered = !in_time(n) && fec && in_time(n + 1);
+        let mut recovered = false;
         if in_time(n) {
             decoder.decode(&speech.packets[n], &mut frame).expect("what was encoded");
             heard.curve.push(Point { at_us, delay_us: at_us.saturating_sub(packet.sent_us) });
-        } else if recovered {
-            decoder.decode_fec(&speech.packets[n + 1], &mut frame).expect("what was encoded");
-            heard.recovered += 1;
+        } else if fec && in_time(n + 1) {
+            let filled = decoder.recover(&speech.packets[n + 1], 1, &mut frame).expect("what was encoded");
+            recovered = filled != Recovery::Concealed;
+            heard.recovered += u32::from(recovered);
         } else {
             decoder.conceal(&mut frame).expect("a whole frame");
         }
@@ -68,7 +69,10 @@ fn origin(trace: &Trace) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::trace::{Packet, Trace},
+        super::{
+            render::Protection,
+            trace::{Packet, Trace},
+        },
         *,
     };
 
@@ -87,7 +91,7 @@ mod tests {
     fn hear(delay_ms: u64, fec: bool, transits: &[Option<u64>]) -> Heard {
         let trace = trace(transits);
         let track: Vec<i16> = (0..48_000).map(|n| (n % 200 * 60 - 6_000) as i16).collect();
-        fixed(delay_ms * 1_000, fec, &trace, &Speech::encode(&track, &trace))
+        fixed(delay_ms * 1_000, fec, &trace, &Speech::encode(&track, &trace, Protection::USUAL))
     }
 
     fn filled(heard: &Heard) -> Vec<(u64, bool)> {

@@ -10,7 +10,7 @@ use voice_core::playout::PlayoutConfig;
 use super::{
     fixed::{fixed, in_hindsight},
     kinds::Kind,
-    render::{Heard, Speech, adaptive},
+    render::{Heard, Protection, Speech, adaptive},
     scores::{Environment, Scorer, Scores},
     trace::Trace,
     unwarp::unwarp,
@@ -97,6 +97,21 @@ impl Network {
     }
 }
 
+/// How it is measured.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Method {
+    pub(super) protection: Protection,
+    /// What the codec takes away without any loss counts too.
+    pub(super) with_codec: bool,
+}
+
+impl Method {
+    /// What sound is compared with.
+    fn reference(self, speech: &Speech) -> &[i16] {
+        if self.with_codec { &speech.original } else { &speech.whole }
+    }
+}
+
 /// What is measured of one playout of one trace. Shares are of the time spoken or of the packets sent, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Figures {
@@ -153,6 +168,7 @@ pub(super) fn tracks(clips: &[&[i16]], count: usize) -> Vec<Vec<i16>> {
 pub(super) fn all(
     networks: &[Network],
     tracks: &[Vec<i16>],
+    method: Method,
     environment: Option<&Environment>,
     progress: impl Fn(usize, &str) + Sync,
 ) -> Result<Vec<Outcome>, Fail> {
@@ -167,7 +183,7 @@ pub(super) fn all(
                 return Ok(());
             }
             let (network, track) = (job / tracks.len(), job % tracks.len());
-            let run = run(&networks[network], track, &tracks[track], scorer.as_mut())
+            let run = run(&networks[network], track, &tracks[track], method, scorer.as_mut())
                 .inspect_err(|_| next.store(jobs, Ordering::Relaxed))?;
             let mut runs = runs.lock().unwrap_or_else(PoisonError::into_inner);
             runs[job] = Some(run);
@@ -194,13 +210,13 @@ pub(super) fn all(
     Ok(networks.iter().filter_map(|_| outcome(runs.by_ref().take(tracks.len()).collect())).collect())
 }
 
-fn run(network: &Network, track: usize, pcm: &[i16], scorer: Option<&mut Scorer>) -> Result<Run, Fail> {
+fn run(network: &Network, track: usize, pcm: &[i16], method: Method, scorer: Option<&mut Scorer>) -> Result<Run, Fail> {
     let trace = network.trace(track, pcm.len());
-    let speech = Speech::encode(pcm, &trace);
+    let speech = Speech::encode(pcm, &trace, method.protection);
     let mut heard: Vec<Heard> = Player::ALL.iter().map(|player| player.play(&trace, &speech)).collect();
     let mut figures: Vec<Figures> = heard.iter().map(|heard| figures(heard, &trace)).collect();
     if let Some(scorer) = scorer {
-        let scores = score(scorer, &trace, &speech.whole, &heard)?;
+        let scores = score(scorer, &trace, method.reference(&speech), &heard)?;
         figures.iter_mut().zip(scores).for_each(|(figures, scores)| figures.scores = scores);
     }
     let (transit_ms, loss) = (trace.mean_transit_ms(), trace.loss());

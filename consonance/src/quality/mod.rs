@@ -26,7 +26,8 @@ use crate::{
     stopwatch::Stopwatch,
 };
 use kinds::KINDS;
-use measure::{Network, Outcome, Player};
+use measure::{Method, Network, Outcome, Player};
+use render::{Protection, Redundancy};
 use scores::Environment;
 
 /// The most of recorded traces in one run, s: their sounds are kept until all is done, 40 MB for a minute.
@@ -45,6 +46,10 @@ struct Setting {
 /// Measures, writes the files and prints the tables.
 pub(crate) fn run(args: &QualityArgs) -> Result<ExitCode, Fail> {
     let networks = networks(args)?;
+    let method = Method {
+        protection: Protection { kbit: args.kbit, redundancy: redundancy(args)? },
+        with_codec: args.with_codec,
+    };
     let clips = speech::load(&args.speech)?;
     let out = OutDir::find(&args.out, is_result)?;
     let environment = if args.no_scores { None } else { Some(Environment::prepare()?) };
@@ -52,13 +57,13 @@ pub(crate) fn run(args: &QualityArgs) -> Result<ExitCode, Fail> {
         seed: args.seed,
         tracks: args.tracks.into(),
         speech: clips.iter().map(|clip| clip.name.clone()).collect(),
-        codec: format!("{}, 24 kbit/s with in-band FEC", voice_audio::codec_version()),
+        codec: codec(method),
     };
     let pcm: Vec<&[i16]> = clips.iter().map(|clip| &*clip.pcm).collect();
     let tracks = measure::tracks(&pcm, setting.tracks);
     println!("{} traces, {} playouts, {} tracks of speech", networks.len(), Player::ALL.len(), setting.tracks);
     let watch = Stopwatch::start();
-    let mut outcomes = measure::all(&networks, &tracks, environment.as_ref(), |done, name| {
+    let mut outcomes = measure::all(&networks, &tracks, method, environment.as_ref(), |done, name| {
         println!("{done:>4} of {}  {name}", networks.len());
     })?;
     let markdown = summary::markdown(&setting, &outcomes);
@@ -72,6 +77,28 @@ pub(crate) fn run(args: &QualityArgs) -> Result<ExitCode, Fail> {
     let shown = args.out.display();
     println!("\nIt took {:.0} s. Look at {shown}/quality.html, listen to {shown}/sound/*.wav", watch.seconds());
     Ok(ExitCode::SUCCESS)
+}
+
+fn redundancy(args: &QualityArgs) -> Result<Redundancy, Fail> {
+    match (args.dred, cfg!(feature = "opus16")) {
+        (false, _) => Ok(Redundancy::Fec),
+        (true, true) => Ok(Redundancy::Dred),
+        (true, false) => Err(Fail::new(
+            "--dred: this build has no DRED",
+            "build it with libopus 1.6: cargo run --release -p consonance --no-default-features --features opus16 -- quality --dred",
+        )),
+    }
+}
+
+/// The codec in words. The copy of libopus that is built by default calls itself unknown.
+fn codec(method: Method) -> String {
+    let library = match voice_audio::codec_version() {
+        "libopus unknown" => "libopus of audiopus_sys (after 1.3.1)",
+        version => version,
+    };
+    let counts = if method.with_codec { ", compared with the speech before encoding" } else { "" };
+    let Protection { kbit, redundancy } = method.protection;
+    format!("{library}, {kbit} kbit/s with {}{counts}", redundancy.name())
 }
 
 fn networks(args: &QualityArgs) -> Result<Vec<Network>, Fail> {

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use voice_audio::{EncoderConfig, FrameLength, MAX_FRAME_BYTES, OpusDecoder, OpusEncoder, listen::RemoteVoice};
+use voice_audio::{EncoderConfig, MAX_FRAME_BYTES, OpusDecoder, OpusEncoder, Recovery, listen::RemoteVoice};
 use voice_core::{
-    Instant,
+    EncoderAdvice, Instant,
     playout::{Incoming, Playout, PlayoutConfig, Pulled, Sound, SpeakerStats, playout_bytes},
 };
 
@@ -21,12 +21,62 @@ const FRAMES: usize = 32;
 const AFTERMATH_US: u64 = 1_000_000;
 /// FEC is always made for at least this loss, as talkers don't know beforehand.
 const LEAST_EXPECTED_LOSS_PERCENT: u8 = 10;
+/// How far back DRED may reach, ms.
+const DRED_MS: u16 = 200;
+
+/// What packets carry against loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Redundancy {
+    /// In-band FEC: a copy of the frame before.
+    Fec,
+    /// A picture of the past, where the linked libopus has it.
+    Dred,
+}
+
+/// How speech is encoded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Protection {
+    /// kbit/s.
+    pub(super) kbit: u16,
+    pub(super) redundancy: Redundancy,
+}
+
+impl Protection {
+    /// What a talker sets who knows the trace's loss.
+    fn config(self, trace: &Trace) -> EncoderConfig {
+        let advice = EncoderAdvice {
+            bitrate: u32::from(self.kbit) * 1_000,
+            expected_loss_percent: trace.loss_percent().max(LEAST_EXPECTED_LOSS_PERCENT),
+            fec: true,
+            frame_length: voice_core::FrameLength::from_ms(trace.frame_ms as u8)
+                .expect("a trace has one of the lengths"),
+            dred_ms: if self.redundancy == Redundancy::Dred { DRED_MS } else { 0 },
+        };
+        EncoderConfig { complexity: 10, ..EncoderConfig::default() }.advised(&advice)
+    }
+
+    /// As it is without any option.
+    #[cfg(test)]
+    pub(super) const USUAL: Self = Self { kbit: 24, redundancy: Redundancy::Fec };
+}
+
+impl Redundancy {
+    /// A few words for the reader of a table.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Fec => "in-band FEC",
+            Self::Dred => "DRED",
+        }
+    }
+}
 
 /// A talker's frames, and what they sound like when none is lost.
 pub(super) struct Speech {
     pub(super) packets: Vec<Vec<u8>>,
     /// 48 kHz mono.
     pub(super) whole: Vec<i16>,
+    /// What was encoded, as late as it comes out of a decoder.
+    pub(super) original: Vec<i16>,
 }
 
 /// One point of a curve of delays.
@@ -66,31 +116,25 @@ pub(super) struct Heard {
 }
 
 impl Speech {
-    /// Encodes a track in the trace's frames at 24 kbit/s, with FEC for the trace's loss; a track too short begins anew.
-    pub(super) fn encode(track: &[i16], trace: &Trace) -> Self {
-        let frame_length = FrameLength::from_millis(trace.frame_ms).expect("a trace has one of the frame lengths");
-        let loss_percent = trace.loss_percent();
-        let config = EncoderConfig {
-            frame_length,
-            bitrate: 24_000,
-            complexity: 10,
-            fec: true,
-            expected_loss_percent: loss_percent.max(LEAST_EXPECTED_LOSS_PERCENT),
-            ..EncoderConfig::default()
-        };
+    /// Encodes a track in the trace's frames, with redundancy for the trace's loss; a track too short begins anew.
+    pub(super) fn encode(track: &[i16], trace: &Trace, protection: Protection) -> Self {
+        let config = protection.config(trace);
         let mut encoder = OpusEncoder::new(config).expect("settings within their ranges");
         let mut decoder = OpusDecoder::new().expect("memory for a decoder");
-        let (mut packets, mut whole) = (Vec::new(), Vec::new());
+        let (mut packets, mut whole, mut original) = (Vec::new(), Vec::new(), vec![0; encoder.lookahead()]);
         let mut bytes = [0; MAX_FRAME_BYTES];
+        let samples_each = config.frame_samples();
         let mut samples = track.iter().copied().cycle();
         for _ in &trace.packets {
-            let mut frame: Vec<i16> = samples.by_ref().take(frame_length.samples()).collect();
+            let mut frame: Vec<i16> = samples.by_ref().take(samples_each).collect();
+            original.extend(&frame);
             let len = encoder.encode(&frame, &mut bytes).expect("a whole frame");
             packets.push(bytes[..len].to_vec());
             decoder.decode(&bytes[..len], &mut frame).expect("what was encoded just now");
             whole.extend(frame);
         }
-        Self { packets, whole }
+        original.truncate(whole.len());
+        Self { packets, whole, original }
     }
 }
 
@@ -151,14 +195,18 @@ pub(super) fn adaptive(config: PlayoutConfig, trace: &Trace, speech: &Speech) ->
                 end: n + 1 == trace.packets.len(),
                 payload: &payload,
             };
+            let config = config.reaching(Some(voice.redundancy()));
             playout.insert(Instant::from_us(at), &config, &mut memory, &incoming);
         }
         while voice.queued() < BLOCK {
             let queued = Duration::from_micros(voice.queued_us().into());
             let place = heard.pcm.len() + voice.queued();
+            // As a client does that is told what the listener finds.
+            let config = config.reaching(Some(voice.redundancy()));
             let pulled = playout.next_frame(Instant::from_us(now), queued, &config, &memory);
-            note(&mut heard, &pulled, place, trace, &playout.stats());
-            voice.push(without_number(pulled.sound), pulled.length_us, pulled.pace);
+            let filled = voice.push(without_number(pulled.sound), pulled.length_us, pulled.pace);
+            let recovered = filled.is_some_and(|filled| filled != Recovery::Concealed);
+            note(&mut heard, &pulled, place, trace, &playout.stats(), recovered);
         }
         voice.read(&mut block);
         heard.pcm.extend(block);
@@ -179,7 +227,7 @@ fn arrivals(trace: &Trace) -> Vec<(u64, usize)> {
 }
 
 /// Writes down what will be heard from this sample on.
-fn note(heard: &mut Heard, pulled: &Pulled<'_>, place: usize, trace: &Trace, stats: &SpeakerStats) {
+fn note(heard: &mut Heard, pulled: &Pulled<'_>, place: usize, trace: &Trace, stats: &SpeakerStats, recovered: bool) {
     let at_us = place as u64 * 1_000 / 48;
     let mut hole = |recovered| heard.holes.push(Hole { at_us, length_us: pulled.length_us.into(), recovered });
     match pulled.sound {
@@ -192,10 +240,10 @@ fn note(heard: &mut Heard, pulled: &Pulled<'_>, place: usize, trace: &Trace, sta
             let target_us = (delay_us + u64::from(stats.target_us)).saturating_sub(stats.delay_us.into());
             heard.targets.push(Point { at_us, delay_us: target_us });
         }
-        Sound::Recover { packet, back: 1 } => {
+        Sound::Recover { packet, back } if recovered => {
             hole(true);
             heard.recovered += 1;
-            if let Some(n) = number(packet).checked_sub(1) {
+            if let Some(n) = number(packet).checked_sub(back.into()) {
                 heard.places[n] = Some(place);
             }
         }
@@ -245,7 +293,8 @@ mod tests {
     fn on_a_clean_network_every_frame_is_played_in_its_place() {
         let trace = super::super::kinds::KINDS[0].make(1, 20, 100);
         let track: Vec<i16> = (0..48_000).map(|n| (n % 200 * 60 - 6_000) as i16).collect();
-        let heard = adaptive(PlayoutConfig::DEFAULT, &trace, &Speech::encode(&track, &trace));
+        let speech = Speech::encode(&track, &trace, Protection::USUAL);
+        let heard = adaptive(PlayoutConfig::DEFAULT, &trace, &speech);
         assert!(heard.places.iter().all(Option::is_some));
         assert_eq!((heard.holes.len(), heard.late, heard.recovered), (0, 0, 0));
         assert!(heard.mean_delay_ms() < 100.0, "{}", heard.mean_delay_ms());

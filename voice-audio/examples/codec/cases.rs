@@ -25,23 +25,33 @@ struct Case {
     deep: bool,
     /// How many frames later a packet may come and still help: the delay that it costs.
     wait: usize,
+    /// The encoder is told of at least this loss, in percent.
+    told: u8,
 }
 
-const PLC: Case = Case { name: "PLC", bitrate: 24_000, fec: false, dred_ms: 0, deep: false, wait: 0 };
+const PLC: Case = Case { name: "PLC", bitrate: 24_000, fec: false, dred_ms: 0, deep: false, wait: 0, told: 0 };
+const DRED: Case = Case { name: "DRED, waits 5", dred_ms: 200, wait: 5, deep: true, ..PLC };
+const BOTH: Case = Case { name: "48 kbit/s: FEC and DRED, waits 5", bitrate: 48_000, fec: true, ..DRED };
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 18] = [
     PLC,
     Case { name: "deep PLC", deep: true, ..PLC },
     Case { name: "FEC", fec: true, wait: 1, ..PLC },
     Case { name: "FEC, deep PLC", fec: true, wait: 1, deep: true, ..PLC },
-    Case { name: "DRED, waits 1 frame", dred_ms: 200, wait: 1, deep: true, ..PLC },
-    Case { name: "DRED, waits 3", dred_ms: 200, wait: 3, deep: true, ..PLC },
-    Case { name: "DRED, waits 5", dred_ms: 200, wait: 5, deep: true, ..PLC },
+    Case { name: "DRED, waits 1 frame", wait: 1, ..DRED },
+    Case { name: "DRED, waits 3", wait: 3, ..DRED },
+    DRED,
+    Case { name: "DRED for 20 %, waits 5", told: 20, ..DRED },
+    Case { name: "DRED for 30 %, waits 5", told: 30, ..DRED },
     Case { name: "32 kbit/s: FEC, deep PLC", bitrate: 32_000, fec: true, wait: 1, deep: true, ..PLC },
-    Case { name: "32 kbit/s: DRED, waits 5", bitrate: 32_000, dred_ms: 200, wait: 5, deep: true, ..PLC },
+    Case { name: "32 kbit/s: DRED, waits 5", bitrate: 32_000, ..DRED },
+    Case { name: "32 kbit/s: DRED for 20 %, waits 5", bitrate: 32_000, told: 20, ..DRED },
+    Case { name: "40 kbit/s: FEC, deep PLC", bitrate: 40_000, fec: true, wait: 1, deep: true, ..PLC },
+    Case { name: "40 kbit/s: FEC and DRED for 20 %, waits 5", bitrate: 40_000, told: 20, ..BOTH },
     Case { name: "48 kbit/s: FEC", bitrate: 48_000, fec: true, wait: 1, ..PLC },
     Case { name: "48 kbit/s: FEC, deep PLC", bitrate: 48_000, fec: true, wait: 1, deep: true, ..PLC },
-    Case { name: "48 kbit/s: FEC and DRED, waits 5", bitrate: 48_000, fec: true, dred_ms: 200, wait: 5, deep: true },
+    BOTH,
+    Case { name: "48 kbit/s: FEC and DRED for 20 %, waits 5", told: 20, ..BOTH },
 ];
 
 /// Frames of the speech, and how many went how.
@@ -97,7 +107,7 @@ fn encode(case: &Case, loss: Loss, pcm: &[i16]) -> Result<(Vec<Vec<u8>>, usize),
         bitrate: case.bitrate,
         fec: case.fec,
         dred_ms: case.dred_ms,
-        expected_loss_percent: loss.percent,
+        expected_loss_percent: loss.percent.max(case.told),
         ..EncoderConfig::of(Quality::High)
     };
     let mut encoder = OpusEncoder::new(config).map_err(|error| error.to_string())?;

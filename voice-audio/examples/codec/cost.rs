@@ -9,8 +9,8 @@ use crate::Outcome;
 const FRAMES: usize = 250;
 const BURST: u8 = 5;
 
-/// Does what `WHAT` says to 250 frames of 20 ms: `encode COMPLEXITY`, `encode-dred COMPLEXITY`, `decode`, `conceal COMPLEXITY`, `fec`,
-/// `dred`, `reach`.
+/// Does what `WHAT` says to frames of 20 ms, and prints how often: `encode/COMPLEXITY`, `encode-dred/COMPLEXITY`, `decode`,
+/// `conceal/COMPLEXITY`, `fec`, `dred`, `reach`.
 pub(crate) fn count(what: &str, pcm: &[i16]) -> Outcome {
     let (what, level) = what.split_once('/').unwrap_or((what, "10"));
     let level: u8 = level.parse().map_err(|_| format!("not a complexity: {level}"))?;
@@ -23,7 +23,18 @@ pub(crate) fn count(what: &str, pcm: &[i16]) -> Outcome {
         "dred" | "reach" => decode(what, level, &encode(deep, pcm)?)?,
         _ => return Err(format!("nothing to count by the name of {what}")),
     }
+    println!("{}", calls(what));
     Ok(())
+}
+
+/// How many frames go through the functions that are counted.
+fn calls(what: &str) -> usize {
+    let gaps = FRAMES / 10;
+    match what {
+        "conceal" | "dred" => gaps * usize::from(BURST),
+        "fec" => gaps,
+        _ => FRAMES,
+    }
 }
 
 fn encode(config: EncoderConfig, pcm: &[i16]) -> Result<Vec<Vec<u8>>, String> {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! codec loss OUT SPEECH.wav..   every way to fill gaps, on every pattern of loss: WAV files, and a line about each on standard output
-//! codec count WHAT SPEECH.wav   does one thing 250 times, in functions that callgrind knows by name
+//! codec count WHAT SPEECH.wav   does one thing often, in functions that callgrind knows by name, and prints how often
 //! ```
 
 mod cases;

@@ -3,7 +3,7 @@ use std::{error::Error, fmt};
 use voice_core::ClientId;
 
 use super::{
-    Ducking, Ears, Level, OutputSample, Pull, STEP, STEP_US, Space, SpaceError,
+    Ducking, Ears, Level, OutputSample, Pull, RemoteVoice, STEP, STEP_US, Space, SpaceError,
     ducking::Ducker,
     limiter::Limiter,
     meter::Meter,
@@ -11,7 +11,7 @@ use super::{
     space,
     strip::{Desk, Strip},
 };
-use crate::SetupError;
+use crate::{Recovery, SetupError};
 
 /// The largest number of voices.
 pub const MAX_VOICES: usize = 1_024;
@@ -119,6 +119,10 @@ pub struct ListenerStats {
     pub ignored: u64,
     /// Packets that were no Opus and so were concealed.
     pub bad_packets: u64,
+    /// Lost frames filled by in-band FEC.
+    pub recovered_by_fec: u64,
+    /// Lost frames filled by DRED.
+    pub recovered_by_dred: u64,
 }
 
 /// Everything that one person hears, from frames to samples; [the module](super) shows how to use it.
@@ -186,7 +190,13 @@ impl Listener {
 
     /// Returns what was counted.
     pub fn stats(&self) -> ListenerStats {
-        ListenerStats { bad_packets: self.strips.iter().map(|strip| strip.voice.errors()).sum(), ..self.stats }
+        let sum = |count: fn(&RemoteVoice) -> u64| self.strips.iter().map(|strip| count(&strip.voice)).sum();
+        ListenerStats {
+            bad_packets: sum(RemoteVoice::errors),
+            recovered_by_fec: sum(|voice| voice.recovered(Recovery::Fec)),
+            recovered_by_dred: sum(|voice| voice.recovered(Recovery::Dred)),
+            ..self.stats
+        }
     }
 
     /// Says that a speaker is to be heard in the next block: to be called before each for each of `Client::speakers`.

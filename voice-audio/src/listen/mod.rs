@@ -22,6 +22,7 @@
 //!     }
 //!     listener.set_ears(game.ears());
 //!     listener.render(block, |pull| {
+//!         client.set_speaker_redundancy(pull.speaker(), pull.redundancy());
 //!         let frame = client.next_frame(now, pull.queued(), pull.speaker());
 //!         pull.give(frame);
 //!     });
@@ -42,6 +43,7 @@ mod listener;
 mod meter;
 mod output;
 mod ramp;
+mod reach;
 mod space;
 mod stretch;
 mod strip;

@@ -10,7 +10,7 @@ use super::{
     output::to_i16,
     ramp::{Ramp, Slope},
 };
-use crate::{SAMPLE_RATE, SetupError};
+use crate::{Recovery, SAMPLE_RATE, SetupError};
 
 /// Steps in which a changed volume is reached: 10 ms.
 const VOLUME_STEPS: u16 = 4;
@@ -43,9 +43,20 @@ impl Pull<'_> {
         self.queued
     }
 
+    /// Returns how many lost frames before it a packet of the speaker brings back: for `Client::set_speaker_redundancy`, before the next
+    /// frame is asked for.
+    pub fn redundancy(&self) -> u8 {
+        self.strip.voice.redundancy()
+    }
+
     /// Takes what is to be heard next of the speaker.
     pub fn give(self, frame: Frame<'_>) {
         self.strip.take(&frame);
+    }
+
+    /// The same, and returns what a lost frame was filled with; `None` for a frame that was played and for silence.
+    pub fn give_and_see(self, frame: Frame<'_>) -> Option<Recovery> {
+        self.strip.take(&frame)
     }
 }
 
@@ -169,7 +180,7 @@ impl Strip {
         }
     }
 
-    fn take(&mut self, frame: &Frame<'_>) {
+    fn take(&mut self, frame: &Frame<'_>) -> Option<Recovery> {
         self.given = true;
         self.ended = matches!(frame.sound, Sound::Silence);
         // Silence says nothing of how what was heard before it is to be heard.
@@ -180,7 +191,7 @@ impl Strip {
             self.percent = frame.volume_percent.min(MAX_PERCENT);
             self.fade.to(if frame.audible { 1.0 } else { 0.0 }, FADE_STEPS);
         }
-        self.voice.push(frame.sound, frame.length_us, frame.pace);
+        self.voice.push(frame.sound, frame.length_us, frame.pace)
     }
 
     /// Sets where the gains go to.

@@ -2,8 +2,8 @@
 
 use voice_core::{Pace, Sound};
 
-use super::{buffer::Buffer, stretch};
-use crate::{DecodeError, MAX_PACKET_SAMPLES, OpusDecoder, SAMPLE_RATE, SetupError};
+use super::{buffer::Buffer, reach::Reach, stretch};
+use crate::{MAX_PACKET_SAMPLES, OpusDecoder, Recovery, SAMPLE_RATE, SetupError};
 
 /// Sound that may wait: 200 ms, more than the longest packet and its stretching.
 const CAPACITY: usize = 9_600;
@@ -24,9 +24,12 @@ pub struct RemoteVoice {
     level: f64,
     /// Samples that it has been silent for, as far as it is speech.
     quiet_for: usize,
+    reach: Reach,
     stretched: u64,
     shortened: u64,
     errors: u64,
+    /// Frames recovered by in-band FEC and by DRED.
+    recovered: [u64; 2],
 }
 
 impl RemoteVoice {
@@ -38,9 +41,11 @@ impl RemoteVoice {
             silent: true,
             level: 0.0,
             quiet_for: 0,
+            reach: Reach::NEW,
             stretched: 0,
             shortened: 0,
             errors: 0,
+            recovered: [0; 2],
         })
     }
 
@@ -49,6 +54,7 @@ impl RemoteVoice {
         self.decoder.reset();
         self.buffer.clear();
         self.silent = true;
+        self.reach = Reach::NEW;
     }
 
     /// Samples that wait to be heard. As long as they are fewer than the next [`read`](Self::read) needs, more is to be pushed.
@@ -76,16 +82,35 @@ impl RemoteVoice {
         self.errors
     }
 
+    /// Lost frames that were filled by in-band FEC or DRED; 0 for [`Recovery::Concealed`], which is the playout's to count.
+    pub fn recovered(&self, by: Recovery) -> u64 {
+        match by {
+            Recovery::Fec => self.recovered[0],
+            Recovery::Dred => self.recovered[1],
+            Recovery::Concealed => 0,
+        }
+    }
+
+    /// How many lost frames before it a packet of this speaker brings back, as packets of the last second have it: 1 for in-band FEC and
+    /// for packets without any redundancy, more with DRED. For `Client::set_speaker_redundancy`.
+    pub fn redundancy(&self) -> u8 {
+        self.reach.frames()
+    }
+
     /// Takes what is to be heard next. `length_us` is how much sound is missing or silent: 2.5 to 120 ms; for a packet, its own length counts.
-    pub fn push(&mut self, sound: Sound<'_>, length_us: u32, pace: Pace) {
+    /// Returns what a lost frame was filled with; `None` for a packet that was played and for silence.
+    pub fn push(&mut self, sound: Sound<'_>, length_us: u32, pace: Pace) -> Option<Recovery> {
         // A decoder conceals whole steps of 2.5 ms.
         let samples = samples_of(length_us).next_multiple_of(FADE);
-        match sound {
+        let filled = match sound {
             Sound::Play(packet) => self.play(packet, samples),
-            Sound::Recover { packet, back } => self.recover(packet, back, samples),
-            Sound::Silence => return self.be_silent(samples),
-            _ => self.conceal(samples),
-        }
+            Sound::Recover { packet, back } => Some(self.recover(packet, back, samples)),
+            Sound::Silence => {
+                self.be_silent(samples);
+                return None;
+            }
+            _ => Some(self.conceal(samples)),
+        };
         self.silent = false;
         let quiet = self.follow_level(samples);
         match pace {
@@ -93,6 +118,7 @@ impl RemoteVoice {
             Pace::Stretch(us) => self.stretched += self.splice(stretch::stretch, samples_of(us), quiet),
             Pace::Shorten(us) => self.shortened += self.splice(stretch::shorten, samples_of(us), quiet),
         }
+        filled
     }
 
     /// Moves sound out to be heard; what hasn't been pushed is silent. Returns how many samples there were.
@@ -123,8 +149,9 @@ impl RemoteVoice {
         }
     }
 
-    fn play(&mut self, packet: &[u8], samples: usize) {
+    fn play(&mut self, packet: &[u8], samples: usize) -> Option<Recovery> {
         let (decoder, fade_in) = (&mut self.decoder, self.silent);
+        self.reach.follow(|| decoder.redundancy(packet));
         let mut decoded = Ok(0);
         self.buffer.append(MAX_PACKET_SAMPLES, |out| {
             decoded = decoder.decode(packet, out);
@@ -134,29 +161,31 @@ impl RemoteVoice {
             }
             count
         });
-        if decoded.is_err() {
-            self.errors += 1;
-            self.conceal(samples);
-        }
+        decoded.is_err().then(|| self.conceal_bad(samples))
     }
 
-    fn recover(&mut self, packet: &[u8], back: u8, samples: usize) {
-        if back != 1 {
-            return self.conceal(samples);
-        }
+    fn recover(&mut self, packet: &[u8], back: u8, samples: usize) -> Recovery {
         let decoder = &mut self.decoder;
-        let mut recovered: Result<(), DecodeError> = Ok(());
+        let mut recovered = Ok(Recovery::Concealed);
         self.buffer.append(samples, |out| {
-            recovered = decoder.decode_fec(packet, out);
+            recovered = decoder.recover(packet, back, out);
             if recovered.is_ok() { out.len() } else { 0 }
         });
-        if recovered.is_err() {
-            self.errors += 1;
-            self.conceal(samples);
+        let Ok(filled) = recovered else { return self.conceal_bad(samples) };
+        match filled {
+            Recovery::Fec => self.recovered[0] += 1,
+            Recovery::Dred => self.recovered[1] += 1,
+            Recovery::Concealed => {}
         }
+        filled
     }
 
-    fn conceal(&mut self, samples: usize) {
+    fn conceal_bad(&mut self, samples: usize) -> Recovery {
+        self.errors += 1;
+        self.conceal(samples)
+    }
+
+    fn conceal(&mut self, samples: usize) -> Recovery {
         let decoder = &mut self.decoder;
         self.buffer.append(samples, |out| {
             if decoder.conceal(out).is_err() {
@@ -164,6 +193,7 @@ impl RemoteVoice {
             }
             out.len()
         });
+        Recovery::Concealed
     }
 
     fn be_silent(&mut self, samples: usize) {

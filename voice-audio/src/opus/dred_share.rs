@@ -3,6 +3,13 @@
 
 use super::EncoderConfig;
 
+impl EncoderConfig {
+    /// Whether packets carry DRED with these settings and the linked library.
+    pub(super) fn has_dred(&self) -> bool {
+        cfg!(feature = "opus16") && dred_steps(self) > 0
+    }
+}
+
 /// What it costs at least to be of use, in bits per packet: two pieces, the state that they go on from, and the extension's header. The
 /// more bitrate there is beyond the speech's, the finer libopus makes them.
 const LEAST_BITS: [(u32, u32); 5] = [(4_096, 110), (8_192, 118), (16_384, 148), (32_768, 203), (u32::MAX, 241)];

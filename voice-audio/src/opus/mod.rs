@@ -7,6 +7,7 @@
 //! network and whose packets can carry a second of the past (DRED). Calls and packets are the same with both, and each decodes what the
 //! other encoded; where 1.3 lacks something, it does without. What either costs and gives is in docs/CODEC.md.
 
+mod advice;
 mod budget;
 mod config;
 mod decoder;

@@ -4,6 +4,7 @@
 mod common;
 
 mod bad_input;
+mod bursts;
 mod fades;
 mod harness;
 mod mixing;

@@ -490,6 +490,16 @@ impl<M: ClientMemory> Client<M> {
         self.engine().next_frame(now, queued, speaker)
     }
 
+    /// Says how many lost frames before it a packet of this speaker brings back, as the listener finds: from the next packet on the playout
+    /// waits for redundancy that deep, where it pays. It stays until said otherwise, or until another speaker takes the slot;
+    /// [`PlayoutConfig::redundancy`] holds for a speaker of whom nothing was said. A speaker who isn't heard is ignored.
+    pub fn set_speaker_redundancy(&mut self, speaker: ClientId, frames: u8) {
+        let slots = self.memory.tables_mut().speakers;
+        if let Some(slot) = slots.iter_mut().find(|slot| slot.client == Some(speaker)) {
+            slot.redundancy = Some(frames);
+        }
+    }
+
     /// How long a speaker's frames are, by the newest packet.
     pub fn speaker_frame_length(&self, speaker: ClientId) -> Option<FrameLength> {
         let slot = self.memory.tables().speakers.iter().find(|slot| slot.client == Some(speaker))?;

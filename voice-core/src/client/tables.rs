@@ -98,6 +98,8 @@ pub struct SpeakerSlot {
     pub(super) playout: Playout,
     pub(super) heard: Heard,
     pub(super) arrivals: Arrivals,
+    /// How many lost frames before it a packet brings back, if the listener has said so.
+    pub(super) redundancy: Option<u8>,
 }
 
 impl SpeakerSlot {
@@ -108,6 +110,7 @@ impl SpeakerSlot {
         playout: Playout::NEW,
         heard: Heard::NOTHING,
         arrivals: Arrivals::NONE,
+        redundancy: None,
     };
 
     /// Its priority while there is something to be heard of it.

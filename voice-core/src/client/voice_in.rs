@@ -108,7 +108,8 @@ impl<'a> Engine<'a> {
         let memory = self.t.frames.get_mut(place * share..(place + 1) * share).unwrap_or_default();
         let slot = self.t.speakers.get_mut(place).ok_or(DropReason::TableFull)?;
         let standing = slot.standing();
-        let inserted = slot.playout.insert(now, &self.s.config.playout, memory, &packet);
+        let config = self.s.config.playout.reaching(slot.redundancy);
+        let inserted = slot.playout.insert(now, &config, memory, &packet);
         if inserted.newest {
             slot.heard.set_channels(voice.channels, listened);
             slot.arrivals.note(now, packet.media_time, packet.frame_length, direct);
@@ -184,7 +185,8 @@ impl<'a> Engine<'a> {
         let memory = frames.get(index * share..(index + 1) * share).unwrap_or_default();
         let (merged, local) = (slot.heard.merged(), slot.wishes.volume);
         let top = self.s.top;
-        let pulled = slot.playout.next_frame(now, queued, &self.s.config.playout, memory);
+        let config = self.s.config.playout.reaching(slot.redundancy);
+        let pulled = slot.playout.next_frame(now, queued, &config, memory);
         let fell_silent = slot.standing().is_none();
         if fell_silent && top.is_some() {
             self.s.top = top_of(self.t.speakers);

@@ -14,7 +14,9 @@ pub struct PlayoutConfig {
     /// The latency/quality preference: the delay, ms, that one percent of the speech is worth which would have to be concealed. 0
     /// keeps the shortest delay whatever happens; above 1,000 counts as 1,000.
     pub concealment_worth_ms: u16,
-    /// How many lost frames before it a packet may bring back: 0 without redundancy, 1 with in-band FEC, more with DRED.
+    /// How many lost frames before it a packet may bring back: 0 without redundancy, 1 with in-band FEC, more with DRED. For so many frames the
+    /// playout waits where it pays, so more than packets hold costs delay and brings nothing: what the packets of a speaker are found to hold
+    /// is better said by [`Client::set_speaker_redundancy`](crate::Client::set_speaker_redundancy).
     pub redundancy: u8,
     /// Bytes of the longest payload that is kept.
     pub frame_bytes: u16,
@@ -29,6 +31,15 @@ impl PlayoutConfig {
         redundancy: 1,
         frame_bytes: 240,
     };
+
+    /// The same for packets that bring back so many frames; `None` leaves it as it is.
+    #[must_use]
+    pub const fn reaching(self, frames: Option<u8>) -> Self {
+        match frames {
+            Some(redundancy) => Self { redundancy, ..self },
+            None => self,
+        }
+    }
 
     pub(super) fn min_delay_us(&self) -> u32 {
         us(self.min_delay)

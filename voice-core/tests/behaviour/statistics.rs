@@ -49,6 +49,33 @@ fn what_is_lost_is_counted_at_the_listener_and_reported_to_the_server() {
 }
 
 #[test]
+fn who_is_told_that_packets_reach_far_back_waits_for_them_and_recovers_more() {
+    let mut stage = Stage::new(3);
+    let mut n = [0_u64; 3];
+    stage.network = Box::new(move |sent| match sent.to {
+        End::Person(who) if voice_to(sent, who) => {
+            n[who] += 1;
+            if n[who] % 30 >= 27 { Fate::Drop } else { Fate::Deliver }
+        }
+        _ => Fate::Deliver,
+    });
+    stage.people[0].says = true;
+    stage.run(100);
+    let speaker = stage.id(0);
+    stage.people[2].client.set_speaker_redundancy(speaker, 3);
+    // Nobody by this id is heard.
+    let stranger = stage.id(1);
+    stage.people[2].client.set_speaker_redundancy(stranger, 200);
+    stage.run(20_000);
+    let stats = |who: usize| stage.people[who].client.speaker_stats(speaker).unwrap();
+    let (untold, told) = (stats(1), stats(2));
+    assert!(told.recovered * 10 > told.lost * 7, "{told:?}");
+    assert!(untold.recovered * 10 < untold.lost * 4, "{untold:?}");
+    assert!(told.delay_us >= 50_000 && told.delay_us > untold.delay_us, "{told:?} {untold:?}");
+    assert!(told.concealed_ms * 2 < untold.concealed_ms, "{told:?} {untold:?}");
+}
+
+#[test]
 fn what_comes_twice_or_too_late_is_counted_as_that() {
     let mut stage = Stage::new(2);
     speak_badly(&mut stage, 2_000, 10, Fate::Twice);

@@ -66,7 +66,7 @@ fn story(record: &Record, listeners: &[Listener]) -> String {
         ("direct", "heard by a direct path"),
         ("faint", "received, but outranked by a higher priority"),
         ("lost", "missing and concealed"),
-        ("copy", "missing and recovered from the next packet"),
+        ("copy", "missing and recovered from a later packet"),
         ("outage", "cut off"),
     ]);
     let drawing = timeline::draw(record, listeners);
@@ -137,7 +137,7 @@ fn playout(record: &Record, listeners: &[Listener]) -> String {
         ("relay", "delay"),
         ("target", "delay aimed at"),
         ("lost", "concealed"),
-        ("copy", "recovered from the next packet"),
+        ("copy", "recovered from a later packet"),
     ]);
     let about = "<p class=\"soft\">Every 200 ms, for each speaker of whom there is something to hear: how much later than the fastest packets frames are \
                  played, and how much later the playout wants them to be. Point at a line for the speaker.</p>\n";

@@ -106,7 +106,7 @@ fn gaps(svg: &mut Svg, lane: &Lane, gaps: &[Gap]) {
         let (speaker, filled) = mark.kind;
         let (class, words) = match filled {
             Filled::Guess => ("lost", "concealed"),
-            Filled::Copy => ("copy", "recovered from the next packet"),
+            Filled::Copy => ("copy", "recovered from a later packet"),
         };
         let ms = (mark.until - mark.from) / 1_000;
         let tip = format!("{:.2} s: about {ms} ms of {} {words}", mark.from as f64 / 1e6, CAST[speaker].name);

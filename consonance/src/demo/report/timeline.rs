@@ -182,7 +182,7 @@ fn gaps(svg: &mut Svg, axis: TimeAxis, record: &Record, [listener, speaker]: [Wh
         let (x, width) = place(axis, &gap);
         let (class, words) = match gap.kind {
             Filled::Guess => ("lost", "was missing here and concealed"),
-            Filled::Copy => ("copy", "was recovered here from the next packet"),
+            Filled::Copy => ("copy", "was recovered here from a later packet"),
         };
         let tip = format!("about {} ms of {} {words}", (gap.until - gap.from) / 1_000, CAST[speaker].name);
         svg.rect(class, [x, y - 0.5, width.max(1.2), BAR + 1.0], &tip);

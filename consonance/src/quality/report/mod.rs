@@ -43,7 +43,7 @@ fn head(setting: &Setting, outcomes: &[Outcome]) -> String {
 fn legend() -> String {
     let body = "<p><b>PESQ</b> (WB, up to 4.64) judges the sound as it was heard, only shifted by its mean delay; <b>STOI</b> (up to 1) judges how much is understood, \
                 on sound put back in the time of the speech. <b>Delay</b> is from sending to playing. <b>Concealed</b> is time filled with invented sound or silence, <b>recovered</b> \
-                are frames taken from the copy in the next packet, <b>late</b> packets came after their time. <b>Gap</b> is the longest time in one \
+                are frames taken from a later packet, <b>late</b> packets came after their time. <b>Gap</b> is the longest time in one \
                 piece without sound from any packet. All figures are medians over the tracks; plots and sound show the first track. <b>Hindsight</b> is the smallest fixed buffer with FEC beyond which a \
                 longer one brings nothing, which nobody can know beforehand.</p>\n";
     section("How to read this", body)
