@@ -616,9 +616,11 @@ impl Playout {
     }
 
     fn conceal_for<'m>(&mut self, length_us: u32) -> Pulled<'m> {
-        if self.concealed_in_a_row_us >= CONCEAL_LIMIT_US {
+        let left_us = CONCEAL_LIMIT_US.saturating_sub(self.concealed_in_a_row_us);
+        if left_us == 0 {
             return self.silence_for(length_us);
         }
+        let length_us = length_us.min(left_us);
         self.concealed_in_a_row_us += length_us;
         self.counts.concealed_us = self.counts.concealed_us.saturating_add(length_us.into());
         Pulled { sound: Sound::Conceal, length_us, pace: Pace::Steady }

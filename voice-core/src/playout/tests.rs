@@ -210,6 +210,21 @@ fn a_lost_frame_is_recovered_from_the_next_packet_and_a_longer_hole_concealed() 
 }
 
 #[test]
+fn no_more_than_100_ms_in_a_row_are_concealed_even_of_frames_of_60_ms() {
+    let fixed = Duration::from_millis(250);
+    let config = PlayoutConfig { min_delay: fixed, max_delay: fixed, redundancy: 0, ..CONFIG };
+    let sent = (0..40_u16).filter(|n| !(20..24).contains(n)).map(|n| {
+        let at_us = u64::from(n) * 60_000 + 20_000;
+        Sent { at_us, packet: (n, n.to_le_bytes()[0]), length: FrameLength::Ms60, mark: n == 0 }
+    });
+    let (playout, notes) = run(&sent.collect::<List<_>>(), 2_500, config, never);
+    assert_eq!(notes.concealed.iter().map(|(_, ms)| *ms).collect::<List<_>>(), [60, 40]);
+    assert_eq!((playout.stats().lost, playout.stats().skipped), (4, 0));
+    let began = |number: u16| notes.played.iter().find(|(_, played)| *played == number).unwrap().0;
+    assert!((270..=300).contains(&(began(24) - began(19))), "silence takes up the rest of the hole");
+}
+
+#[test]
 fn a_spike_makes_the_delay_longer_at_once_and_it_becomes_shorter_slowly() {
     let sent = steady(1_000, |at| Some(if (3_000..3_200).contains(&at) { 120 } else { 20 }));
     let (playout, notes) = run(&sent, 20_100, CONFIG, never);
