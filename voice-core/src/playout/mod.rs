@@ -427,8 +427,8 @@ impl Playout {
 
     fn follow_talkspurt(&mut self, packet: &Incoming<'_>) -> Inserted {
         let was_talking = self.talking;
-        self.talking = !packet.end;
         let started = !was_talking && !packet.payload.is_empty();
+        self.talking = !packet.end && (was_talking || started);
         Inserted { started, stopped: packet.end && (was_talking || started), newest: true, dropped: None }
     }
 

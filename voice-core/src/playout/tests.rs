@@ -98,6 +98,15 @@ fn a_talkspurt_times_out_400_ms_after_its_last_packet() {
 }
 
 #[test]
+fn a_talkspurt_starts_with_the_first_packet_that_holds_sound() {
+    let mut ear = Ear::new();
+    let empty = ear.insert(0, 0, &[]);
+    assert!(empty.newest && !empty.started && !ear.playout.is_talking());
+    assert_eq!(ear.playout.poll_timeout(), None);
+    assert!(ear.number(20, 1).started);
+}
+
+#[test]
 fn a_speaker_needs_at_most_1_kib_besides_the_frames() {
     assert!(size_of::<Playout>() <= 1_024);
 }
