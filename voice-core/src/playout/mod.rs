@@ -339,8 +339,9 @@ impl Playout {
         let at = now.after(queued);
         self.follow_queue(queued);
         self.count_change(at);
-        self.target_us = self.delay.target_us(config).saturating_add(self.ahead_us);
         let frame_bytes = config.frame_bytes.into();
+        let target_us = self.delay.target_us(config).min(self.longest_delay_us(memory, frame_bytes));
+        self.target_us = target_us.saturating_add(self.ahead_us);
         if self.phase == Phase::Idle {
             return self.silence_for(STEP_US);
         }
@@ -643,6 +644,12 @@ impl Playout {
             return self.target();
         }
         self.delay.lateness(at, self.frame_length, frame.media)
+    }
+
+    /// With a longer delay the memory would be full before a frame is due: all would be skipped.
+    fn longest_delay_us(&self, memory: &[u8], frame_bytes: usize) -> u32 {
+        let frames = slots::count(memory, frame_bytes).saturating_sub(1);
+        u32::try_from(frames).unwrap_or(u32::MAX).saturating_mul(self.frame_us())
     }
 
     fn target(&self) -> i32 {

@@ -303,6 +303,25 @@ fn equal_bounds_keep_the_delay_fixed() {
 }
 
 #[test]
+fn a_delay_that_the_memory_has_no_room_for_silences_nobody() {
+    let fixed = Duration::from_millis(200);
+    let config = PlayoutConfig { min_delay: fixed, max_delay: fixed, ..CONFIG };
+    let (mut playout, mut memory) = (Playout::NEW, std::vec![0xEE; playout_bytes(16, 5)]);
+    let mut played = List::new();
+    for n in 0..100_u16 {
+        let payload = &n.to_be_bytes()[..];
+        let (media_time, mark) = (n.to_le_bytes()[0], n == 0);
+        let packet = Incoming { sequence: n, media_time, frame_length: FrameLength::Ms20, mark, end: false, payload };
+        let now = Instant::from_ms(u64::from(n) * 20);
+        playout.insert(now, &config, &mut memory, &packet);
+        if let Sound::Play(payload) = playout.next_frame(now, Duration::ZERO, &config, &memory).sound {
+            played.push(u16::from_be_bytes(payload.try_into().unwrap()));
+        }
+    }
+    assert!(played.iter().copied().eq(0..96), "{played:?}");
+}
+
+#[test]
 fn a_packet_that_comes_after_its_place_is_late_and_not_played() {
     let mut sent = steady(100, |at| (at != 600).then_some(20));
     sent.push(Sent { at_us: 1_200_000, packet: (30, 30), length: FrameLength::Ms20, mark: false });
