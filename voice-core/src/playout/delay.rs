@@ -120,6 +120,11 @@ impl Delay {
         self.transit(at, frame, media).saturating_sub(self.base)
     }
 
+    /// Whether there is anything to compare media time with.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.reference.is_some()
+    }
+
     /// Media time begins anew, as when the frame length changes. What was learnt of the network stays.
     pub(super) fn restart(&mut self) {
         self.reference = None;

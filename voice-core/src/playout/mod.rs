@@ -638,9 +638,9 @@ impl Playout {
         lateness.saturating_sub(self.target()).min(waiting.max(0))
     }
 
-    /// A frame of a timeline before this one is neither early nor late.
+    /// A frame of a timeline before this one, or of one in which no sound has come, is neither early nor late.
     fn lateness(&self, at: Instant, frame: Waiting) -> i32 {
-        if frame.timeline != self.timeline {
+        if frame.timeline != self.timeline || !self.delay.has_begun() {
             return self.target();
         }
         self.delay.lateness(at, self.frame_length, frame.media)

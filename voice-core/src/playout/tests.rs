@@ -345,6 +345,17 @@ fn frames_of_three_lengths_after_one_another_are_all_played_in_order() {
 }
 
 #[test]
+fn an_end_without_sound_ends_the_speech_although_it_has_another_frame_length() {
+    let mut ear = Ear::new();
+    ear.number(0, 0);
+    let end =
+        Incoming { sequence: 1, media_time: 1, frame_length: FrameLength::Ms60, mark: false, end: true, payload: &[] };
+    ear.playout.insert(Instant::from_ms(20), &CONFIG, &mut ear.memory, &end);
+    assert_eq!(ear.hear(&[], 300), [0]);
+    assert!(!ear.playout.is_active());
+}
+
+#[test]
 fn hours_between_two_packets_are_a_pause() {
     let mut sent = steady(50, |_| Some(20));
     let later = steady(50, |_| Some(20)).into_iter().map(|mut s| {
