@@ -571,7 +571,6 @@ impl Playout {
         self.delay_us = u32::try_from(lateness).unwrap_or(0);
         self.phase = Phase::Running;
         self.playing = frame.timeline;
-        self.concealed_in_a_row_us = 0;
         self.pass(frame.sequence);
         self.media = frame.media.wrapping_add(1);
         let payload = self.slots.take(memory, frame_bytes, frame.sequence);
@@ -579,6 +578,7 @@ impl Playout {
             self.phase = Phase::Idle;
         }
         let Some(payload) = payload.filter(|payload| !payload.is_empty()) else { return self.silence_for(STEP_US) };
+        self.concealed_in_a_row_us = 0;
         self.counts.played = self.counts.played.saturating_add(1);
         let pace = self.pace(excess, short_by);
         let signed = |us: u32| i32::try_from(us).unwrap_or(i32::MAX);

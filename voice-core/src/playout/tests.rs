@@ -234,6 +234,19 @@ fn no_more_than_100_ms_in_a_row_are_concealed_even_of_frames_of_60_ms() {
 }
 
 #[test]
+fn a_frame_without_sound_is_no_reason_to_conceal_anew() {
+    let mut ear = Ear::new();
+    ear.number(0, 0);
+    for now in (0..500).step_by(10) {
+        if now == 220 {
+            ear.insert(now, 1, &[]);
+        }
+        ear.playout.next_frame(Instant::from_ms(now), Duration::ZERO, &CONFIG, &ear.memory);
+    }
+    assert_eq!(ear.playout.stats().concealed_ms, 100);
+}
+
+#[test]
 fn a_spike_makes_the_delay_longer_at_once_and_it_becomes_shorter_slowly() {
     let sent = steady(1_000, |at| Some(if (3_000..3_200).contains(&at) { 120 } else { 20 }));
     let (playout, notes) = run(&sent, 20_100, CONFIG, never);
