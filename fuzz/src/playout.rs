@@ -25,13 +25,15 @@ pub fn playout(data: &[u8]) {
     }
     let config = config(&mut input);
     let slots = input.below(70);
+    // Past the end of the bytes everything is 0: what is to be done then has to be drawn before.
+    let (hear_out, length, silence) = (input.flag(), LENGTHS[input.below(4)], input.byte());
     let mut stage = Stage { ear: Ear::new(config, slots), length: FrameLength::Ms20, media: 0, free: Instant::ORIGIN };
     input.steps(|input| stage.step(input));
-    if input.flag() {
+    if hear_out {
         stage.hear_out();
     }
-    if slots > 0 && stage.ear.config.frame_bytes >= 2 {
-        stage.recover(LENGTHS[input.below(4)], input.byte());
+    if slots > 0 && config.frame_bytes >= 2 {
+        stage.recover(length, silence);
     }
 }
 
