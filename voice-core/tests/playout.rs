@@ -1,5 +1,5 @@
-//! No order of calls on a playout is wrong, and no network or embedder makes it worse for longer than it lasts. An [`Ear`] judges every call:
-//! it knows by a naive list which frames may sound.
+//! A playout as its callers see it: where speech ends, and that no order of calls is wrong and no network or embedder makes it worse for longer than
+//! it lasts. An [`Ear`] judges every call: it knows by a naive list which frames may sound.
 
 use std::time::Duration;
 
@@ -297,4 +297,76 @@ proptest! {
         let silent = notes.hole(pause, pause + u64::from(frames) * 20 + 500);
         prop_assert!(silent <= u64::from(frames) * 20 + 20, "{silent}");
     }
+}
+
+/// 20 frames and an end without sound that follows the last at once, each after 20 ms, unless lost, or later by so many ms.
+fn talkspurt(change: impl Fn(u16) -> Option<u64>) -> Vec<Arrival> {
+    let packet = |n: u16| {
+        let [media, _] = n.to_le_bytes();
+        let (end, bytes) = (n == 20, if n == 20 { 0 } else { 4 });
+        let packet = Packet { sequence: n, media, length: FrameLength::Ms20, mark: n == 0, end, bytes };
+        let sent_ms = if end { 381 } else { u64::from(n) * 20 };
+        Some(((sent_ms + 20 + change(n)?) * 1_000, packet))
+    };
+    let mut sent: Vec<_> = (0..21).filter_map(packet).collect();
+    sent.sort_by_key(|(at, _)| *at);
+    sent
+}
+
+#[test]
+fn a_talkspurt_with_an_end_conceals_nothing_and_is_over_when_it_has_been_played() {
+    let mut ear = Ear::new(CONFIG, SLOTS);
+    let notes = hear(&mut ear, &talkspurt(|_| Some(0)), 500, always);
+    assert!(notes.played(0).into_iter().eq(0..20));
+    assert_eq!(notes.concealed(0, 500), 0);
+    assert!(!ear.playout.is_active());
+}
+
+#[test]
+fn a_talkspurt_whose_end_is_lost_fades_out_and_is_over_400_ms_after_its_last_packet() {
+    let mut ear = Ear::new(CONFIG, SLOTS);
+    let notes = hear(&mut ear, &talkspurt(|n| (n != 20).then_some(0)), 790, always);
+    assert!(notes.played(0).into_iter().eq(0..20));
+    assert_eq!(notes.concealed(0, 790), 100);
+    assert!(ear.playout.is_talking());
+    ear.wait(Duration::from_millis(20));
+    ear.timeout();
+    ear.pull(Duration::ZERO);
+    assert!(!ear.playout.is_talking() && !ear.playout.is_active());
+    let next = Packet { mark: true, ..following(&ear, 60, 1) };
+    assert!(ear.insert(next).started);
+    assert_eq!(ear.playout.stats().lost, 0, "what was before a beginning is none of its losses");
+}
+
+#[test]
+fn a_frame_that_the_end_has_overtaken_is_still_played() {
+    let mut ear = Ear::new(CONFIG, SLOTS);
+    let notes = hear(&mut ear, &talkspurt(|n| Some(if n == 19 { 15 } else { 0 })), 600, always);
+    assert!(notes.played(0).into_iter().eq(0..20), "{:?}", notes.played(0));
+    assert!(!ear.playout.is_active());
+}
+
+#[test]
+fn frames_lost_before_the_end_are_concealed_and_the_talkspurt_is_over() {
+    let mut ear = Ear::new(CONFIG, SLOTS);
+    let notes = hear(&mut ear, &talkspurt(|n| (!matches!(n, 18 | 19)).then_some(0)), 600, always);
+    assert!(notes.played(0).into_iter().eq(0..18));
+    assert!((20..=60).contains(&notes.concealed(0, 600)), "{}", notes.concealed(0, 600));
+    let stats = ear.playout.stats();
+    assert_eq!((stats.lost, stats.recovered), (2, 0), "an end holds no copy");
+    assert!(!ear.playout.is_active());
+}
+
+#[test]
+fn a_frame_without_sound_and_end_is_passed_over_and_speech_goes_on() {
+    let mut sent = talkspurt(|_| Some(0));
+    sent.retain(|(_, packet)| !packet.end);
+    sent[10].1.bytes = 0;
+    let mut ear = Ear::new(CONFIG, SLOTS);
+    let notes = hear(&mut ear, &sent, 440, always);
+    let speech = (0..10).chain(11..20);
+    assert!(notes.played(0).into_iter().eq(speech.take(notes.played(0).len())), "{:?}", notes.played(0));
+    assert!(notes.played(0).len() > 17);
+    let stats = ear.playout.stats();
+    assert_eq!((stats.lost, stats.late, stats.skipped, stats.concealed_ms), (0, 0, 0, 0));
 }
