@@ -370,3 +370,22 @@ fn a_frame_without_sound_and_end_is_passed_over_and_speech_goes_on() {
     let stats = ear.playout.stats();
     assert_eq!((stats.lost, stats.late, stats.skipped, stats.concealed_ms), (0, 0, 0, 0));
 }
+
+#[test]
+fn media_time_that_has_run_ahead_for_hours_silences_nobody() {
+    for silence in (0..=255).step_by(51) {
+        let mut ear = Ear::new(CONFIG, SLOTS);
+        let (mut media, mut packet) = (0_u8, following(&ear, 0, 0));
+        for _ in 0..900 {
+            packet = Packet { media, length: FrameLength::Ms60, ..following(&ear, media, 0) };
+            ear.insert(packet);
+            media = media.wrapping_add(127);
+        }
+        let steady = (0..200_u8).map(|n| {
+            let (sequence, media) = (packet.sequence + 1 + u16::from(n), media.wrapping_add(silence).wrapping_add(n));
+            (u64::from(n) * 60_000 + 20_000, Packet { sequence, media, ..packet })
+        });
+        let notes = hear(&mut ear, &steady.collect::<Vec<_>>(), 11_000, always);
+        assert_eq!(notes.hole(9_000, 11_000), 0, "{silence}");
+    }
+}
