@@ -59,7 +59,7 @@ impl Stage {
             10 => self.ear.silence(),
             11 => self.change_config(input),
             12 => self.burst(input),
-            13 => (0..input.byte()).for_each(|_| self.pull_when_due(Duration::ZERO)),
+            13 => self.pass(u64::from(input.byte()) * 1_000, Duration::from_micros(1)),
             _ => self.speak(input),
         }
     }
@@ -124,7 +124,7 @@ impl Stage {
 
     /// A while of speech, pulled as sound is needed; every packet is late by something, and some are lost.
     fn speak(&mut self, input: &mut Input<'_>) {
-        let (count, jitter, loss) = (input.byte() / 4, input.byte(), input.byte());
+        let (count, jitter, loss) = (input.byte() / 8, input.byte(), input.byte());
         for n in 0..count {
             let sequence = self.ear.next_number().wrapping_add(u16::from(n % 16 < loss / 16));
             self.insert(Packet { sequence, media: self.media, length: self.length, mark: false, end: false, bytes: 2 });
@@ -138,12 +138,12 @@ impl Stage {
     fn pass(&mut self, us: u64, block: Duration) {
         let end = self.ear.now.after(Duration::from_micros(us));
         while self.ear.now < end {
-            self.pull_when_due(block);
+            self.pull_until(block);
             self.ear.now = end.min(self.ear.now.after(Duration::from_millis(10)));
         }
     }
 
-    /// Pulls until so much is queued. The answers.
+    /// Pulls until so much is queued, which is more than nothing. The answers.
     fn pull_until(&mut self, block: Duration) -> Vec<Answer> {
         let now = self.ear.now;
         self.free = self.free.max(now);
@@ -154,10 +154,6 @@ impl Stage {
             answers.push(answer);
         }
         answers
-    }
-
-    fn pull_when_due(&mut self, block: Duration) {
-        self.pull_until(block);
     }
 
     fn hear_out(&mut self) {
@@ -192,7 +188,7 @@ impl Stage {
                 return;
             }
         }
-        panic!("a steady speaker isn't heard: {:?} with {:?}", self.ear.playout.stats(), self.ear);
+        panic!("a steady speaker isn't heard: {:?}", self.ear.playout.stats());
     }
 }
 
