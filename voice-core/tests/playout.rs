@@ -268,7 +268,7 @@ proptest! {
     fn a_stall_is_heard_as_a_gap_of_no_more_than_itself(from in 1_500..4_000_u64, stall in 20..150_u64, way in 0..60_u64) {
         let late = |n: u16| {
             let at = u64::from(n) * 20 + way;
-            way + (from..from + stall).contains(&at).then(|| from + stall - at).unwrap_or(0)
+            if (from..from + stall).contains(&at) { way + from + stall - at } else { way }
         };
         let mut ear = Ear::new(CONFIG, SLOTS);
         let notes = hear(&mut ear, &steady(0, 400, late), 7_900, always);
