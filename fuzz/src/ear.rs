@@ -320,6 +320,8 @@ impl Ear {
     fn on_recovered(&mut self, number: i64, back: i64) {
         assert!(number > self.past, "{number} is recovered, but {} has passed", self.past);
         self.pass_over(number + back);
+        let packet = self.frame_of(number + back);
+        assert!(!packet.payload.is_empty(), "an end holds no copy");
         assert!(!self.came.contains(&number), "{number} had come");
         self.past = number;
         self.concealed_in_a_row_us = 0;
