@@ -12,6 +12,8 @@ from pathlib import Path
 COUNT_LIMITS = {"fan-out/500-alone": 25, "fan-out/500-of-4096": 25}
 # Sound: 2 % and 10 % of a core, for each of 32 voices in 10 ms.
 TIME_LIMITS = {"fan-out/500-alone": 4, "fan-out/500-of-4096": 4, "listen/mix-32": 6_250, "listen/hear-32": 31_250}
+# A frame's decision: its packet taken, and what is heard.
+TIME_LIMITS |= dict.fromkeys(("playout/steady", "playout/jitter", "playout/loss"), 200)
 
 
 def rows_of(path):
@@ -46,7 +48,7 @@ def counted(folder):
         per_piece = per_run / int(pieces)
         each = judged(per_piece, f"{per_piece:,.1f}", COUNT_LIMITS.get(name)) if int(pieces) > 1 else ""
         rows.append([f"`{name}`", what, f"{per_run:,.0f}", each])
-    return table(["case", "one run is", "instructions per run", "per delivery, record or voice"], rows)
+    return table(["case", "one run is", "instructions per run", "per delivery, record, frame or voice"], rows)
 
 
 def counted_sound(folder, kind):
@@ -90,7 +92,7 @@ def timed(folder):
             low, high = ns[0] / int(pieces), ns[-1] / int(pieces)
             each = judged(high, f"{low:.2f} to {high:.2f}", TIME_LIMITS.get(name))
         rows.append([f"`{name}`", spread, each])
-    return table(["case", f"ns per run, medians of {len(rounds)} rounds", "ns per delivery, record or voice"], rows)
+    return table(["case", f"ns per run, medians of {len(rounds)} rounds", "ns per delivery, record, frame or voice"], rows)
 
 
 def splice(page, mark, text):

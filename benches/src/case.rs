@@ -5,6 +5,7 @@ use crate::{
     codec::{DecodeRoster, DecodeVoice, EncodeRoster, EncodeVoice},
     fan_out::FanOut,
     listen::{Listen, Only},
+    playout::{FRAMES, Network, Speech},
     presence::{Announcement, Idle, Join},
 };
 
@@ -53,6 +54,11 @@ const fn with_preparation(name: &'static str, what: &'static str, make: fn() -> 
     Case { name, what, pieces: 1, runs: 4, prepared: true, slow: false, make }
 }
 
+/// A second of one speaker: each packet taken, and each frame decided on.
+const fn speech(name: &'static str, what: &'static str, make: fn() -> Box<dyn Task>) -> Case {
+    Case { name, what, pieces: FRAMES, runs: 40, prepared: false, slow: false, make }
+}
+
 /// 10 ms of 32 voices, of which half pull a frame in every other run.
 const fn voices(name: &'static str, what: &'static str, make: fn() -> Box<dyn Task>) -> Case {
     Case { name, what, pieces: 32, runs: 20, prepared: true, slow: true, make }
@@ -87,6 +93,13 @@ pub const fn cases() -> &'static [Case] {
         with_preparation("join/4000", "Hello to a whole roster, 4,000 present", || Box::new(Join::new(4_000))).slow(),
         with_preparation("join-told/10", "telling 10 others of it", || Box::new(Announcement::new(10))),
         with_preparation("join-told/4000", "telling 4,000 others of it", || Box::new(Announcement::new(4_000))).slow(),
+        speech("playout/steady", "50 packets and what is heard of them, each taking as long", || {
+            Box::new(Speech::over(Network::Steady))
+        }),
+        speech("playout/jitter", "the same with a jitter of 40 ms, some overtaken", || {
+            Box::new(Speech::over(Network::Jittery))
+        }),
+        speech("playout/loss", "the same with 5 % loss", || Box::new(Speech::over(Network::Lossy))),
         voices("listen/mix-32", "10 ms of 32 decoded voices in 48 kHz stereo", || Box::new(Listen::mixing(48_000))),
         voices("listen/mix-32-placed", "the same, all of them moving", || Box::new(Listen::mixing(48_000).moving())),
         voices("listen/mix-32-to-44100", "the same at rest, to 44.1 kHz", || Box::new(Listen::mixing(44_100))),

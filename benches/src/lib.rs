@@ -7,6 +7,7 @@ mod codec;
 mod crowd;
 mod fan_out;
 mod listen;
+mod playout;
 mod presence;
 mod sizes;
 

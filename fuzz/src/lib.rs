@@ -7,11 +7,13 @@ mod client_ops;
 mod decode;
 mod decode_sound;
 mod draw;
+pub mod ear;
 mod embedder;
 mod host_ops;
 mod host_stage;
 mod hostile_peer;
 mod input;
+mod playout;
 mod round_trip;
 pub mod seeds;
 mod server_ops;
@@ -22,6 +24,7 @@ pub use decode::decode;
 pub use decode_sound::decode_sound;
 pub use host_ops::host_ops;
 pub use hostile_peer::hostile_peer;
+pub use playout::playout;
 pub use round_trip::round_trip;
 pub use server_ops::server_ops;
 
@@ -29,12 +32,13 @@ pub use server_ops::server_ops;
 pub type Body = fn(&[u8]);
 
 /// Every target: the name of its file in `fuzz_targets/`, and its body.
-pub const TARGETS: [(&str, Body); 7] = [
+pub const TARGETS: [(&str, Body); 8] = [
     ("client_ops", client_ops),
     ("decode", decode),
     ("decode_sound", decode_sound),
     ("host_ops", host_ops),
     ("hostile_peer", hostile_peer),
+    ("playout", playout),
     ("round_trip", round_trip),
     ("server_ops", server_ops),
 ];

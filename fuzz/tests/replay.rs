@@ -77,7 +77,7 @@ macro_rules! replay {
     )*};
 }
 
-replay!(client_ops decode decode_sound host_ops hostile_peer round_trip server_ops);
+replay!(client_ops decode decode_sound host_ops hostile_peer playout round_trip server_ops);
 
 #[test]
 fn every_fuzz_target_is_replayed() {

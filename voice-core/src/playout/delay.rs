@@ -40,6 +40,8 @@ const FALL: u32 = 20;
 const SHORTEST_GAP_US: u32 = 10_000;
 /// Time without packets longer than this is a pause, µs.
 const LONGEST_STEP_US: u64 = 1_000_000;
+/// The smallest transit is no further from that of the reference, µs: transit times must fit in 32 bits.
+const FARTHEST_US: u32 = 1 << 30;
 /// No minimum yet.
 const NONE: i32 = i32::MAX;
 
@@ -120,6 +122,11 @@ impl Delay {
         self.transit(at, frame, media).saturating_sub(self.base)
     }
 
+    /// Whether there is anything to compare media time with.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.reference.is_some()
+    }
+
     /// Media time begins anew, as when the frame length changes. What was learnt of the network stays.
     pub(super) fn restart(&mut self) {
         self.reference = None;
@@ -136,6 +143,9 @@ impl Delay {
         config: &PlayoutConfig,
     ) {
         let passed = self.pass_time(now, arrival);
+        if self.base.unsigned_abs() > FARTHEST_US {
+            self.move_reference();
+        }
         let transit = self.transit(now, frame, media);
         if self.reference.is_none() {
             self.reference = Some((now.as_us(), media));
@@ -234,6 +244,17 @@ impl Delay {
             if self.risen >= FINE_US {
                 self.move_down();
             }
+        }
+    }
+
+    /// Clocks that have drifted apart for weeks, or a speaker whose media time leaps: transit times count from the smallest.
+    fn move_reference(&mut self) {
+        let base = core::mem::take(&mut self.base);
+        if let Some((at, _)) = &mut self.reference {
+            *at = at.wrapping_add_signed(base.into());
+        }
+        for minimum in self.minima.iter_mut().filter(|minimum| **minimum != NONE) {
+            *minimum = minimum.saturating_sub(base);
         }
     }
 

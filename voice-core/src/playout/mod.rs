@@ -349,8 +349,9 @@ impl Playout {
         if self.asked_us != 0 {
             self.count_change(at);
         }
-        self.target_us = self.delay.target_us(config).saturating_add(self.ahead_us);
         let frame_bytes = config.frame_bytes.into();
+        let target_us = self.delay.target_us(config).min(self.longest_delay_us(memory, frame_bytes));
+        self.target_us = target_us.saturating_add(self.ahead_us);
         if self.phase == Phase::Idle {
             return self.silence_for(STEP_US);
         }
@@ -437,8 +438,8 @@ impl Playout {
 
     fn follow_talkspurt(&mut self, packet: &Incoming<'_>) -> Inserted {
         let was_talking = self.talking;
-        self.talking = !packet.end;
         let started = !was_talking && !packet.payload.is_empty();
+        self.talking = !packet.end && (was_talking || started);
         Inserted { started, stopped: packet.end && (was_talking || started), newest: true, dropped: None }
     }
 
@@ -580,7 +581,6 @@ impl Playout {
         self.delay_us = u32::try_from(lateness).unwrap_or(0);
         self.phase = Phase::Running;
         self.playing = frame.timeline;
-        self.concealed_in_a_row_us = 0;
         self.pass(frame.sequence);
         self.media = frame.media.wrapping_add(1);
         self.slots.drop_first();
@@ -590,6 +590,7 @@ impl Playout {
         if payload.is_empty() {
             return self.silence_for(STEP_US);
         }
+        self.concealed_in_a_row_us = 0;
         self.counts.played = self.counts.played.saturating_add(1);
         let pace = self.pace(excess, short_by);
         let length_us = frame.length.us_u32();
@@ -628,9 +629,11 @@ impl Playout {
     }
 
     fn conceal_for<'m>(&mut self, length_us: u32) -> Pulled<'m> {
-        if self.concealed_in_a_row_us >= CONCEAL_LIMIT_US {
+        let left_us = CONCEAL_LIMIT_US.saturating_sub(self.concealed_in_a_row_us);
+        if left_us == 0 {
             return self.silence_for(length_us);
         }
+        let length_us = length_us.min(left_us);
         self.concealed_in_a_row_us += length_us;
         self.counts.concealed_us = self.counts.concealed_us.saturating_add(length_us.into());
         Pulled { sound: Sound::Conceal, length_us, pace: Pace::Steady }
@@ -647,12 +650,18 @@ impl Playout {
         next.lateness.saturating_sub(self.target()).min(waiting.max(0))
     }
 
-    /// A frame of a timeline before this one is neither early nor late.
+    /// A frame of a timeline before this one, or of one in which no sound has come, is neither early nor late.
     fn lateness(&self, at: Instant, frame: Waiting) -> i32 {
-        if frame.timeline != self.timeline {
+        if frame.timeline != self.timeline || !self.delay.has_begun() {
             return self.target();
         }
         self.delay.lateness(at, self.frame_length, frame.media)
+    }
+
+    /// With a longer delay the memory would be full before a frame is due: all would be skipped.
+    fn longest_delay_us(&self, memory: &[u8], frame_bytes: usize) -> u32 {
+        let frames = slots::count(memory, frame_bytes).saturating_sub(1);
+        u32::try_from(frames).unwrap_or(u32::MAX).saturating_mul(self.frame_us())
     }
 
     fn target(&self) -> i32 {

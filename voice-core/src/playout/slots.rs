@@ -34,6 +34,11 @@ pub(super) struct Waiting {
     pub(super) timeline: u8,
 }
 
+/// How many slots of this size are used of the memory.
+pub(super) fn count(memory: &[u8], frame_bytes: usize) -> usize {
+    (memory.len() / frame_bytes.saturating_add(HEADER)).min(MOST as usize)
+}
+
 /// Which frames wait, and where; the frames themselves are in the caller's memory.
 #[derive(Debug, Clone)]
 pub(super) struct Slots {

@@ -98,6 +98,15 @@ fn a_talkspurt_times_out_400_ms_after_its_last_packet() {
 }
 
 #[test]
+fn a_talkspurt_starts_with_the_first_packet_that_holds_sound() {
+    let mut ear = Ear::new();
+    let empty = ear.insert(0, 0, &[]);
+    assert!(empty.newest && !empty.started && !ear.playout.is_talking());
+    assert_eq!(ear.playout.poll_timeout(), None);
+    assert!(ear.number(20, 1).started);
+}
+
+#[test]
 fn a_speaker_needs_at_most_1_kib_besides_the_frames() {
     assert!(size_of::<Playout>() <= 1_024);
 }
@@ -210,6 +219,34 @@ fn a_lost_frame_is_recovered_from_the_next_packet_and_a_longer_hole_concealed() 
 }
 
 #[test]
+fn no_more_than_100_ms_in_a_row_are_concealed_even_of_frames_of_60_ms() {
+    let fixed = Duration::from_millis(250);
+    let config = PlayoutConfig { min_delay: fixed, max_delay: fixed, redundancy: 0, ..CONFIG };
+    let sent = (0..40_u16).filter(|n| !(20..24).contains(n)).map(|n| {
+        let at_us = u64::from(n) * 60_000 + 20_000;
+        Sent { at_us, packet: (n, n.to_le_bytes()[0]), length: FrameLength::Ms60, mark: n == 0 }
+    });
+    let (playout, notes) = run(&sent.collect::<List<_>>(), 2_500, config, never);
+    assert_eq!(notes.concealed.iter().map(|(_, ms)| *ms).collect::<List<_>>(), [60, 40]);
+    assert_eq!((playout.stats().lost, playout.stats().skipped), (4, 0));
+    let began = |number: u16| notes.played.iter().find(|(_, played)| *played == number).unwrap().0;
+    assert!((270..=300).contains(&(began(24) - began(19))), "silence takes up the rest of the hole");
+}
+
+#[test]
+fn a_frame_without_sound_is_no_reason_to_conceal_anew() {
+    let mut ear = Ear::new();
+    ear.number(0, 0);
+    for now in (0..500).step_by(10) {
+        if now == 220 {
+            ear.insert(now, 1, &[]);
+        }
+        ear.playout.next_frame(Instant::from_ms(now), Duration::ZERO, &CONFIG, &ear.memory);
+    }
+    assert_eq!(ear.playout.stats().concealed_ms, 100);
+}
+
+#[test]
 fn a_spike_makes_the_delay_longer_at_once_and_it_becomes_shorter_slowly() {
     let sent = steady(1_000, |at| Some(if (3_000..3_200).contains(&at) { 120 } else { 20 }));
     let (playout, notes) = run(&sent, 20_100, CONFIG, never);
@@ -279,6 +316,25 @@ fn equal_bounds_keep_the_delay_fixed() {
 }
 
 #[test]
+fn a_delay_that_the_memory_has_no_room_for_silences_nobody() {
+    let fixed = Duration::from_millis(200);
+    let config = PlayoutConfig { min_delay: fixed, max_delay: fixed, ..CONFIG };
+    let (mut playout, mut memory) = (Playout::NEW, std::vec![0xEE; playout_bytes(16, 5)]);
+    let mut played = List::new();
+    for n in 0..100_u16 {
+        let payload = &n.to_be_bytes()[..];
+        let (media_time, mark) = (n.to_le_bytes()[0], n == 0);
+        let packet = Incoming { sequence: n, media_time, frame_length: FrameLength::Ms20, mark, end: false, payload };
+        let now = Instant::from_ms(u64::from(n) * 20);
+        playout.insert(now, &config, &mut memory, &packet);
+        if let Sound::Play(payload) = playout.next_frame(now, Duration::ZERO, &config, &memory).sound {
+            played.push(u16::from_be_bytes(payload.try_into().unwrap()));
+        }
+    }
+    assert!(played.iter().copied().eq(0..96), "{played:?}");
+}
+
+#[test]
 fn a_packet_that_comes_after_its_place_is_late_and_not_played() {
     let mut sent = steady(100, |at| (at != 600).then_some(20));
     sent.push(Sent { at_us: 1_200_000, packet: (30, 30), length: FrameLength::Ms20, mark: false });
@@ -299,6 +355,17 @@ fn frames_of_three_lengths_after_one_another_are_all_played_in_order() {
     }
     let (_, notes) = run(&sent, 2_000, CONFIG, never);
     assert!(notes.numbers().into_iter().eq(0..30), "{:?}", notes.numbers());
+}
+
+#[test]
+fn an_end_without_sound_ends_the_speech_although_it_has_another_frame_length() {
+    let mut ear = Ear::new();
+    ear.number(0, 0);
+    let end =
+        Incoming { sequence: 1, media_time: 1, frame_length: FrameLength::Ms60, mark: false, end: true, payload: &[] };
+    ear.playout.insert(Instant::from_ms(20), &CONFIG, &mut ear.memory, &end);
+    assert_eq!(ear.hear(&[], 300), [0]);
+    assert!(!ear.playout.is_active());
 }
 
 #[test]
