@@ -98,6 +98,8 @@ fn a_pinned_server_is_the_only_one_that_is_talked_to() {
 fn a_client_that_moves_to_another_address_is_heard_and_hears_on() {
     let mut wire = Wire::new(Config::DEFAULT);
     let (client, link, there) = wire.connected();
+    wire.send(client, link, Reliable, b"the client says the first word on the lane");
+    wire.run(50);
     wire.nodes[client].address = address(999);
     for _ in 0..10 {
         wire.send(client, link, Unreliable, &VOICE);
