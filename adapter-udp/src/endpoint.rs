@@ -152,7 +152,9 @@ impl Endpoint {
     /// A server's: others connect to it.
     pub fn server(config: Config, identity: Identity) -> Self {
         let transport = transport();
-        let tls = identity.server_config().expect("an identity that was made or read holds a key that goes with its certificate");
+        let tls = identity
+            .server_config()
+            .expect("an identity that was made or read holds a key that goes with its certificate");
         let crypto = QuicServerConfig::try_from(tls).expect("TLS 1.3 has the cipher that QUIC begins with");
         let mut server = ServerConfig::with_crypto(Arc::new(crypto));
         server.transport_config(transport.clone()).max_incoming(config.links);
@@ -164,7 +166,12 @@ impl Endpoint {
         Self::new(config, identity, transport(), None)
     }
 
-    fn new(config: Config, identity: Identity, transport: Arc<TransportConfig>, server: Option<Arc<ServerConfig>>) -> Self {
+    fn new(
+        config: Config,
+        identity: Identity,
+        transport: Arc<TransportConfig>,
+        server: Option<Arc<ServerConfig>>,
+    ) -> Self {
         let mut quic = EndpointConfig::default();
         // A QUIC packet without its fixed bit would look like one of ours (RFC 9443, 3; RFC 9287).
         quic.grease_quic_bit(false);
@@ -312,7 +319,8 @@ impl Endpoint {
         while let Some(&index) = self.ready.front() {
             let link = self.slots[index as usize].link.as_mut();
             let to = link.and_then(|link| {
-                link.poll_datagram(out).or_else(|| link.quic.poll_transmit(now, 1, out).map(|transmit| transmit.destination))
+                link.poll_datagram(out)
+                    .or_else(|| link.quic.poll_transmit(now, 1, out).map(|transmit| transmit.destination))
             });
             if let Some(to) = to {
                 return Some(Transmit { to });
