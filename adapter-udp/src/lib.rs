@@ -1,1 +1,30 @@
-//! Consonance over one UDP port. Not built yet: the seam is here so that the layout is known.
+//! Consonance over one UDP port.
+//!
+//! QUIC carries the reliable lane and tells who is who; voice and the other unreliable packets travel in sealed datagrams of their own
+//! on the same port, under keys that only the two ends of the QUIC connection can make. [`Endpoint`] is all of that without a socket or a clock:
+//! datagrams, addresses and time go in, datagrams and events come out. [`Socket`] is the socket.
+//!
+//! An adapter knows no rooms and no people: it moves `(link, delivery, bytes)`.
+//!
+//! | to change | open |
+//! |---|---|
+//! | keys, numbers, replays | `media.rs` |
+//! | which packets share a datagram | `pack.rs` |
+//! | certificates and fingerprints | `identity.rs` |
+//! | packets on the QUIC stream | `lane.rs` |
+//! | one connection | `link.rs` |
+//! | all connections of a port | `endpoint.rs` |
+//! | system calls | `socket.rs` |
+
+mod endpoint;
+mod identity;
+mod lane;
+mod link;
+mod media;
+mod pack;
+mod socket;
+
+pub use endpoint::{Config, ConnectError, Drops, Endpoint, Event, LinkId, SendError, Transmit};
+pub use identity::{Fingerprint, Identity, IdentityError, Trust};
+pub use link::DownReason;
+pub use socket::Socket;

@@ -1,6 +1,6 @@
 //! The arguments, and what is done with them.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -27,6 +27,10 @@ enum Command {
     Sim(SimArgs),
     /// Measure how speech sounds after bad networks, beside buffers of a fixed delay
     Quality(QualityArgs),
+    /// Run a server on a UDP port
+    Serve(ServeArgs),
+    /// Take part in a server's session without sound devices: say a file, record what is heard
+    Join(JoinArgs),
 }
 
 /// What the demonstration uses.
@@ -116,6 +120,58 @@ pub(crate) struct QualityArgs {
     pub(crate) markdown: bool,
 }
 
+/// What a server is told.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Address and UDP port to listen on; 0.0.0.0 is all addresses of this machine
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:7757")]
+    pub(crate) listen: SocketAddr,
+    /// What people have to know to join; without it everybody may
+    #[arg(long, value_name = "PASSWORD", env = "CONSONANCE_PASSWORD", hide_env_values = true)]
+    pub(crate) password: Option<String>,
+    /// People at once
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u16).range(1..=4_096))]
+    pub(crate) clients: u16,
+    /// Rooms at once
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u16).range(1..=4_096))]
+    pub(crate) rooms: u16,
+}
+
+/// What somebody who takes part does.
+#[derive(Debug, Args)]
+pub(crate) struct JoinArgs {
+    /// The server; the port is 7757 if none is said
+    #[arg(value_name = "HOST[:PORT]")]
+    pub(crate) server: String,
+    /// Name that the others see, at most 64 bytes
+    #[arg(long, value_name = "NAME", default_value = "guest")]
+    pub(crate) name: String,
+    /// Rooms to be in, and to speak to
+    #[arg(long, value_name = "ROOM", default_values_t = ["Lobby".to_owned()], num_args = 1..)]
+    pub(crate) room: Vec<String>,
+    /// What the server wants to be told
+    #[arg(long, value_name = "PASSWORD", env = "CONSONANCE_PASSWORD", hide_env_values = true)]
+    pub(crate) password: Option<String>,
+    /// The server's fingerprint, if it was told by other means; else the first one seen is kept and pinned
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(crate) fingerprint: Option<adapter_udp::Fingerprint>,
+    /// WAV files to say, one after the other
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) say: Vec<PathBuf>,
+    /// Folder for what is heard: heard.wav, and one file for each speaker; an earlier result in it is replaced
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+    /// Say it to this person alone
+    #[arg(long, value_name = "NAME")]
+    pub(crate) whisper: Option<String>,
+    /// Text to write to the first room
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) text: Option<String>,
+    /// Leave after so long; without it, when all is said, or never if nothing is to be said
+    #[arg(long, value_name = "S")]
+    pub(crate) seconds: Option<u64>,
+}
+
 impl Cli {
     pub(crate) fn run(self) -> Result<ExitCode, Fail> {
         match self.command {
@@ -123,6 +179,8 @@ impl Cli {
             Some(Command::Demo(args)) => crate::demo::run(&args),
             Some(Command::Sim(args)) => crate::sim::run(&args),
             Some(Command::Quality(args)) => crate::quality::run(&args),
+            Some(Command::Serve(args)) => crate::serve::run(&args),
+            Some(Command::Join(args)) => crate::join::run(&args),
         }
     }
 }

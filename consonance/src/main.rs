@@ -1,12 +1,16 @@
 //! The Consonance command line: one session to listen to, a simulator to break things with, and a judge of how it sounds.
 
 mod cli;
+mod clock;
 mod columns;
 mod demo;
 mod fail;
+mod home;
+mod join;
 mod out_dir;
 mod page;
 mod quality;
+mod serve;
 mod sim;
 mod speech;
 mod stopwatch;

@@ -1,0 +1,542 @@
+//! All connections of one port. Datagrams and time go in; datagrams and events come out.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    fmt,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use bytes::{Bytes, BytesMut};
+use quinn_proto::{
+    ClientConfig, ConnectionHandle, DatagramEvent, EndpointConfig, Incoming, ServerConfig, TransportConfig, VarInt,
+    crypto::rustls::{QuicClientConfig, QuicServerConfig},
+};
+use voice_core::Delivery;
+
+use crate::{
+    identity::{Fingerprint, Identity, SERVER_NAME, Seen, Trust},
+    link::{DATAGRAM, DownReason, Happened, Link},
+    media::{Header, Refused, is_media},
+};
+
+/// A connection of an [`Endpoint`]. Never used for another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId {
+    index: u32,
+    generation: u32,
+}
+
+impl LinkId {
+    /// A dense number, for arrays. Used again for another link when this one is down.
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+}
+
+/// What a port is used for, and its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// Links at once, those that are being made included. More are refused.
+    pub links: usize,
+    /// With more links than this being made, those who begin have to show first that they get what is sent to their address (QUIC Retry).
+    pub retry_above: usize,
+    /// A handshake that takes longer is given up.
+    pub handshake: Duration,
+}
+
+impl Config {
+    /// 4,096 links; Retry with more than 32 being made; 10 s for a handshake.
+    pub const DEFAULT: Self = Self { links: 4_096, retry_above: 32, handshake: Duration::from_secs(10) };
+}
+
+/// Something that happened to a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// It is up, and the other end has proven to have the key of this fingerprint.
+    Up(LinkId, Option<Fingerprint>),
+    /// A packet came in.
+    Packet(LinkId, Delivery, Bytes),
+    /// It is no more.
+    Down(LinkId, DownReason),
+}
+
+/// A datagram to send: the bytes are in the buffer that was handed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where to.
+    pub to: SocketAddr,
+}
+
+/// How often a datagram was dropped, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Drops {
+    /// Neither QUIC nor a whole sealed datagram.
+    pub malformed: u64,
+    /// Sealed, and of no link that is up.
+    pub unknown_link: u64,
+    /// Not sealed by the other end of the link.
+    pub forged: u64,
+    /// Opened before, or too old to tell.
+    pub replayed: u64,
+    /// A new link while there is no room for it.
+    pub full: u64,
+    /// An unreliable packet that waited and gave way to newer ones.
+    pub waited: u64,
+}
+
+/// Why a connection can't be begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// Nothing can be sent to this address.
+    BadAddress,
+    /// All links are used.
+    Full,
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BadAddress => "nothing can be sent to this address",
+            Self::Full => "all links are used",
+        })
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+/// Why a packet isn't sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The link isn't up.
+    Down,
+    /// Too many wait on the reliable lane, or the packet is too long.
+    Refused,
+}
+
+struct Slot {
+    generation: u32,
+    link: Option<Link>,
+    timer: Option<Instant>,
+}
+
+/// The transport of one port, for a server or for a client.
+pub struct Endpoint {
+    config: Config,
+    identity: Identity,
+    quic: quinn_proto::Endpoint,
+    transport: Arc<TransportConfig>,
+    random: SystemRandom,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    by_handle: HashMap<ConnectionHandle, u32>,
+    /// Links of a server by what their datagrams begin with; seldom two with the same.
+    by_media: BTreeMap<u32, Vec<u32>>,
+    timers: BTreeSet<(Instant, u32)>,
+    /// Links that may have something to send, each once.
+    ready: VecDeque<u32>,
+    is_ready: Vec<bool>,
+    /// Answers that belong to no link yet.
+    replies: VecDeque<(SocketAddr, Vec<u8>)>,
+    events: VecDeque<Event>,
+    making: usize,
+    drops: Drops,
+}
+
+impl Endpoint {
+    /// A server's: others connect to it.
+    pub fn server(config: Config, identity: Identity) -> Self {
+        let transport = transport();
+        let tls = identity
+            .server_config()
+            .expect("an identity that was made or read holds a key that goes with its certificate");
+        let crypto = QuicServerConfig::try_from(tls).expect("TLS 1.3 has the cipher that QUIC begins with");
+        let mut server = ServerConfig::with_crypto(Arc::new(crypto));
+        server.transport_config(transport.clone()).max_incoming(config.links);
+        Self::new(config, identity, transport, Some(Arc::new(server)))
+    }
+
+    /// A client's: it connects to others.
+    pub fn client(config: Config, identity: Identity) -> Self {
+        Self::new(config, identity, transport(), None)
+    }
+
+    fn new(
+        config: Config,
+        identity: Identity,
+        transport: Arc<TransportConfig>,
+        server: Option<Arc<ServerConfig>>,
+    ) -> Self {
+        let mut quic = EndpointConfig::default();
+        // A QUIC packet without its fixed bit would look like one of ours (RFC 9443, 3; RFC 9287).
+        quic.grease_quic_bit(false);
+        Self {
+            config,
+            identity,
+            quic: quinn_proto::Endpoint::new(Arc::new(quic), server, false, None),
+            transport,
+            random: SystemRandom::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_handle: HashMap::new(),
+            by_media: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            ready: VecDeque::new(),
+            is_ready: Vec::new(),
+            replies: VecDeque::new(),
+            events: VecDeque::new(),
+            making: 0,
+            drops: Drops::default(),
+        }
+    }
+
+    /// The own fingerprint.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.identity.fingerprint()
+    }
+
+    /// What was dropped.
+    pub fn drops(&self) -> Drops {
+        let waited: u64 = self.slots.iter().filter_map(|slot| slot.link.as_ref()).map(|link| link.dropped).sum();
+        Drops { waited: self.drops.waited + waited, ..self.drops }
+    }
+
+    /// Links that are up or being made.
+    pub fn links(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Where the other end of a link is, and the round-trip time there.
+    pub fn peer(&self, link: LinkId) -> Option<(SocketAddr, Duration)> {
+        self.link(link).map(|link| (link.peer, link.quic.rtt()))
+    }
+
+    /// Begins a link to a server. [`Event::Up`] or [`Event::Down`] tells how it went.
+    ///
+    /// # Errors
+    /// Each [`ConnectError`].
+    pub fn connect(&mut self, now: Instant, server: SocketAddr, trust: Trust) -> Result<LinkId, ConnectError> {
+        if self.links() >= self.config.links {
+            return Err(ConnectError::Full);
+        }
+        let seen = Seen::default();
+        let tls = self.identity.client_config(trust, seen.clone()).map_err(|_| ConnectError::BadAddress)?;
+        let crypto = QuicClientConfig::try_from(tls).expect("TLS 1.3 has the cipher that QUIC begins with");
+        let mut config = ClientConfig::new(Arc::new(crypto));
+        config.transport_config(self.transport.clone());
+        let made = self.quic.connect(now, config, server, SERVER_NAME);
+        let (handle, quic) = made.map_err(|_| ConnectError::BadAddress)?;
+        let link = Link::new(handle, quic, seen, now + self.config.handshake);
+        Ok(self.add(link))
+    }
+
+    /// Closes a link; what waits on its lane is given up. [`Event::Down`] follows.
+    pub fn close(&mut self, now: Instant, link: LinkId) {
+        if let Some(index) = self.index(link) {
+            self.with(index, |link| link.close(DownReason::Closed));
+            self.drive(now, index);
+        }
+    }
+
+    /// Takes a datagram that came in.
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+        if is_media(datagram) {
+            return self.handle_media(now, from, datagram);
+        }
+        let mut reply = Vec::new();
+        let event = self.quic.handle(now, from, None, None, BytesMut::from(&*datagram), &mut reply);
+        match event {
+            Some(DatagramEvent::ConnectionEvent(handle, event)) => {
+                let Some(&index) = self.by_handle.get(&handle) else { return };
+                self.with(index, |link| link.quic.handle_event(event));
+                self.drive(now, index);
+            }
+            Some(DatagramEvent::NewConnection(incoming)) => self.accept(now, incoming),
+            Some(DatagramEvent::Response(transmit)) => self.reply(transmit, reply),
+            None => {}
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(&(at, index)) = self.timers.first() {
+            if at > now {
+                return;
+            }
+            self.timers.pop_first();
+            let Some(slot) = self.slots.get_mut(index as usize) else { continue };
+            slot.timer = None;
+            if let Some(link) = &mut slot.link {
+                link.quic.handle_timeout(now);
+                if link.handshake_until.is_some_and(|until| until <= now) {
+                    link.close(DownReason::NoAnswer);
+                }
+            }
+            self.drive(now, index);
+        }
+    }
+
+    /// When something is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Sends a packet. Unreliable ones for the same link share a datagram until [`Endpoint::poll_transmit`] is asked.
+    ///
+    /// # Errors
+    /// Each [`SendError`].
+    pub fn send(&mut self, now: Instant, link: LinkId, delivery: Delivery, packet: &[u8]) -> Result<(), SendError> {
+        let index = self.index(link).ok_or(SendError::Down)?;
+        let link = self.slots[index as usize].link.as_mut().filter(|link| link.is_up).ok_or(SendError::Down)?;
+        let taken = match delivery {
+            Delivery::Reliable => link.send_reliable(packet),
+            Delivery::Unreliable => link.send_unreliable(packet),
+        };
+        match delivery {
+            Delivery::Reliable => self.drive(now, index),
+            Delivery::Unreliable => self.make_ready(index),
+        }
+        taken.then_some(()).ok_or(SendError::Refused)
+    }
+
+    /// The next datagram to send; it replaces what is in `out`, which has room for 1,200 bytes or gets it.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Transmit> {
+        out.clear();
+        if let Some((to, bytes)) = self.replies.pop_front() {
+            out.extend_from_slice(&bytes);
+            return Some(Transmit { to });
+        }
+        while let Some(&index) = self.ready.front() {
+            let link = self.slots[index as usize].link.as_mut();
+            let to = link.and_then(|link| {
+                link.poll_datagram(out)
+                    .or_else(|| link.quic.poll_transmit(now, 1, out).map(|transmit| transmit.destination))
+            });
+            if let Some(to) = to {
+                return Some(Transmit { to });
+            }
+            self.ready.pop_front();
+            self.is_ready[index as usize] = false;
+            self.set_timer(index);
+        }
+        None
+    }
+
+    fn handle_media(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+        let Some(header) = Header::read(datagram) else {
+            self.drops.malformed += 1;
+            return;
+        };
+        let candidates = match header.id {
+            Some(id) => self.by_media.get(&id).cloned().unwrap_or_default(),
+            // A client has one link at a time, or a few.
+            None => (0..self.slots.len() as u32).filter(|index| self.is_client(*index)).collect(),
+        };
+        let mut refused = None;
+        for index in candidates {
+            match self.open(index, from, header, datagram) {
+                Ok(()) => return self.after_media(now, index),
+                Err(reason) => refused = Some(reason),
+            }
+        }
+        match refused {
+            Some(Refused::Forged) => self.drops.forged += 1,
+            Some(Refused::Replayed) => self.drops.replayed += 1,
+            None => self.drops.unknown_link += 1,
+        }
+    }
+
+    fn open(&mut self, index: u32, from: SocketAddr, header: Header, datagram: &mut [u8]) -> Result<(), Refused> {
+        let Self { slots, events, random, .. } = self;
+        let slot = &mut slots[index as usize];
+        let id = LinkId { index, generation: slot.generation };
+        let link = slot.link.as_mut().ok_or(Refused::Forged)?;
+        let challenge = || {
+            let mut bytes = [0; 8];
+            random.fill(&mut bytes).expect("the operating system has random numbers");
+            bytes
+        };
+        link.handle_datagram(from, header, datagram, challenge, |packet| {
+            events.push_back(Event::Packet(id, Delivery::Unreliable, Bytes::copy_from_slice(packet)));
+        })
+    }
+
+    fn after_media(&mut self, now: Instant, index: u32) {
+        if self.slots[index as usize].link.as_ref().is_some_and(Link::has_datagram) {
+            self.drive(now, index);
+        }
+    }
+
+    fn is_client(&self, index: u32) -> bool {
+        let link = self.slots[index as usize].link.as_ref();
+        link.is_some_and(|link| link.is_up && link.quic.side() == quinn_proto::Side::Client)
+    }
+
+    fn accept(&mut self, now: Instant, incoming: Incoming) {
+        let mut reply = Vec::new();
+        if self.links() >= self.config.links {
+            self.drops.full += 1;
+            let transmit = self.quic.refuse(incoming, &mut reply);
+            return self.reply(transmit, reply);
+        }
+        if self.making >= self.config.retry_above && !incoming.remote_address_validated() {
+            if let Ok(transmit) = self.quic.retry(incoming, &mut reply) {
+                self.reply(transmit, reply);
+            }
+            return;
+        }
+        match self.quic.accept(incoming, now, &mut reply, None) {
+            Ok((handle, quic)) => {
+                let link = Link::new(handle, quic, Seen::default(), now + self.config.handshake);
+                let id = self.add(link);
+                self.drive(now, id.index);
+            }
+            Err(error) => {
+                if let Some(transmit) = error.response {
+                    self.reply(transmit, reply);
+                }
+            }
+        }
+    }
+
+    fn reply(&mut self, transmit: quinn_proto::Transmit, mut bytes: Vec<u8>) {
+        bytes.truncate(transmit.size);
+        // One datagram in, at most one out: what can't be sent at once needn't be sent.
+        if self.replies.len() < 64 {
+            self.replies.push_back((transmit.destination, bytes));
+        }
+    }
+
+    fn add(&mut self, link: Link) -> LinkId {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { generation: 0, link: None, timer: None });
+            self.is_ready.push(false);
+            u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 links")
+        });
+        self.by_handle.insert(link.handle, index);
+        self.making += 1;
+        let slot = &mut self.slots[index as usize];
+        slot.link = Some(link);
+        self.make_ready(index);
+        LinkId { index, generation: self.slots[index as usize].generation }
+    }
+
+    fn index(&self, link: LinkId) -> Option<u32> {
+        let slot = self.slots.get(link.index())?;
+        (slot.generation == link.generation && slot.link.is_some()).then_some(link.index)
+    }
+
+    fn link(&self, link: LinkId) -> Option<&Link> {
+        self.index(link).and_then(|index| self.slots[index as usize].link.as_ref())
+    }
+
+    fn with(&mut self, index: u32, what: impl FnOnce(&mut Link)) {
+        if let Some(link) = self.slots.get_mut(index as usize).and_then(|slot| slot.link.as_mut()) {
+            what(link);
+        }
+    }
+
+    /// Lets a link and the endpoint exchange what they have for each other.
+    fn drive(&mut self, now: Instant, index: u32) {
+        let Self { quic, slots, events, by_media, making, .. } = self;
+        let Some(slot) = slots.get_mut(index as usize) else { return };
+        let Some(link) = &mut slot.link else { return };
+        let id = LinkId { index, generation: slot.generation };
+        let (mut up, mut down) = (false, false);
+        link.drive(|happened| match happened {
+            Happened::Up(fingerprint) => {
+                up = true;
+                events.push_back(Event::Up(id, fingerprint));
+            }
+            Happened::Reliable(packet) => events.push_back(Event::Packet(id, Delivery::Reliable, packet)),
+        });
+        if up {
+            *making -= 1;
+            by_media.entry(link.media_id().unwrap_or_default()).or_default().push(index);
+        }
+        if let Some(reason) = link.end(now) {
+            down = true;
+            events.push_back(Event::Down(id, reason));
+        }
+        let mut drained = false;
+        while let Some(event) = link.quic.poll_endpoint_events() {
+            drained |= event.is_drained();
+            if let Some(event) = quic.handle_event(link.handle, event) {
+                link.quic.handle_event(event);
+            }
+        }
+        if down && link.media_id().is_none() {
+            *making -= 1;
+        }
+        if drained { self.remove(index) } else { self.make_ready(index) }
+    }
+
+    fn make_ready(&mut self, index: u32) {
+        if !std::mem::replace(&mut self.is_ready[index as usize], true) {
+            self.ready.push_back(index);
+        }
+    }
+
+    fn set_timer(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        let due = slot.link.as_mut().and_then(|link| {
+            let quic = link.quic.poll_timeout();
+            [quic, link.handshake_until].into_iter().flatten().min()
+        });
+        if due == slot.timer {
+            return;
+        }
+        if let Some(before) = slot.timer.take() {
+            self.timers.remove(&(before, index));
+        }
+        slot.timer = due;
+        self.timers.extend(due.map(|at| (at, index)));
+    }
+
+    fn remove(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        let Some(link) = slot.link.take() else { return };
+        slot.generation = slot.generation.wrapping_add(1);
+        if let Some(timer) = slot.timer.take() {
+            self.timers.remove(&(timer, index));
+        }
+        self.by_handle.remove(&link.handle);
+        if let Some(id) = link.media_id()
+            && let Some(others) = self.by_media.get_mut(&id)
+        {
+            others.retain(|other| *other != index);
+            if others.is_empty() {
+                self.by_media.remove(&id);
+            }
+        }
+        self.drops.waited += link.dropped;
+        self.free.push(index);
+    }
+}
+
+fn transport() -> Arc<TransportConfig> {
+    let mut config = TransportConfig::default();
+    // One stream, opened by the client. Who is still there is the core's business, and so is an end without a word.
+    config
+        .max_concurrent_bidi_streams(VarInt::from_u32(1))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .max_idle_timeout(None)
+        .stream_receive_window(VarInt::from_u32(64 * 1_024))
+        .receive_window(VarInt::from_u32(64 * 1_024))
+        .send_window(64 * 1_024)
+        .initial_mtu(DATAGRAM as u16)
+        .mtu_discovery_config(None)
+        .datagram_receive_buffer_size(None)
+        .enable_segmentation_offload(false);
+    Arc::new(config)
+}

@@ -1,0 +1,312 @@
+//! One connection: a QUIC connection with one stream, and the two directions of sealed datagrams beside it.
+
+use std::{net::SocketAddr, time::Instant};
+
+use bytes::Bytes;
+use quinn_proto::{
+    Connection, ConnectionError, ConnectionHandle, Dir, Event as QuicEvent, Side, StreamEvent, StreamId, VarInt,
+};
+
+use crate::{
+    identity::{Fingerprint, Seen},
+    lane::{LaneIn, LaneOut},
+    media::{Header, Opener, Refused, Sealer, Secret},
+    pack::{self, Item, Word},
+};
+
+/// Most bytes of a datagram.
+pub(crate) const DATAGRAM: usize = 1_200;
+/// Bytes of unreliable packets that may wait for a link: then the oldest give way.
+const MOST_WAITING: usize = 8 * DATAGRAM;
+/// Bytes that a stream gives up at a time.
+const READ: usize = 4_096;
+
+/// Why a link is no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DownReason {
+    /// The other end closed it.
+    ClosedByPeer,
+    /// This end closed it.
+    Closed,
+    /// The other end isn't there, or stopped to answer.
+    NoAnswer,
+    /// The server's key isn't the one that was pinned: this is the one it showed.
+    WrongServer(Fingerprint),
+    /// Something else was wrong: in words.
+    Failed(String),
+}
+
+/// What a link tells its endpoint.
+pub(crate) enum Happened {
+    Up(Option<Fingerprint>),
+    Reliable(Bytes),
+}
+
+/// The keys of a link that is up.
+struct Media {
+    sealer: Sealer,
+    opener: Opener,
+    /// What the datagrams to the server begin with.
+    id: u32,
+}
+
+pub(crate) struct Link {
+    pub(crate) quic: Connection,
+    pub(crate) handle: ConnectionHandle,
+    seen: Seen,
+    stream: Option<StreamId>,
+    out: LaneOut,
+    into: LaneIn,
+    media: Option<Media>,
+    /// Where datagrams go.
+    pub(crate) peer: SocketAddr,
+    /// A new address that the peer seems to have, and what was asked there.
+    candidate: Option<(SocketAddr, [u8; 8])>,
+    /// Packets that wait for the next datagram.
+    waiting: Vec<u8>,
+    /// A word that has to leave, and where to.
+    word: Option<(SocketAddr, Word)>,
+    down: Option<DownReason>,
+    pub(crate) is_up: bool,
+    /// The end has been told.
+    is_over: bool,
+    /// Until when the handshake has to be over.
+    pub(crate) handshake_until: Option<Instant>,
+    /// Unreliable packets that gave way.
+    pub(crate) dropped: u64,
+}
+
+impl Link {
+    pub(crate) fn new(handle: ConnectionHandle, quic: Connection, seen: Seen, until: Instant) -> Self {
+        let peer = quic.remote_address();
+        Self {
+            quic,
+            handle,
+            seen,
+            stream: None,
+            out: LaneOut::default(),
+            into: LaneIn::default(),
+            media: None,
+            peer,
+            candidate: None,
+            waiting: Vec::new(),
+            word: None,
+            down: None,
+            is_up: false,
+            is_over: false,
+            handshake_until: Some(until),
+            dropped: 0,
+        }
+    }
+
+    /// Takes what QUIC has to say.
+    pub(crate) fn drive(&mut self, mut tell: impl FnMut(Happened)) {
+        while let Some(event) = self.quic.poll() {
+            match event {
+                QuicEvent::Connected => match self.come_up() {
+                    Some(()) => tell(Happened::Up(Fingerprint::of_peer(self.quic.crypto_session().peer_identity()))),
+                    None => self.fail("no keys for voice"),
+                },
+                QuicEvent::Stream(StreamEvent::Opened { dir: Dir::Bi }) => self.accept_stream(),
+                QuicEvent::Stream(_) => {}
+                QuicEvent::ConnectionLost { reason } => {
+                    let reason = self.reason(reason);
+                    self.down.get_or_insert(reason);
+                }
+                _ => {}
+            }
+        }
+        self.write();
+        self.read(&mut tell);
+    }
+
+    fn come_up(&mut self) -> Option<()> {
+        let session = self.quic.crypto_session();
+        let secret = |label: &[u8]| {
+            let mut bytes = [0; 32];
+            session.export_keying_material(&mut bytes, b"EXPORTER-consonance-media", label).ok()?;
+            Some(Secret::new(bytes))
+        };
+        let (up, down) = (secret(b"client to server")?, secret(b"server to client")?);
+        let mut id = [0; 4];
+        session.export_keying_material(&mut id, b"EXPORTER-consonance-media", b"id").ok()?;
+        let (out, into) = if self.quic.side() == Side::Client { (up, down) } else { (down, up) };
+        self.media = Some(Media { sealer: Sealer::new(out), opener: Opener::new(into), id: u32::from_be_bytes(id) });
+        if self.quic.side() == Side::Client {
+            self.stream = Some(self.quic.streams().open(Dir::Bi)?);
+        }
+        self.peer = self.quic.remote_address();
+        (self.is_up, self.handshake_until) = (true, None);
+        Some(())
+    }
+
+    /// What datagrams to this server begin with; `None` until it is up.
+    pub(crate) fn media_id(&self) -> Option<u32> {
+        self.media.as_ref().map(|media| media.id)
+    }
+
+    fn accept_stream(&mut self) {
+        if let Some(stream) = self.quic.streams().accept(Dir::Bi) {
+            self.stream.get_or_insert(stream);
+        }
+    }
+
+    fn reason(&self, error: ConnectionError) -> DownReason {
+        match error {
+            ConnectionError::ApplicationClosed(_) | ConnectionError::ConnectionClosed(_) => DownReason::ClosedByPeer,
+            ConnectionError::LocallyClosed => DownReason::Closed,
+            ConnectionError::TimedOut | ConnectionError::Reset => DownReason::NoAnswer,
+            // The verifier of the server's key has noted it before it refused it.
+            ConnectionError::TransportError(_) if !self.is_up && self.seen.get().is_some() => {
+                self.seen.get().map_or(DownReason::NoAnswer, |seen| DownReason::WrongServer(*seen))
+            }
+            other => DownReason::Failed(other.to_string()),
+        }
+    }
+
+    fn fail(&mut self, why: &str) {
+        self.down.get_or_insert_with(|| DownReason::Failed(why.to_owned()));
+    }
+
+    pub(crate) fn close(&mut self, reason: DownReason) {
+        self.down.get_or_insert(reason);
+    }
+
+    /// Ends it if it has to end: why, the first time.
+    pub(crate) fn end(&mut self, now: Instant) -> Option<DownReason> {
+        let reason = self.down.clone().filter(|_| !self.is_over)?;
+        (self.is_over, self.is_up, self.handshake_until) = (true, false, None);
+        if !self.quic.is_closed() {
+            let code = VarInt::from_u32(u32::from(reason != DownReason::Closed));
+            self.quic.close(now, code, Bytes::new());
+        }
+        Some(reason)
+    }
+
+    /// Sends a packet on the lane; false if too many wait.
+    pub(crate) fn send_reliable(&mut self, packet: &[u8]) -> bool {
+        let taken = self.out.push(packet);
+        self.write();
+        taken
+    }
+
+    fn write(&mut self) {
+        let Some(stream) = self.stream.filter(|_| !self.out.is_empty()) else { return };
+        let mut stream = self.quic.send_stream(stream);
+        // Blocked by flow control: QUIC tells when there is room, and then it is asked again.
+        let _ = self.out.write(|bytes| stream.write(bytes));
+    }
+
+    fn read(&mut self, tell: &mut impl FnMut(Happened)) {
+        let Some(id) = self.stream else { return };
+        let mut stream = self.quic.recv_stream(id);
+        let mut over = false;
+        if let Ok(mut chunks) = stream.read(true) {
+            while let Ok(chunk) = chunks.next(READ) {
+                match chunk {
+                    Some(chunk) => self.into.read(&chunk.bytes),
+                    None => {
+                        over = true;
+                        break;
+                    }
+                }
+            }
+            let _ = chunks.finalize();
+        }
+        loop {
+            match self.into.next() {
+                Ok(Some(packet)) => tell(Happened::Reliable(packet)),
+                Ok(None) => break,
+                Err(_) => return self.fail("a packet on the lane that can't be"),
+            }
+        }
+        if over && self.is_up {
+            self.fail("the lane has ended");
+        }
+    }
+
+    /// Puts an unreliable packet by for the next datagram.
+    pub(crate) fn send_unreliable(&mut self, packet: &[u8]) -> bool {
+        let room = DATAGRAM - Sealer::overhead(Some(0));
+        if !self.is_up || packet.is_empty() || pack::packed_len(packet.len()) > room {
+            return false;
+        }
+        while self.waiting.len() + pack::packed_len(packet.len()) > MOST_WAITING {
+            let first = pack::first_len(&self.waiting).unwrap_or(self.waiting.len());
+            self.waiting.drain(..first);
+            self.dropped += 1;
+        }
+        pack::pack(packet, &mut self.waiting);
+        true
+    }
+
+    /// The next sealed datagram, appended to `out`, and where it goes.
+    pub(crate) fn poll_datagram(&mut self, out: &mut Vec<u8>) -> Option<SocketAddr> {
+        let media = self.media.as_mut().filter(|_| self.is_up)?;
+        let id = (self.quic.side() == Side::Client).then_some(media.id);
+        if let Some((to, word)) = self.word.take() {
+            let mut plain = Vec::new();
+            pack::pack_word(word, &mut plain);
+            media.sealer.seal(id, &plain, out)?;
+            return Some(to);
+        }
+        if self.waiting.is_empty() {
+            return None;
+        }
+        let room = DATAGRAM - Sealer::overhead(id);
+        let mut len = 0;
+        while let Some(next) = pack::first_len(&self.waiting[len..]).filter(|next| len + next <= room) {
+            len += next;
+        }
+        let sealed = media.sealer.seal(id, &self.waiting[..len], out);
+        self.waiting.drain(..len);
+        if sealed.is_none() {
+            self.fail("all numbers have been used");
+        }
+        sealed.map(|()| self.peer)
+    }
+
+    /// Opens a datagram and gives its packets to `take`.
+    pub(crate) fn handle_datagram(
+        &mut self,
+        from: SocketAddr,
+        header: Header,
+        datagram: &mut [u8],
+        challenge: impl FnOnce() -> [u8; 8],
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), Refused> {
+        let media = self.media.as_mut().filter(|_| self.is_up).ok_or(Refused::Forged)?;
+        let (plain, newest) = media.opener.open(header, datagram)?;
+        let (mut answered, mut asked) = (None, None);
+        for item in pack::unpack(plain) {
+            match item {
+                Item::Packet(packet) => take(packet),
+                Item::Word(Word::Challenge(bytes)) => asked = Some(bytes),
+                Item::Word(Word::Response(bytes)) => answered = Some(bytes),
+            }
+        }
+        if let Some(bytes) = asked {
+            self.word = Some((from, Word::Response(bytes)));
+            // The server has seen a new address: QUIC has to show itself from there, too.
+            self.quic.ping();
+        }
+        // Whoever answers from there gets what is sent there.
+        if self.candidate.is_some_and(|(address, bytes)| address == from && answered == Some(bytes)) {
+            (self.peer, self.candidate) = (from, None);
+        }
+        let moved = from != self.peer && newest && self.quic.side() == Side::Server;
+        if moved {
+            // Asked again with each of its datagrams until it answers: what is sent is never more than what came.
+            let asked = self.candidate.filter(|(address, _)| *address == from);
+            let (_, bytes) = *self.candidate.insert(asked.unwrap_or_else(|| (from, challenge())));
+            self.word = Some((from, Word::Challenge(bytes)));
+        }
+        Ok(())
+    }
+
+    /// Whether something waits that [`Link::poll_datagram`] would give.
+    pub(crate) const fn has_datagram(&self) -> bool {
+        self.is_up && (self.word.is_some() || !self.waiting.is_empty())
+    }
+}

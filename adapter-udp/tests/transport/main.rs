@@ -1,0 +1,244 @@
+//! The transport without a socket: two ends, and what may happen between them.
+
+mod wire;
+
+use adapter_udp::{Config, DownReason, Event, Fingerprint, SendError, Trust};
+use voice_core::Delivery::{Reliable, Unreliable};
+use wire::{Wire, address};
+
+/// Voice as the core sends it: the first byte has its highest bit set.
+const VOICE: [u8; 92] = [0x80; 92];
+
+#[test]
+fn both_deliveries_go_both_ways_and_the_lane_keeps_its_order() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    let (client, link, there) = wire.connected();
+    for number in 0..100_u8 {
+        wire.send(client, link, Reliable, &[number; 300]);
+        wire.run(3);
+    }
+    wire.send(client, link, Unreliable, &VOICE);
+    wire.run(300);
+    let lane: Vec<u8> = wire.nodes[0].packets(Reliable).iter().map(|packet| packet[0]).collect();
+    assert_eq!(lane, (0..100).collect::<Vec<u8>>());
+    assert_eq!(wire.nodes[0].packets(Unreliable), [VOICE]);
+    wire.send(0, there, Reliable, &[9; 1_200]);
+    wire.send(0, there, Unreliable, &VOICE);
+    wire.run(200);
+    assert_eq!(wire.nodes[client].packets(Reliable), [[9; 1_200]]);
+    assert_eq!(wire.nodes[client].packets(Unreliable), [VOICE]);
+}
+
+#[test]
+fn the_lane_survives_a_network_that_loses_a_third_of_all_datagrams() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    let (client, link, _) = wire.connected();
+    let mut state = 1_u32;
+    wire.loses = Box::new(move |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state >> 16 < 21_845
+    });
+    for number in 0..50_u8 {
+        wire.send(client, link, Reliable, &[number; 700]);
+    }
+    wire.run(60_000);
+    let lane: Vec<u8> = wire.nodes[0].packets(Reliable).iter().map(|packet| packet[0]).collect();
+    assert_eq!(lane, (0..50).collect::<Vec<u8>>());
+}
+
+#[test]
+fn nothing_that_is_said_can_be_read_on_the_wire() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    let (client, link, there) = wire.connected();
+    let secret = b"somebody says what nobody else may hear";
+    for delivery in [Reliable, Unreliable] {
+        wire.send(client, link, delivery, secret);
+        wire.send(0, there, delivery, secret);
+    }
+    wire.run(200);
+    assert_eq!(wire.nodes[0].packets(Unreliable), [secret]);
+    assert!(wire.log.iter().all(|(_, _, bytes)| bytes.windows(8).all(|window| window != &secret[..8])));
+}
+
+#[test]
+fn frames_for_one_listener_share_a_datagram_and_cost_as_little_as_promised() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    let (client, _, there) = wire.connected();
+    // A frame of 80 bytes behind the core's 12.
+    for (frames, most) in [(1, 40), (2, 24), (4, 20)] {
+        let before = wire.log.len();
+        (0..frames).for_each(|_| wire.send(0, there, Unreliable, &VOICE));
+        wire.run(50);
+        let sent: Vec<_> = wire.log[before..].iter().filter(|(_, _, bytes)| bytes.len() > 92).collect();
+        assert_eq!(sent.len(), 1, "{frames} frames in one datagram");
+        let each = (sent[0].2.len() - frames * 80) / frames;
+        assert!(each <= most, "{frames} frames: {each} bytes each of at most {most}");
+    }
+    assert_eq!(wire.nodes[client].packets(Unreliable).len(), 7);
+}
+
+#[test]
+fn a_pinned_server_is_the_only_one_that_is_talked_to() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    let shown = wire.nodes[0].endpoint.fingerprint();
+    let (right, _) = wire.connect(Trust::Pinned(shown));
+    let (wrong, link) = wire.connect(Trust::Pinned(Fingerprint([1; 32])));
+    let (first, _) = wire.connect(Trust::FirstUse);
+    wire.run(500);
+    assert_eq!(wire.nodes[right].ups()[0].1, Some(shown));
+    assert_eq!(wire.nodes[first].ups()[0].1, Some(shown), "to be pinned from now on");
+    assert_eq!(wire.nodes[wrong].events, [Event::Down(link, DownReason::WrongServer(shown))]);
+    assert_eq!(wire.nodes[0].ups().len(), 2);
+    // The server knows its clients by their keys.
+    let known: Vec<_> = wire.nodes[0].ups().iter().map(|(_, who)| who.unwrap()).collect();
+    assert_eq!(known, [wire.nodes[right].endpoint.fingerprint(), wire.nodes[first].endpoint.fingerprint()]);
+}
+
+#[test]
+fn a_client_that_moves_to_another_address_is_heard_and_hears_on() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    let (client, link, there) = wire.connected();
+    wire.send(client, link, Reliable, b"the client says the first word on the lane");
+    wire.run(50);
+    wire.nodes[client].address = address(999);
+    for _ in 0..10 {
+        wire.send(client, link, Unreliable, &VOICE);
+        wire.send(0, there, Unreliable, &VOICE);
+        wire.run(20);
+    }
+    assert_eq!(wire.nodes[0].packets(Unreliable).len(), 10);
+    let heard = wire.nodes[client].packets(Unreliable).len();
+    assert!(heard >= 6, "{heard} of 10");
+    assert_eq!(wire.nodes[0].endpoint.peer(there).unwrap().0, address(999));
+    // The lane, too, and nobody had to join again.
+    wire.send(0, there, Reliable, b"still here");
+    wire.run(1_000);
+    assert_eq!(wire.nodes[client].packets(Reliable), [b"still here"]);
+    assert_eq!(wire.nodes[client].ups().len(), 1);
+}
+
+#[test]
+fn a_thief_of_an_address_gets_no_voice() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    let (client, link, there) = wire.connected();
+    wire.send(client, link, Unreliable, &VOICE);
+    wire.loses = Box::new(|bytes| bytes[0] & 0xC0 == 0x80);
+    wire.run(5);
+    wire.loses = Box::new(|_| false);
+    // Somebody on the way sends the datagram on from an address of its own, before it comes.
+    let (_, to, bytes) = wire.log.last().unwrap().clone();
+    let thief = address(666);
+    wire.inject(thief, to, &bytes);
+    wire.run(100);
+    for _ in 0..20 {
+        wire.send(0, there, Unreliable, &VOICE);
+        wire.run(20);
+    }
+    let stolen: usize = wire.log.iter().filter(|(_, to, _)| *to == thief).map(|(_, _, bytes)| bytes.len()).sum();
+    assert!(stolen <= bytes.len(), "{stolen} bytes for {}", bytes.len());
+    assert_eq!(wire.nodes[client].packets(Unreliable).len(), 20);
+}
+
+#[test]
+fn garbage_and_replays_are_counted_and_do_no_harm() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    let (client, link, _) = wire.connected();
+    wire.send(client, link, Unreliable, &VOICE);
+    wire.run(50);
+    let datagrams: Vec<_> = wire.log.iter().filter(|(from, ..)| *from == address(101)).cloned().collect();
+    for (from, to, bytes) in &datagrams {
+        wire.inject(*from, *to, bytes);
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << (at % 8);
+            wire.inject(address(777), *to, &changed);
+            wire.inject(*from, *to, &bytes[..at]);
+        }
+    }
+    wire.run(300);
+    let drops = wire.nodes[0].endpoint.drops();
+    assert!(drops.replayed >= 90 && drops.malformed >= 10, "{drops:?}");
+    wire.send(client, link, Unreliable, &[0x81; 50]);
+    wire.send(client, link, Reliable, b"lane");
+    wire.run(300);
+    assert_eq!(wire.nodes[0].packets(Unreliable), [VOICE.to_vec(), vec![0x81; 50]]);
+    assert_eq!(wire.nodes[0].packets(Reliable), [b"lane"]);
+}
+
+#[test]
+fn what_others_make_up_for_a_link_is_counted_as_forged() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    let (client, link, _) = wire.connected();
+    wire.send(client, link, Unreliable, &VOICE);
+    wire.run(50);
+    let (from, to, real) = wire.log.iter().rfind(|(.., bytes)| bytes[0] & 0xC0 == 0x80).unwrap().clone();
+    for number in 1..200_u16 {
+        let mut made_up = real.clone();
+        made_up[5..7].copy_from_slice(&number.to_be_bytes());
+        wire.inject(from, to, &made_up);
+    }
+    wire.run(50);
+    assert_eq!(wire.nodes[0].endpoint.drops().forged, 199);
+    (0..20).for_each(|_| wire.send(client, link, Unreliable, &VOICE));
+    wire.run(50);
+    assert_eq!(wire.nodes[0].packets(Unreliable).len(), 21, "the numbers that were made up aren't used");
+}
+
+#[test]
+fn forged_beginnings_cost_no_more_than_they_bring_and_others_talk_on() {
+    let mut wire = Wire::new(Config { links: 64, retry_above: 4, ..Config::DEFAULT });
+    let (client, link, _) = wire.connected();
+    // The first datagram of a client that never answers, from a thousand addresses.
+    let (stranger, _) = wire.connect(Trust::FirstUse);
+    wire.loses = Box::new(|_| true);
+    wire.run(1);
+    let first = wire.log.last().unwrap().2.clone();
+    wire.nodes.remove(stranger);
+    wire.loses = Box::new(|_| false);
+    let before = wire.log.len();
+    for number in 0..1_000_u16 {
+        let from = address(2_000 + number);
+        // Each has a connection id of its own.
+        let mut datagram = first.clone();
+        datagram[6..8].copy_from_slice(&number.to_be_bytes());
+        wire.inject(from, address(1), &datagram);
+        if number % 50 == 0 {
+            wire.send(client, link, Unreliable, &VOICE);
+            wire.run(20);
+        }
+    }
+    wire.run(3_000);
+    let sent: usize = wire.log[before..].iter().filter(|(_, to, _)| to.port() >= 2_000).map(|(.., b)| b.len()).sum();
+    assert!(sent <= 3 * 1_000 * first.len(), "{sent} bytes for {}", 1_000 * first.len());
+    assert_eq!(wire.nodes[0].packets(Unreliable).len(), 20);
+    wire.run(15_000);
+    assert_eq!(wire.nodes[0].endpoint.links(), 1, "what was begun is forgotten");
+}
+
+#[test]
+fn a_closed_link_is_down_at_both_ends_and_its_place_is_used_again() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    let (client, link, there) = wire.connected();
+    let now = wire.now;
+    wire.nodes[client].endpoint.close(now, link);
+    wire.run(3_000);
+    assert!(wire.nodes[client].events.contains(&Event::Down(link, DownReason::Closed)));
+    assert!(wire.nodes[0].events.contains(&Event::Down(there, DownReason::ClosedByPeer)));
+    assert_eq!(wire.nodes[0].endpoint.links(), 0);
+    let now = wire.now;
+    assert_eq!(wire.nodes[0].endpoint.send(now, there, Unreliable, &VOICE), Err(SendError::Down));
+    let (_, _, next) = wire.connected();
+    assert_eq!(next.index(), there.index());
+    assert_ne!(next, there);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_after_the_time_for_handshakes() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    wire.loses = Box::new(|_| true);
+    let (client, link) = wire.connect(Trust::FirstUse);
+    wire.run(9_500);
+    assert!(wire.nodes[client].events.is_empty());
+    wire.run(1_000);
+    assert_eq!(wire.nodes[client].events, [Event::Down(link, DownReason::NoAnswer)]);
+}

@@ -1,0 +1,127 @@
+//! A server and clients on a wire of this program's own, with a clock of its own.
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use adapter_udp::{Config, Endpoint, Event, Fingerprint, Identity, LinkId, Trust};
+use voice_core::Delivery;
+
+/// One way, µs.
+const WAY: Duration = Duration::from_millis(10);
+
+pub(crate) fn address(port: u16) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], port))
+}
+
+pub(crate) struct Node {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) address: SocketAddr,
+    pub(crate) events: Vec<Event>,
+}
+
+impl Node {
+    pub(crate) fn ups(&self) -> Vec<(LinkId, Option<Fingerprint>)> {
+        self.events.iter().filter_map(|e| if let Event::Up(id, who) = e { Some((*id, *who)) } else { None }).collect()
+    }
+
+    pub(crate) fn packets(&self, delivery: Delivery) -> Vec<Vec<u8>> {
+        let of = |event: &Event| match event {
+            Event::Packet(_, how, bytes) if *how == delivery => Some(bytes.to_vec()),
+            _ => None,
+        };
+        self.events.iter().filter_map(of).collect()
+    }
+}
+
+pub(crate) struct Datagram {
+    pub(crate) at: Instant,
+    pub(crate) from: SocketAddr,
+    pub(crate) to: SocketAddr,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The server is node 0.
+pub(crate) struct Wire {
+    pub(crate) now: Instant,
+    pub(crate) nodes: Vec<Node>,
+    under_way: VecDeque<Datagram>,
+    /// Every datagram that was sent.
+    pub(crate) log: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+    /// Loses those for which it says so.
+    pub(crate) loses: Box<dyn FnMut(&[u8]) -> bool>,
+}
+
+impl Wire {
+    pub(crate) fn new(config: Config) -> Self {
+        let endpoint = Endpoint::server(config, Identity::generate().unwrap());
+        let server = Node { endpoint, address: address(1), events: Vec::new() };
+        Self {
+            now: Instant::now(),
+            nodes: vec![server],
+            under_way: VecDeque::new(),
+            log: Vec::new(),
+            loses: Box::new(|_| false),
+        }
+    }
+
+    /// Adds a client that connects; its number, and its link.
+    pub(crate) fn connect(&mut self, trust: Trust) -> (usize, LinkId) {
+        let number = self.nodes.len();
+        let mut endpoint = Endpoint::client(Config::DEFAULT, Identity::generate().unwrap());
+        let link = endpoint.connect(self.now, self.nodes[0].address, trust).unwrap();
+        self.nodes.push(Node { endpoint, address: address(100 + number as u16), events: Vec::new() });
+        (number, link)
+    }
+
+    /// Connects a client and waits until it is up; its number, its link, and the server's link to it.
+    pub(crate) fn connected(&mut self) -> (usize, LinkId, LinkId) {
+        let (client, link) = self.connect(Trust::FirstUse);
+        self.run(200);
+        let there = self.nodes[0].ups().last().expect("the server has the link").0;
+        assert_eq!(self.nodes[client].ups().len(), 1);
+        (client, link, there)
+    }
+
+    pub(crate) fn send(&mut self, node: usize, link: LinkId, delivery: Delivery, packet: &[u8]) {
+        self.nodes[node].endpoint.send(self.now, link, delivery, packet).unwrap();
+    }
+
+    /// Puts a datagram of somebody else's on the wire.
+    pub(crate) fn inject(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        self.under_way.push_back(Datagram { at: self.now + WAY, from, to, bytes: bytes.to_vec() });
+    }
+
+    pub(crate) fn run(&mut self, ms: u64) {
+        let end = self.now + Duration::from_millis(ms);
+        while self.now < end {
+            self.turn();
+            self.now += Duration::from_millis(1);
+        }
+    }
+
+    fn turn(&mut self) {
+        while let Some(mut datagram) = self.under_way.pop_front_if(|datagram| datagram.at <= self.now) {
+            if let Some(node) = self.nodes.iter_mut().find(|node| node.address == datagram.to) {
+                node.endpoint.handle_datagram(self.now, datagram.from, &mut datagram.bytes);
+            }
+        }
+        let mut buffer = Vec::new();
+        for node in &mut self.nodes {
+            node.endpoint.handle_timeout(self.now);
+            while let Some(transmit) = node.endpoint.poll_transmit(self.now, &mut buffer) {
+                assert!(buffer.len() <= 1_200, "{}", buffer.len());
+                self.log.push((node.address, transmit.to, buffer.clone()));
+                if !(self.loses)(&buffer) {
+                    let (at, from, to) = (self.now + WAY, node.address, transmit.to);
+                    self.under_way.push_back(Datagram { at, from, to, bytes: buffer.clone() });
+                }
+            }
+            while let Some(event) = node.endpoint.poll_event() {
+                node.events.push(event);
+            }
+        }
+    }
+}

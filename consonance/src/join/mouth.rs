@@ -1,0 +1,59 @@
+//! What is said: recordings that become Opus frames, as the client advises.
+
+use voice_audio::{EncoderConfig, FrameLength, OpusEncoder};
+use voice_core::EncoderAdvice;
+
+/// Most bytes of a frame: those that a listener takes.
+const MAX_BYTES: usize = 240;
+
+pub(crate) struct Mouth {
+    pcm: Vec<i16>,
+    at: usize,
+    encoder: OpusEncoder,
+    frame: [u8; MAX_BYTES],
+}
+
+impl Mouth {
+    /// 48 kHz mono; may be empty.
+    pub(crate) fn new(pcm: Vec<i16>) -> Self {
+        let encoder = OpusEncoder::new(EncoderConfig::default()).expect("the default settings are in range");
+        Self { pcm, at: 0, encoder, frame: [0; MAX_BYTES] }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.at >= self.pcm.len()
+    }
+
+    /// How much sound the next frame holds, µs.
+    pub(crate) fn frame_us(&self) -> u64 {
+        u64::from(self.encoder.config().frame_length.millis()) * 1_000
+    }
+
+    /// Follows advice from the next frame on; how long frames are then.
+    pub(crate) fn follow(&mut self, advice: EncoderAdvice) -> Option<voice_core::FrameLength> {
+        let config = EncoderConfig {
+            frame_length: FrameLength::from_millis(advice.frame_length.ms().into())?,
+            bitrate: advice.bitrate,
+            fec: advice.fec,
+            expected_loss_percent: advice.expected_loss_percent,
+            dred_ms: advice.dred_ms,
+            ..self.encoder.config()
+        };
+        self.encoder.reconfigure(config).ok()?;
+        Some(advice.frame_length)
+    }
+
+    /// The next frame; `None` when all is said.
+    pub(crate) fn next_frame(&mut self) -> Option<&[u8]> {
+        if self.is_empty() {
+            return None;
+        }
+        let samples = self.encoder.config().frame_samples();
+        let end = (self.at + samples).min(self.pcm.len());
+        let mut pcm = self.pcm[self.at..end].to_vec();
+        pcm.resize(samples, 0);
+        self.at = end;
+        let len = self.encoder.encode(&pcm, &mut self.frame).expect("a whole frame and room for a payload");
+        Some(&self.frame[..len])
+    }
+}

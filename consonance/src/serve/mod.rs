@@ -1,0 +1,87 @@
+//! `consonance serve`: a server on one UDP port.
+
+mod admission;
+mod session;
+
+use std::{process::ExitCode, sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering, time::Duration};
+
+use adapter_udp::{Config, Endpoint, Socket};
+
+use crate::{cli::ServeArgs, clock::Clock, fail::Fail, home};
+use admission::Admission;
+pub(crate) use admission::{TOO_MANY_TRIES, WRONG_PASSWORD};
+use session::Session;
+pub(crate) use session::seed;
+
+/// The port, if none is said.
+pub(crate) const PORT: u16 = 7757;
+/// Datagrams taken before anything else gets its turn.
+const BATCH: usize = 512;
+/// The loop looks at least so often whether it is to stop.
+const NAP: Duration = Duration::from_millis(100);
+/// How long clients are given to take the goodbye.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
+    let folder = home::folder()?;
+    let identity = home::identity(&folder, "server.pem")?;
+    let admission = Admission::new(args)?;
+    let socket = Socket::bind(args.listen).map_err(|error| {
+        let cure = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "stop the other program, or name another port by --listen ADDRESS:PORT",
+            std::io::ErrorKind::AddrNotAvailable => "name an address of this machine, or 0.0.0.0 for all of them",
+            std::io::ErrorKind::PermissionDenied => "name a port from 1024 on",
+            _ => "name another address by --listen ADDRESS:PORT",
+        };
+        Fail::new(format!("--listen {}: {error}", args.listen), cure)
+    })?;
+    let address = socket.address().unwrap_or(args.listen);
+    let endpoint = Endpoint::server(Config { links: usize::from(args.clients) + 64, ..Config::DEFAULT }, identity);
+    println!("consonance serve: listening on {address}");
+    println!("fingerprint {}", endpoint.fingerprint());
+    println!("{}", admission.about());
+    println!("join with: consonance join {} --name NAME --room ROOM", joinable(address));
+    let stop = stop_flag();
+    let mut server = Session::new(endpoint, admission, usize::from(args.clients), usize::from(args.rooms));
+    let clock = Clock::start();
+    serve(&socket, &mut server, clock, || stop.load(Ordering::Relaxed))?;
+    server.say_goodbye(clock.now());
+    let until = clock.now().real + GOODBYE;
+    serve(&socket, &mut server, clock, || clock.now().real >= until)?;
+    println!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The loop: in, due, out, sleep.
+fn serve(socket: &Socket, server: &mut Session, clock: Clock, is_over: impl Fn() -> bool) -> Result<(), Fail> {
+    let mut buffer = vec![0; 65_536];
+    let mut out = Vec::with_capacity(1_500);
+    while !is_over() {
+        let now = clock.now();
+        for _ in 0..BATCH {
+            let Some((len, from)) = socket.receive(&mut buffer) else { break };
+            server.handle_datagram(now, from, &mut buffer[..len]);
+        }
+        server.handle_timeout(now);
+        while let Some(to) = server.poll_datagram(now, &mut out) {
+            socket.send(to, &out);
+        }
+        let most = server.until(clock.now(), NAP);
+        socket.wait(most).map_err(|error| Fail::new(format!("the socket: {error}"), "start the server again"))?;
+    }
+    Ok(())
+}
+
+/// Set when the program is asked to end.
+fn stop_flag() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    // Where signals can't be caught the program ends at once, as it would without.
+    let _ = ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed));
+    stop
+}
+
+fn joinable(address: std::net::SocketAddr) -> String {
+    let ip = if address.ip().is_unspecified() { "localhost".to_owned() } else { address.ip().to_string() };
+    if address.port() == PORT { ip } else { format!("{ip}:{}", address.port()) }
+}
