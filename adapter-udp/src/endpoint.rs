@@ -1,7 +1,7 @@
 //! All connections of one port. Datagrams and time go in; datagrams and events come out.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
     net::SocketAddr,
     sync::Arc,
@@ -134,7 +134,8 @@ pub struct Endpoint {
     random: SystemRandom,
     slots: Vec<Slot>,
     free: Vec<u32>,
-    by_handle: HashMap<ConnectionHandle, u32>,
+    /// By QUIC's number of the connection, which is dense.
+    by_handle: Vec<Option<u32>>,
     /// Links of a server by what their datagrams begin with; seldom two with the same.
     by_media: BTreeMap<u32, Vec<u32>>,
     timers: BTreeSet<(Instant, u32)>,
@@ -183,7 +184,7 @@ impl Endpoint {
             random: SystemRandom::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            by_handle: HashMap::new(),
+            by_handle: Vec::new(),
             by_media: BTreeMap::new(),
             timers: BTreeSet::new(),
             ready: VecDeque::new(),
@@ -252,7 +253,7 @@ impl Endpoint {
         let event = self.quic.handle(now, from, None, None, BytesMut::from(&*datagram), &mut reply);
         match event {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
-                let Some(&index) = self.by_handle.get(&handle) else { return };
+                let Some(index) = self.by_handle.get(handle.0).copied().flatten() else { return };
                 self.with(index, |link| link.quic.handle_event(event));
                 self.drive(now, index);
             }
@@ -423,7 +424,11 @@ impl Endpoint {
             self.is_ready.push(false);
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 links")
         });
-        self.by_handle.insert(link.handle, index);
+        let ConnectionHandle(number) = link.handle;
+        if self.by_handle.len() <= number {
+            self.by_handle.resize(number + 1, None);
+        }
+        self.by_handle[number] = Some(index);
         self.making += 1;
         let slot = &mut self.slots[index as usize];
         slot.link = Some(link);
@@ -510,7 +515,7 @@ impl Endpoint {
         if let Some(timer) = slot.timer.take() {
             self.timers.remove(&(timer, index));
         }
-        self.by_handle.remove(&link.handle);
+        self.by_handle[link.handle.0] = None;
         if let Some(id) = link.media_id()
             && let Some(others) = self.by_media.get_mut(&id)
         {

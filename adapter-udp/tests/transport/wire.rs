@@ -43,6 +43,18 @@ pub(crate) struct Datagram {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// Any time will do: from there on the test's own clock goes on.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the transport's clock is the standard library's, which has no other beginning"
+)]
+fn begin() -> Instant {
+    Instant::now()
+}
+
+/// Whether a datagram is lost.
+type Loses = Box<dyn FnMut(&[u8]) -> bool>;
+
 /// The server is node 0.
 pub(crate) struct Wire {
     pub(crate) now: Instant,
@@ -51,7 +63,7 @@ pub(crate) struct Wire {
     /// Every datagram that was sent.
     pub(crate) log: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
     /// Loses those for which it says so.
-    pub(crate) loses: Box<dyn FnMut(&[u8]) -> bool>,
+    pub(crate) loses: Loses,
 }
 
 impl Wire {
@@ -59,7 +71,7 @@ impl Wire {
         let endpoint = Endpoint::server(config, Identity::generate().unwrap());
         let server = Node { endpoint, address: address(1), events: Vec::new() };
         Self {
-            now: Instant::now(),
+            now: begin(),
             nodes: vec![server],
             under_way: VecDeque::new(),
             log: Vec::new(),

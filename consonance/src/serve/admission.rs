@@ -1,6 +1,6 @@
 //! Who is let in: those who know the password, or everybody. Guessing is slow, for each address.
 
-use std::{collections::HashMap, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use crate::{cli::ServeArgs, fail::Fail};
 
@@ -18,7 +18,7 @@ pub(crate) const TOO_MANY_TRIES: u8 = 129;
 
 pub(crate) struct Admission {
     password: Option<Vec<u8>>,
-    wrong: HashMap<IpAddr, (u8, voice_core::Instant)>,
+    wrong: BTreeMap<IpAddr, (u8, voice_core::Instant)>,
 }
 
 impl Admission {
@@ -30,7 +30,7 @@ impl Admission {
                 "choose another, or leave it out to let everybody in",
             ));
         }
-        Ok(Self { password, wrong: HashMap::new() })
+        Ok(Self { password, wrong: BTreeMap::new() })
     }
 
     /// In words, for the start of the log.
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn after_five_wrong_passwords_an_address_waits_a_minute_and_others_do_not() {
-        let mut admission = Admission { password: Some(b"sesame".to_vec()), wrong: HashMap::new() };
+        let mut admission = Admission { password: Some(b"sesame".to_vec()), wrong: BTreeMap::new() };
         let (one, two) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let at = voice_core::Instant::from_ms;
         for ms in 0..5 {

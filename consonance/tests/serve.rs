@@ -1,0 +1,211 @@
+//! A server and people who join it, each a process of its own, on real sockets of this machine.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+/// A folder that is gone at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("consonance-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).expect("a folder for the test");
+        Self(path)
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn program(home: &Folder, who: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_consonance"));
+    command.env("CONSONANCE_HOME", home.at(who)).stdin(Stdio::null());
+    command
+}
+
+/// A server on a port that the system chose, or on one it had before.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(home: &Folder, address: &str, more: &[&str]) -> Self {
+        let mut command = program(home, "server");
+        command.args(["serve", "--listen", address]).args(more);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program runs");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped"));
+        let mut line = String::new();
+        lines.read_line(&mut line).expect("the server says where it listens");
+        let address = line.trim().rsplit(' ').next().expect("an address").to_owned();
+        assert!(line.contains("listening on 127.0.0.1:"), "{line}");
+        // What else it says is read and forgotten, so that it never waits for a reader.
+        std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
+        Self { child, address }
+    }
+
+    fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn clip(number: u32) -> String {
+    format!("{}/../clips/voice-{number}.wav", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn join(home: &Folder, who: &str, server: &str, more: &[&str]) -> Child {
+    let mut command = program(home, who);
+    command.args(["join", server, "--name", who]).args(more);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program runs")
+}
+
+fn end(child: Child) -> (Output, String) {
+    let output = child.wait_with_output().expect("it ends");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output, text)
+}
+
+fn samples(path: PathBuf) -> Vec<i16> {
+    voice_audio::read_wav(&fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        .expect("a WAV file")
+}
+
+/// How loud each tenth of a second is.
+fn levels(pcm: &[i16]) -> Vec<f64> {
+    pcm.chunks(4_800).map(|part| f64::from(voice_audio::rms(part))).collect()
+}
+
+/// The best correlation of two courses of loudness, whatever the delay between them.
+fn likeness(spoken: &[f64], heard: &[f64]) -> f64 {
+    let correlation = |heard: &[f64]| {
+        let pairs = || spoken.iter().zip(heard);
+        let count = spoken.len().min(heard.len()) as f64;
+        let (x, y) = pairs().fold((0.0, 0.0), |(x, y), (a, b)| (x + a / count, y + b / count));
+        let (xy, xx, yy) = pairs().fold((0.0, 0.0, 0.0), |(xy, xx, yy), (a, b)| {
+            (xy + (a - x) * (b - y), xx + (a - x).powi(2), yy + (b - y).powi(2))
+        });
+        xy / (xx * yy).sqrt().max(1e-9)
+    };
+    (0..heard.len().saturating_sub(spoken.len())).map(|at| correlation(&heard[at..])).fold(0.0, f64::max)
+}
+
+#[test]
+fn what_one_says_the_other_hears_and_each_speaker_is_recorded_alone() {
+    let home = Folder::new("talk");
+    let server = Server::start(&home, "127.0.0.1:0", &[]);
+    let record = home.at("heard");
+    let record = record.to_str().expect("a path in UTF-8");
+    let listener = join(&home, "Listener", &server.address, &["--seconds", "14", "--record", record]);
+    let other = join(&home, "Elsewhere", &server.address, &["--room", "Attic", "--seconds", "12"]);
+    std::thread::sleep(Duration::from_millis(1_500));
+    let speaker = join(&home, "Speaker", &server.address, &["--say", &clip(1), "--text", "good evening"]);
+    let (output, said) = end(speaker);
+    assert!(output.status.success(), "{said}");
+    let (output, heard) = end(listener);
+    assert!(output.status.success(), "{heard}");
+    assert!(heard.contains("good evening") && heard.contains("Speaker is there"), "{heard}");
+    let (_, elsewhere) = end(other);
+    assert!(elsewhere.contains(" 0 in;") && !elsewhere.contains("good evening"), "{elsewhere}");
+    let spoken = levels(&samples(clip(1).into()));
+    let mixed = levels(&samples(home.at("heard").join("heard.wav")));
+    assert!(likeness(&spoken, &mixed) > 0.9, "{}", likeness(&spoken, &mixed));
+    let alone = fs::read_dir(home.at("heard")).expect("the recordings").filter_map(|entry| entry.ok());
+    let alone: Vec<_> =
+        alone.map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains("Speaker-")).collect();
+    assert_eq!(alone.len(), 1);
+    assert!(likeness(&spoken, &levels(&samples(alone[0].clone()))) > 0.9);
+}
+
+#[test]
+fn a_server_that_is_killed_and_started_again_has_its_people_back() {
+    let home = Folder::new("restart");
+    let server = Server::start(&home, "127.0.0.1:0", &[]);
+    let address = server.address.clone();
+    let people: Vec<Child> =
+        (0..3).map(|n| join(&home, &format!("Person{n}"), &address, &["--seconds", "24"])).collect();
+    std::thread::sleep(Duration::from_secs(3));
+    server.kill();
+    std::thread::sleep(Duration::from_millis(500));
+    let _server = Server::start(&home, &address, &[]);
+    let said: Vec<String> = people.into_iter().map(|person| end(person).1).collect();
+    for said in said {
+        assert_eq!(said.matches("connected to").count(), 2, "{said}");
+    }
+}
+
+#[test]
+fn a_wrong_password_is_refused_with_the_cure_and_the_right_one_lets_in() {
+    let home = Folder::new("password");
+    let server = Server::start(&home, "127.0.0.1:0", &["--password", "open sesame"]);
+    for (more, wanted) in
+        [(&[][..], "wrong password; say the right one by --password"), (&["--password", "sesame"], "wrong password")]
+    {
+        let (output, said) = end(join(&home, "Guest", &server.address, more));
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(wanted), "{said}");
+    }
+    let (output, said) = end(join(&home, "Guest", &server.address, &["--password", "open sesame", "--seconds", "2"]));
+    assert!(output.status.success() && said.contains("connected to"), "{said}");
+}
+
+#[test]
+fn a_server_whose_key_has_changed_is_not_talked_to() {
+    let home = Folder::new("key");
+    let server = Server::start(&home, "127.0.0.1:0", &[]);
+    let address = server.address.clone();
+    let (_, said) = end(join(&home, "Guest", &address, &["--seconds", "2"]));
+    assert!(said.contains("is met for the first time"), "{said}");
+    server.kill();
+    fs::remove_file(home.at("server").join("server.pem")).expect("the server's key");
+    let _server = Server::start(&home, &address, &[]);
+    let (output, said) = end(join(&home, "Guest", &address, &["--seconds", "5"]));
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("KEY HAS CHANGED") && said.contains("known-servers"), "{said}");
+    assert!(!said.contains("connected to"), "{said}");
+}
+
+#[test]
+fn what_cannot_work_is_one_line_with_the_cure() {
+    let home = Folder::new("wrong");
+    let server = Server::start(&home, "127.0.0.1:0", &[]);
+    let broken = home.at("broken.wav");
+    fs::write(&broken, "no sound").expect("a file");
+    let broken = broken.to_str().expect("a path in UTF-8");
+    let long = "x".repeat(65);
+    let cases: [(&[&str], &str); 7] = [
+        (&["serve", "--listen", &server.address], "stop the other program"),
+        (&["serve", "--listen", "192.0.2.1:9"], "name an address of this machine"),
+        (&["serve", "--password", ""], "choose another"),
+        (&["join", "no-such-host.invalid"], "unknown host"),
+        (&["join", "127.0.0.1", "--room", &long], "has 65 bytes"),
+        (&["join", "127.0.0.1", "--say", broken], "can't be used as speech"),
+        (&["join", "127.0.0.1", "--say", "missing.wav"], "can't be read"),
+    ];
+    for (arguments, wanted) in cases {
+        let output = program(&home, "wrong").args(arguments).output().expect("the program runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(wanted) && said.trim().lines().count() == 1, "{arguments:?}: {said}");
+    }
+}
