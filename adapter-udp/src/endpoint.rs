@@ -88,6 +88,19 @@ pub struct Drops {
     pub waited: u64,
 }
 
+/// Sealed datagrams, and the packets in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// Datagrams that were opened.
+    pub datagrams_in: u64,
+    /// Packets in them.
+    pub packets_in: u64,
+    /// Datagrams that were sealed.
+    pub datagrams_out: u64,
+    /// Packets in them.
+    pub packets_out: u64,
+}
+
 /// Why a connection can't be begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -147,6 +160,7 @@ pub struct Endpoint {
     events: VecDeque<Event>,
     making: usize,
     drops: Drops,
+    traffic: Traffic,
 }
 
 impl Endpoint {
@@ -193,6 +207,7 @@ impl Endpoint {
             events: VecDeque::new(),
             making: 0,
             drops: Drops::default(),
+            traffic: Traffic::default(),
         }
     }
 
@@ -205,6 +220,11 @@ impl Endpoint {
     pub fn drops(&self) -> Drops {
         let waited: u64 = self.slots.iter().filter_map(|slot| slot.link.as_ref()).map(|link| link.dropped).sum();
         Drops { waited: self.drops.waited + waited, ..self.drops }
+    }
+
+    /// Sealed datagrams so far.
+    pub const fn traffic(&self) -> Traffic {
+        self.traffic
     }
 
     /// Links that are up or being made.
@@ -320,7 +340,7 @@ impl Endpoint {
         while let Some(&index) = self.ready.front() {
             let link = self.slots[index as usize].link.as_mut();
             let to = link.and_then(|link| {
-                link.poll_datagram(out)
+                link.poll_datagram(out, &mut self.traffic)
                     .or_else(|| link.quic.poll_transmit(now, 1, out).map(|transmit| transmit.destination))
             });
             if let Some(to) = to {
@@ -346,7 +366,10 @@ impl Endpoint {
         let mut refused = None;
         for index in candidates {
             match self.open(index, from, header, datagram) {
-                Ok(()) => return self.after_media(now, index),
+                Ok(()) => {
+                    self.traffic.datagrams_in += 1;
+                    return self.after_media(now, index);
+                }
                 Err(reason) => refused = Some(reason),
             }
         }
@@ -358,7 +381,7 @@ impl Endpoint {
     }
 
     fn open(&mut self, index: u32, from: SocketAddr, header: Header, datagram: &mut [u8]) -> Result<(), Refused> {
-        let Self { slots, events, random, .. } = self;
+        let Self { slots, events, random, traffic, .. } = self;
         let slot = &mut slots[index as usize];
         let id = LinkId { index, generation: slot.generation };
         let link = slot.link.as_mut().ok_or(Refused::Forged)?;
@@ -368,6 +391,7 @@ impl Endpoint {
             bytes
         };
         link.handle_datagram(from, header, datagram, challenge, |packet| {
+            traffic.packets_in += 1;
             events.push_back(Event::Packet(id, Delivery::Unreliable, Bytes::copy_from_slice(packet)));
         })
     }

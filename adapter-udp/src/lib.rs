@@ -24,7 +24,7 @@ mod media;
 mod pack;
 mod socket;
 
-pub use endpoint::{Config, ConnectError, Drops, Endpoint, Event, LinkId, SendError, Transmit};
+pub use endpoint::{Config, ConnectError, Drops, Endpoint, Event, LinkId, SendError, Traffic, Transmit};
 pub use identity::{Fingerprint, Identity, IdentityError, Trust};
 pub use link::DownReason;
 pub use socket::Socket;

@@ -8,6 +8,7 @@ use quinn_proto::{
 };
 
 use crate::{
+    endpoint::Traffic,
     identity::{Fingerprint, Seen},
     lane::{LaneIn, LaneOut},
     media::{Header, Opener, Refused, Sealer, Secret},
@@ -242,7 +243,7 @@ impl Link {
     }
 
     /// The next sealed datagram, appended to `out`, and where it goes.
-    pub(crate) fn poll_datagram(&mut self, out: &mut Vec<u8>) -> Option<SocketAddr> {
+    pub(crate) fn poll_datagram(&mut self, out: &mut Vec<u8>, traffic: &mut Traffic) -> Option<SocketAddr> {
         let media = self.media.as_mut().filter(|_| self.is_up)?;
         let id = (self.quic.side() == Side::Client).then_some(media.id);
         if let Some((to, word)) = self.word.take() {
@@ -258,7 +259,9 @@ impl Link {
         let mut len = 0;
         while let Some(next) = pack::first_len(&self.waiting[len..]).filter(|next| len + next <= room) {
             len += next;
+            traffic.packets_out += 1;
         }
+        traffic.datagrams_out += 1;
         let sealed = media.sealer.seal(id, &self.waiting[..len], out);
         self.waiting.drain(..len);
         if sealed.is_none() {

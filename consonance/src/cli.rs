@@ -31,6 +31,8 @@ enum Command {
     Serve(ServeArgs),
     /// Take part in a server's session without sound devices: say a file, record what is heard
     Join(JoinArgs),
+    /// Load a server with many clients, and measure what comes through and what it costs
+    Load(LoadArgs),
 }
 
 /// What the demonstration uses.
@@ -172,6 +174,38 @@ pub(crate) struct JoinArgs {
     pub(crate) seconds: Option<u64>,
 }
 
+/// What a server is loaded with.
+#[derive(Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// The server; the port is 7757 if none is said
+    #[arg(value_name = "HOST[:PORT]")]
+    pub(crate) server: String,
+    /// Clients in all
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(2..=4_000))]
+    pub(crate) clients: u16,
+    /// Rooms, over which the clients are spread evenly
+    #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) rooms: u16,
+    /// Clients of each room who speak all the time: 50 frames of 80 bytes a second
+    #[arg(long, value_name = "S", default_value_t = 5)]
+    pub(crate) speakers: u16,
+    /// How long is measured, after everybody is in
+    #[arg(long, value_name = "T", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seconds: u64,
+    /// All speakers' frames begin at the same time
+    #[arg(long)]
+    pub(crate) aligned: bool,
+    /// What the server wants to be told
+    #[arg(long, value_name = "PASSWORD", env = "CONSONANCE_PASSWORD", hide_env_values = true)]
+    pub(crate) password: Option<String>,
+    /// The server's process on this machine, whose processor time and memory are read from the kernel
+    #[arg(long, value_name = "PID")]
+    pub(crate) pid: Option<u32>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 impl Cli {
     pub(crate) fn run(self) -> Result<ExitCode, Fail> {
         match self.command {
@@ -181,6 +215,7 @@ impl Cli {
             Some(Command::Quality(args)) => crate::quality::run(&args),
             Some(Command::Serve(args)) => crate::serve::run(&args),
             Some(Command::Join(args)) => crate::join::run(&args),
+            Some(Command::Load(args)) => crate::load::run(&args),
         }
     }
 }

@@ -7,6 +7,7 @@ mod demo;
 mod fail;
 mod home;
 mod join;
+mod load;
 mod out_dir;
 mod page;
 mod quality;

@@ -19,6 +19,7 @@ use crate::{
 use ear::Ear;
 use mouth::Mouth;
 use participant::{Participant, Wishes};
+pub(crate) use place::resolve;
 
 /// The loudspeaker's block.
 const TICK: Duration = Duration::from_millis(10);
@@ -35,7 +36,7 @@ pub(crate) fn run(args: &JoinArgs) -> Result<ExitCode, Fail> {
     let folder = home::folder()?;
     let identity = home::identity(&folder, "client.pem")?;
     let known = KnownServers::read(&folder)?;
-    let server = place::resolve(&args.server)?;
+    let server = resolve(&args.server)?;
     let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = Socket::bind(any.parse().expect("an address"))
         .map_err(|error| Fail::new(format!("no UDP socket: {error}"), "look whether this machine has a network"))?;

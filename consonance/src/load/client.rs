@@ -1,0 +1,182 @@
+//! One client of a load: a core, a transport and a socket; frames that tell when they were spoken.
+
+use std::time::Duration;
+
+use adapter_udp::{Endpoint, Event, LinkId, Socket, Traffic};
+use voice_core::{
+    ChannelOptions, ChannelSlot, Client, ClientConfig, ClientEvent, ClientStorage, Instant, PeerLink, PersonSlot,
+    RoomHandle, RoomSlot, RoomUse, Source, SpeakerSlot, State, TalkTo,
+};
+
+use super::figures::Delays;
+use crate::clock::Now;
+
+/// Bytes of a frame: as Opus makes them at 32 kbit/s.
+const FRAME: usize = 80;
+const FRAME_US: u64 = 20_000;
+const MAGIC: [u8; 4] = *b"LOAD";
+
+type Core =
+    Client<ClientStorage<Vec<PersonSlot>, Vec<RoomSlot>, Vec<ChannelSlot>, Vec<SpeakerSlot>, Vec<PeerLink>, Vec<u8>>>;
+
+/// Who it is, and when in 20 ms its frames begin, µs.
+pub(super) struct Role {
+    pub(super) number: usize,
+    pub(super) room: usize,
+    pub(super) speaks: bool,
+    pub(super) phase: u64,
+}
+
+pub(super) struct LoadClient {
+    core: Core,
+    transport: Endpoint,
+    link: LinkId,
+    socket: Socket,
+    role: Role,
+    room: RoomHandle,
+    granted: bool,
+    next_frame: Option<Instant>,
+    spoken: u64,
+    counts: bool,
+}
+
+impl LoadClient {
+    pub(super) fn new(
+        transport: Endpoint,
+        link: LinkId,
+        socket: Socket,
+        now: Now,
+        role: Role,
+        password: Option<&str>,
+    ) -> Self {
+        let mut config = ClientConfig::new(&format!("load-{}", role.number)).expect("a short name");
+        config.direct = false;
+        let memory = ClientStorage {
+            roster: vec![PersonSlot::EMPTY; 2],
+            rooms: vec![RoomSlot::EMPTY; 1],
+            channels: vec![ChannelSlot::EMPTY; 1],
+            // Frames are judged as they come, not played.
+            speakers: Vec::new(),
+            peers: Vec::new(),
+            frames: Vec::new(),
+            inbox: Vec::new(),
+            outbox: Vec::new(),
+            voice: vec![0; 1_300],
+            retained: Vec::new(),
+            credential: vec![0; 512],
+        };
+        let mut core = Client::new(config, crate::serve::seed(), memory);
+        let _ = core.set_credential(password.unwrap_or_default().as_bytes());
+        let room = core.use_room(now.core, &format!("load-{}", role.room), RoomUse::Both).expect("a free room");
+        core.open_channel(now.core, TalkTo::Room(room), ChannelOptions::DEFAULT).expect("a free channel");
+        core.connect(now.core);
+        Self { core, transport, link, socket, role, room, granted: false, next_frame: None, spoken: 0, counts: false }
+    }
+
+    /// In the session, and in its room.
+    pub(super) fn is_in(&self) -> bool {
+        self.granted && self.core.state() == State::Connected
+    }
+
+    /// Frames spoken since they count.
+    pub(super) const fn spoken(&self) -> u64 {
+        self.spoken
+    }
+
+    pub(super) const fn traffic(&self) -> Traffic {
+        self.transport.traffic()
+    }
+
+    pub(super) const fn begin_count(&mut self) {
+        (self.spoken, self.counts) = (0, true);
+    }
+
+    pub(super) const fn stop_talking(&mut self) {
+        self.role.speaks = false;
+    }
+
+    pub(super) fn leave(&mut self, now: Now) {
+        self.core.disconnect(now.core);
+    }
+
+    /// In, due, out. Frames that come in are noted.
+    pub(super) fn turn(&mut self, now: Now, mut delays: Option<&mut Delays>) {
+        let mut buffer = [0; 1_500];
+        while let Some((len, from)) = self.socket.receive(&mut buffer) {
+            self.transport.handle_datagram(now.real, from, &mut buffer[..len]);
+            while let Some(event) = self.transport.poll_event() {
+                self.on_event(now, event, &mut delays);
+            }
+        }
+        if self.role.speaks && self.is_in() {
+            self.speak(now);
+        }
+        if self.transport.poll_timeout().is_some_and(|at| at <= now.real) {
+            self.transport.handle_timeout(now.real);
+        }
+        if self.core.poll_timeout().is_some_and(|at| at <= now.core) {
+            self.core.handle_timeout(now.core);
+            self.drain(now);
+        }
+        let mut out = Vec::new();
+        while let Some(transmit) = self.transport.poll_transmit(now.real, &mut out) {
+            self.socket.send(transmit.to, &out);
+        }
+    }
+
+    fn on_event(&mut self, now: Now, event: Event, delays: &mut Option<&mut Delays>) {
+        match event {
+            Event::Up(..) => self.core.handle_connected(now.core),
+            Event::Packet(_, delivery, bytes) => {
+                if let Some(delays) = delays
+                    && let Some((when, counts)) = stamp(&bytes)
+                    && counts
+                {
+                    delays.note(now.core.as_us().saturating_sub(when));
+                }
+                self.core.handle_packet(now.core, Source::Server, delivery, &bytes);
+            }
+            Event::Down(..) => self.core.handle_disconnected(now.core),
+        }
+        self.drain(now);
+    }
+
+    fn speak(&mut self, now: Now) {
+        let first = || Instant::from_us((now.core.as_us() / FRAME_US + 1) * FRAME_US + self.role.phase);
+        let due = *self.next_frame.get_or_insert_with(first);
+        if due > now.core {
+            return;
+        }
+        self.next_frame = Some(due.after(Duration::from_micros(FRAME_US)));
+        let mut frame = [0x55; FRAME];
+        frame[..4].copy_from_slice(&MAGIC);
+        frame[4] = u8::from(self.counts);
+        frame[FRAME - 8..].copy_from_slice(&now.core.as_us().to_be_bytes());
+        if self.core.send_frame(now.core, &frame).is_ok() {
+            self.spoken += 1;
+        }
+        self.drain(now);
+    }
+
+    fn drain(&mut self, now: Now) {
+        let mut buffer = [0; 1_200];
+        while let Some(transmit) = self.core.poll_transmit(now.core, &mut buffer) {
+            let _ = self.transport.send(now.real, self.link, transmit.delivery, &buffer[..transmit.len]);
+        }
+        while let Some(event) = self.core.poll_event() {
+            if event == ClientEvent::RoomGranted(self.room) {
+                self.granted = true;
+            }
+        }
+        if self.core.transport_wanted().is_none() {
+            self.transport.close(now.real, self.link);
+        }
+    }
+}
+
+/// When a frame of a load was spoken, and whether it counts.
+fn stamp(packet: &[u8]) -> Option<(u64, bool)> {
+    let frame = packet.len().checked_sub(FRAME).and_then(|at| packet.get(at..)).filter(|_| packet[0] >= 0x80)?;
+    let time = u64::from_be_bytes(*frame.last_chunk()?);
+    (frame[..4] == MAGIC).then_some((time, frame[4] != 0))
+}
