@@ -152,9 +152,12 @@ pub struct Endpoint {
     /// Links of a server by what their datagrams begin with; seldom two with the same.
     by_media: BTreeMap<u32, Vec<u32>>,
     timers: BTreeSet<(Instant, u32)>,
-    /// Links that may have something to send, each once.
+    /// Links whose QUIC may have something to send, each once.
     ready: VecDeque<u32>,
     is_ready: Vec<bool>,
+    /// Links that have a sealed datagram to send, each once. Apart, since to ask QUIC costs more than to seal.
+    media_ready: VecDeque<u32>,
+    is_media_ready: Vec<bool>,
     /// Answers that belong to no link yet.
     replies: VecDeque<(SocketAddr, Vec<u8>)>,
     events: VecDeque<Event>,
@@ -203,6 +206,8 @@ impl Endpoint {
             timers: BTreeSet::new(),
             ready: VecDeque::new(),
             is_ready: Vec::new(),
+            media_ready: VecDeque::new(),
+            is_media_ready: Vec::new(),
             replies: VecDeque::new(),
             events: VecDeque::new(),
             making: 0,
@@ -325,7 +330,7 @@ impl Endpoint {
         };
         match delivery {
             Delivery::Reliable => self.drive(now, index),
-            Delivery::Unreliable => self.make_ready(index),
+            Delivery::Unreliable => self.make_media_ready(index),
         }
         taken.then_some(()).ok_or(SendError::Refused)
     }
@@ -339,16 +344,20 @@ impl Endpoint {
         }
         while let Some(&index) = self.ready.front() {
             let link = self.slots[index as usize].link.as_mut();
-            let to = link.and_then(|link| {
-                link.poll_datagram(out, &mut self.traffic)
-                    .or_else(|| link.quic.poll_transmit(now, 1, out).map(|transmit| transmit.destination))
-            });
-            if let Some(to) = to {
-                return Some(Transmit { to });
+            if let Some(transmit) = link.and_then(|link| link.quic.poll_transmit(now, 1, out)) {
+                return Some(Transmit { to: transmit.destination });
             }
             self.ready.pop_front();
             self.is_ready[index as usize] = false;
             self.set_timer(index);
+        }
+        while let Some(&index) = self.media_ready.front() {
+            let link = self.slots[index as usize].link.as_mut();
+            if let Some(to) = link.and_then(|link| link.poll_datagram(out, &mut self.traffic)) {
+                return Some(Transmit { to });
+            }
+            self.media_ready.pop_front();
+            self.is_media_ready[index as usize] = false;
         }
         None
     }
@@ -397,7 +406,9 @@ impl Endpoint {
     }
 
     fn after_media(&mut self, now: Instant, index: u32) {
-        if self.slots[index as usize].link.as_ref().is_some_and(Link::has_datagram) {
+        // A word to be answered, and QUIC may have to show itself, too.
+        if self.slots[index as usize].link.as_ref().is_some_and(Link::has_word) {
+            self.make_media_ready(index);
             self.drive(now, index);
         }
     }
@@ -446,6 +457,7 @@ impl Endpoint {
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { generation: 0, link: None, timer: None });
             self.is_ready.push(false);
+            self.is_media_ready.push(false);
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 links")
         });
         let ConnectionHandle(number) = link.handle;
@@ -513,6 +525,12 @@ impl Endpoint {
     fn make_ready(&mut self, index: u32) {
         if !std::mem::replace(&mut self.is_ready[index as usize], true) {
             self.ready.push_back(index);
+        }
+    }
+
+    fn make_media_ready(&mut self, index: u32) {
+        if !std::mem::replace(&mut self.is_media_ready[index as usize], true) {
+            self.media_ready.push_back(index);
         }
     }
 

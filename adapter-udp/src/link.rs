@@ -308,8 +308,8 @@ impl Link {
         Ok(())
     }
 
-    /// Whether something waits that [`Link::poll_datagram`] would give.
-    pub(crate) const fn has_datagram(&self) -> bool {
-        self.is_up && (self.word.is_some() || !self.waiting.is_empty())
+    /// Whether a word has to leave.
+    pub(crate) const fn has_word(&self) -> bool {
+        self.word.is_some()
     }
 }

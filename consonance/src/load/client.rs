@@ -1,8 +1,8 @@
 //! One client of a load: a core, a transport and a socket; frames that tell when they were spoken.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use adapter_udp::{Endpoint, Event, LinkId, Socket, Traffic};
+use adapter_udp::{Endpoint, Event, LinkId, Socket, Traffic, Trust};
 use voice_core::{
     ChannelOptions, ChannelSlot, Client, ClientConfig, ClientEvent, ClientStorage, Instant, PeerLink, PersonSlot,
     RoomHandle, RoomSlot, RoomUse, Source, SpeakerSlot, State, TalkTo,
@@ -30,7 +30,9 @@ pub(super) struct Role {
 pub(super) struct LoadClient {
     core: Core,
     transport: Endpoint,
-    link: LinkId,
+    server: SocketAddr,
+    link: Option<LinkId>,
+    attempt: Option<u32>,
     socket: Socket,
     role: Role,
     room: RoomHandle,
@@ -43,7 +45,7 @@ pub(super) struct LoadClient {
 impl LoadClient {
     pub(super) fn new(
         transport: Endpoint,
-        link: LinkId,
+        server: SocketAddr,
         socket: Socket,
         now: Now,
         role: Role,
@@ -70,7 +72,20 @@ impl LoadClient {
         let room = core.use_room(now.core, &format!("load-{}", role.room), RoomUse::Both).expect("a free room");
         core.open_channel(now.core, TalkTo::Room(room), ChannelOptions::DEFAULT).expect("a free channel");
         core.connect(now.core);
-        Self { core, transport, link, socket, role, room, granted: false, next_frame: None, spoken: 0, counts: false }
+        Self {
+            core,
+            transport,
+            server,
+            link: None,
+            attempt: None,
+            socket,
+            role,
+            room,
+            granted: false,
+            next_frame: None,
+            spoken: 0,
+            counts: false,
+        }
     }
 
     /// In the session, and in its room.
@@ -104,15 +119,15 @@ impl LoadClient {
         let mut buffer = [0; 1_500];
         while let Some((len, from)) = self.socket.receive(&mut buffer) {
             self.transport.handle_datagram(now.real, from, &mut buffer[..len]);
-            while let Some(event) = self.transport.poll_event() {
-                self.on_event(now, event, &mut delays);
-            }
-        }
-        if self.role.speaks && self.is_in() {
-            self.speak(now);
         }
         if self.transport.poll_timeout().is_some_and(|at| at <= now.real) {
             self.transport.handle_timeout(now.real);
+        }
+        while let Some(event) = self.transport.poll_event() {
+            self.on_event(now, event, &mut delays);
+        }
+        if self.role.speaks && self.is_in() {
+            self.speak(now);
         }
         if self.core.poll_timeout().is_some_and(|at| at <= now.core) {
             self.core.handle_timeout(now.core);
@@ -136,7 +151,11 @@ impl LoadClient {
                 }
                 self.core.handle_packet(now.core, Source::Server, delivery, &bytes);
             }
-            Event::Down(..) => self.core.handle_disconnected(now.core),
+            Event::Down(link, _) if Some(link) == self.link => {
+                self.link = None;
+                self.core.handle_disconnected(now.core);
+            }
+            Event::Down(..) => {}
         }
         self.drain(now);
     }
@@ -161,15 +180,23 @@ impl LoadClient {
     fn drain(&mut self, now: Now) {
         let mut buffer = [0; 1_200];
         while let Some(transmit) = self.core.poll_transmit(now.core, &mut buffer) {
-            let _ = self.transport.send(now.real, self.link, transmit.delivery, &buffer[..transmit.len]);
+            if let Some(link) = self.link {
+                let _ = self.transport.send(now.real, link, transmit.delivery, &buffer[..transmit.len]);
+            }
         }
         while let Some(event) = self.core.poll_event() {
             if event == ClientEvent::RoomGranted(self.room) {
                 self.granted = true;
             }
         }
-        if self.core.transport_wanted().is_none() {
-            self.transport.close(now.real, self.link);
+        let wanted = self.core.transport_wanted();
+        if wanted != self.attempt {
+            self.attempt = wanted;
+            if let Some(link) = self.link.take() {
+                self.transport.close(now.real, link);
+            }
+            // A server that can't be reached shows by who isn't in.
+            self.link = wanted.and_then(|_| self.transport.connect(now.real, self.server, Trust::FirstUse).ok());
         }
     }
 }

@@ -6,7 +6,7 @@ mod figures;
 
 use std::{process::ExitCode, time::Duration};
 
-use adapter_udp::{Config, Endpoint, Identity, Socket, Trust};
+use adapter_udp::{Config, Endpoint, Identity, Socket};
 
 use crate::{
     cli::LoadArgs,
@@ -83,17 +83,14 @@ fn open(
             "raise the limit of open files (ulimit -n), or ask for fewer --clients",
         )
     })?;
-    let mut transport = Endpoint::client(Config { links: 2, ..Config::DEFAULT }, identity);
-    let link = transport
-        .connect(now.real, server, Trust::FirstUse)
-        .map_err(|error| Fail::new(format!("{}: {error}", args.server), "name another server"))?;
+    let transport = Endpoint::client(Config { links: 4, ..Config::DEFAULT }, identity);
     let (room, seat) = (number % usize::from(args.rooms), number / usize::from(args.rooms));
     // Nobody's frames are in step with another's, unless that is asked for.
     let phase = if args.aligned { 0 } else { number as u64 * 7_919 % 20_000 };
     let speaks = seat < usize::from(args.speakers);
     Ok(LoadClient::new(
         transport,
-        link,
+        server,
         socket,
         now,
         client::Role { number, room, speaks, phase },

@@ -81,7 +81,13 @@ impl Session {
                 *place(&mut self.lines, connection.index()) = Some(Line { link, key });
                 *place(&mut self.connections, link.index()) = Some(connection);
             }
-            Event::Packet(link, delivery, bytes) => self.on_packet(now, link, delivery, bytes.into()),
+            Event::Packet(link, delivery, bytes) => {
+                self.on_packet(now, link, delivery, bytes.into());
+                // Joins that wait for an answer have few places: none waits for the others that came at the same time.
+                if delivery == Delivery::Reliable {
+                    self.tell_all(now);
+                }
+            }
             Event::Down(link, _) => {
                 if let Some(connection) = self.connections.get_mut(link.index()).and_then(Option::take) {
                     self.lines[connection.index()] = None;
@@ -116,6 +122,10 @@ impl Session {
                 self.transport.close(now.real, line.link);
             }
         }
+        self.tell_all(now);
+    }
+
+    fn tell_all(&mut self, now: Now) {
         while let Some(event) = self.core.poll_event() {
             self.tell(now, event);
         }
