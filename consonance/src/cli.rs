@@ -134,6 +134,9 @@ pub(crate) struct ServeArgs {
     /// People at once
     #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u16).range(1..=4_096))]
     pub(crate) clients: u16,
+    /// Answer /healthz and /metrics (Prometheus) over HTTP at this address; without an address on this machine alone
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:7757")]
+    pub(crate) http: Option<SocketAddr>,
     /// Rooms at once
     #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u16).range(1..=4_096))]
     pub(crate) rooms: u16,

@@ -91,9 +91,9 @@ fn samples(path: PathBuf) -> Vec<i16> {
         .expect("a WAV file")
 }
 
-/// How loud each tenth of a second is.
+/// How loud each tenth of a second is, every 10 ms.
 fn levels(pcm: &[i16]) -> Vec<f64> {
-    pcm.chunks(4_800).map(|part| f64::from(voice_audio::rms(part))).collect()
+    pcm.windows(4_800).step_by(480).map(|part| f64::from(voice_audio::rms(part))).collect()
 }
 
 /// The best correlation of two courses of loudness, whatever the delay between them.
@@ -129,12 +129,14 @@ fn what_one_says_the_other_hears_and_each_speaker_is_recorded_alone() {
     assert!(elsewhere.contains(" 0 in;") && !elsewhere.contains("good evening"), "{elsewhere}");
     let spoken = levels(&samples(clip(1).into()));
     let mixed = levels(&samples(home.at("heard").join("heard.wav")));
-    assert!(likeness(&spoken, &mixed) > 0.9, "{}", likeness(&spoken, &mixed));
+    // Another clip is below 0.6. A machine that is busy with other tests loses a frame now and then.
+    assert!(likeness(&spoken, &mixed) > 0.8, "{}", likeness(&spoken, &mixed));
+    assert!(likeness(&levels(&samples(clip(2).into())), &mixed) < 0.6);
     let alone = fs::read_dir(home.at("heard")).expect("the recordings").filter_map(|entry| entry.ok());
     let alone: Vec<_> =
         alone.map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains("Speaker-")).collect();
     assert_eq!(alone.len(), 1);
-    assert!(likeness(&spoken, &levels(&samples(alone[0].clone()))) > 0.9);
+    assert!(likeness(&spoken, &levels(&samples(alone[0].clone()))) > 0.8);
 }
 
 #[test]
@@ -183,6 +185,29 @@ fn a_server_whose_key_has_changed_is_not_talked_to() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("KEY HAS CHANGED") && said.contains("known-servers"), "{said}");
     assert!(!said.contains("connected to"), "{said}");
+}
+
+#[test]
+fn a_machine_can_ask_how_the_server_is() {
+    let home = Folder::new("metrics");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+    let http = format!("127.0.0.1:{port}");
+    let server = Server::start(&home, "127.0.0.1:0", &["--http", &http]);
+    let guest = join(&home, "Guest", &server.address, &["--seconds", "4"]);
+    std::thread::sleep(Duration::from_millis(2_800));
+    let ask = |path: &str| {
+        let mut stream = std::net::TcpStream::connect(&http).expect("the server answers");
+        std::io::Write::write_all(&mut stream, format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    };
+    assert!(ask("/healthz").ends_with("\r\n\r\nok\n"));
+    let metrics = ask("/metrics");
+    assert!(metrics.contains("\nconsonance_clients 1\n") && metrics.contains("\nconsonance_rooms 1\n"), "{metrics}");
+    assert!(metrics.contains("# TYPE consonance_datagrams_dropped_total counter"), "{metrics}");
+    assert!(ask("/else").starts_with("HTTP/1.0 404"));
+    assert!(end(guest).0.status.success());
 }
 
 #[test]

@@ -1,11 +1,9 @@
 //! A listener allocates nothing once it is made.
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-    io::Write,
-};
+#[path = "../../voice-core/tests/armed/mod.rs"]
+mod armed;
 
+use armed::{armed, taken};
 use voice_audio::{
     EncoderConfig, MAX_FRAME_BYTES, OpusEncoder,
     listen::{Channels, Ducking, Ears, Listener, ListenerConfig, Presence, Space},
@@ -14,48 +12,6 @@ use voice_core::{ClientId, Frame, Pace, Sound};
 
 /// Only libopus 1.6 has DRED.
 const DEEP: bool = cfg!(feature = "opus16");
-
-thread_local! {
-    static ARMED: Cell<bool> = const { Cell::new(false) };
-    static TAKEN: Cell<usize> = const { Cell::new(0) };
-}
-
-/// The system's allocator, which ends the process when it is used while it is armed.
-struct Guarded;
-
-fn refuse_when_armed() {
-    if ARMED.with(|armed| armed.replace(false)) {
-        // Not by a macro: what those print in a test is lost when the process ends.
-        let what = b"the listener allocated: run this under a debugger with a break point at `refuse_when_armed`\n";
-        _ = std::io::stderr().write_all(what);
-        std::process::abort();
-    }
-}
-
-// SAFETY: every call is the system allocator's.
-unsafe impl GlobalAlloc for Guarded {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        refuse_when_armed();
-        TAKEN.with(|taken| taken.set(taken.get() + layout.size()));
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        refuse_when_armed();
-        // SAFETY: the caller keeps the contract of `dealloc`, and the pointer came from the system's allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Guarded = Guarded;
-
-fn armed(what: impl FnOnce()) {
-    ARMED.with(|armed| armed.set(true));
-    what();
-    ARMED.with(|armed| armed.set(false));
-}
 
 fn packets() -> Vec<Vec<u8>> {
     // Half of them with in-band FEC, and half with DRED where libopus has it.
@@ -151,10 +107,10 @@ fn change(listener: &mut Listener, tick: u16) {
 #[test]
 fn a_voice_costs_what_is_said() {
     let taken = |voices| {
-        let before = TAKEN.with(Cell::get);
+        let before = taken();
         let listener = Listener::new(ListenerConfig { voices, ..ListenerConfig::default() }).unwrap();
         drop(listener);
-        TAKEN.with(Cell::get) - before
+        taken() - before
     };
     // libopus takes its own memory, about 18 KiB for a decoder.
     let each = (taken(11) - taken(1)) / 10;

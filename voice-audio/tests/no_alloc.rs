@@ -2,56 +2,13 @@
 //!
 //! This sees the Rust side; libopus itself calls its allocator in nothing but the functions that create.
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-    io::Write,
-};
+#[path = "../../voice-core/tests/armed/mod.rs"]
+mod armed;
 
+use armed::armed;
 use voice_audio::{
     Channels, EncoderConfig, FrameLength, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, OpusDecoder, OpusEncoder, Quality,
 };
-
-thread_local! {
-    static ARMED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// The system's allocator, which ends the process when it is used while it is armed.
-struct Guarded;
-
-fn refuse_when_armed() {
-    if ARMED.with(|armed| armed.replace(false)) {
-        // Not by a macro: what those print in a test is lost when the process ends.
-        let what = b"the codec allocated: run this under a debugger with a break point at `refuse_when_armed`\n";
-        _ = std::io::stderr().write_all(what);
-        std::process::abort();
-    }
-}
-
-// SAFETY: every call is the system allocator's.
-unsafe impl GlobalAlloc for Guarded {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        refuse_when_armed();
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        refuse_when_armed();
-        // SAFETY: the caller keeps the contract of `dealloc`, and the pointer came from the system's allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Guarded = Guarded;
-
-fn armed<T>(what: impl FnOnce() -> T) -> T {
-    ARMED.with(|armed| armed.set(true));
-    let result = what();
-    ARMED.with(|armed| armed.set(false));
-    result
-}
 
 #[test]
 fn the_codec_allocates_nothing_after_construction() {

@@ -1,6 +1,7 @@
 //! `consonance serve`: a server on one UDP port.
 
 mod admission;
+mod http;
 mod session;
 
 use std::{process::ExitCode, sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering, time::Duration};
@@ -19,6 +20,8 @@ pub(crate) const PORT: u16 = 7757;
 const BATCH: usize = 512;
 /// The loop looks at least so often whether it is to stop.
 const NAP: Duration = Duration::from_millis(100);
+/// The page of metrics is written so often.
+const PAGE_EVERY: Duration = Duration::from_secs(1);
 /// How long clients are given to take the goodbye.
 const GOODBYE: Duration = Duration::from_millis(500);
 
@@ -40,24 +43,39 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
     println!("consonance serve: listening on {address}");
     println!("fingerprint {}", endpoint.fingerprint());
     println!("{}", admission.about());
+    let page = http::Page::default();
+    if let Some(address) = args.http {
+        println!("http://{}/metrics and /healthz", http::answer(address, page.clone())?);
+    }
     println!("join with: consonance join {} --name NAME --room ROOM", joinable(address));
     let stop = stop_flag();
     let mut server = Session::new(endpoint, admission, usize::from(args.clients), usize::from(args.rooms));
     let clock = Clock::start();
-    serve(&socket, &mut server, clock, || stop.load(Ordering::Relaxed))?;
+    serve(&socket, &mut server, &page, clock, || stop.load(Ordering::Relaxed))?;
     server.say_goodbye(clock.now());
     let until = clock.now().real + GOODBYE;
-    serve(&socket, &mut server, clock, || clock.now().real >= until)?;
+    serve(&socket, &mut server, &page, clock, || clock.now().real >= until)?;
     println!("stopped");
     Ok(ExitCode::SUCCESS)
 }
 
 /// The loop: in, due, out, sleep.
-fn serve(socket: &Socket, server: &mut Session, clock: Clock, is_over: impl Fn() -> bool) -> Result<(), Fail> {
+fn serve(
+    socket: &Socket,
+    server: &mut Session,
+    page: &http::Page,
+    clock: Clock,
+    is_over: impl Fn() -> bool,
+) -> Result<(), Fail> {
     let mut buffer = vec![0; 65_536];
     let mut out = Vec::with_capacity(1_500);
+    let mut page_at = clock.now().real;
     while !is_over() {
         let now = clock.now();
+        if now.real >= page_at {
+            page.put(server.metrics());
+            page_at = now.real + PAGE_EVERY;
+        }
         for _ in 0..BATCH {
             let Some((len, from)) = socket.receive(&mut buffer) else { break };
             server.handle_datagram(now, from, &mut buffer[..len]);

@@ -9,7 +9,7 @@ use voice_core::{
     ServerConfig, ServerEvent, ServerStorage, server_storage_vec,
 };
 
-use super::admission::Admission;
+use super::{admission::Admission, http::Metrics};
 use crate::clock::Now;
 
 type Core = Server<
@@ -70,6 +70,44 @@ impl Session {
     pub(crate) fn say_goodbye(&mut self, now: Now) {
         self.core.stop(now.core);
         self.drain(now);
+    }
+
+    /// What it is at, for `/metrics`.
+    pub(crate) fn metrics(&self) -> String {
+        let mut page = Metrics::default();
+        let away = self.core.clients().filter(|client| client.connection().is_none()).count();
+        page.gauge(
+            "clients",
+            "People with a seat, those who are reconnecting included.",
+            self.core.client_count() as u64,
+        );
+        page.gauge("clients_reconnecting", "People whose seat is kept for them.", away as u64);
+        page.gauge("rooms", "Rooms in use.", self.core.rooms().count() as u64);
+        page.gauge(
+            "speakers",
+            "People who speak now.",
+            self.core.clients().filter(|client| client.is_speaking()).count() as u64,
+        );
+        page.gauge("links", "Connections of the transport, those being made included.", self.transport.links() as u64);
+        let (core, traffic, drops) = (self.core.counters(), self.transport.traffic(), self.transport.drops());
+        let ways = [("way=\"in\"", core.voice_in.packets), ("way=\"out\"", core.voice_out.packets)];
+        page.counter("voice_packets_total", "Voice packets.", &ways);
+        let ways = [("way=\"in\"", traffic.datagrams_in), ("way=\"out\"", traffic.datagrams_out)];
+        page.counter("media_datagrams_total", "Sealed datagrams.", &ways);
+        let reasons = [
+            ("reason=\"malformed\"", drops.malformed),
+            ("reason=\"unknown_link\"", drops.unknown_link),
+            ("reason=\"forged\"", drops.forged),
+            ("reason=\"replayed\"", drops.replayed),
+            ("reason=\"full\"", drops.full),
+            ("reason=\"waited\"", drops.waited),
+        ];
+        page.counter("datagrams_dropped_total", "Datagrams that the transport dropped.", &reasons);
+        let reasons: Vec<(String, u64)> =
+            self.core.drops().iter().map(|(reason, count)| (format!("reason=\"{}\"", reason.name()), count)).collect();
+        let reasons: Vec<(&str, u64)> = reasons.iter().map(|(label, count)| (label.as_str(), *count)).collect();
+        page.counter("packets_dropped_total", "Packets that the session dropped.", &reasons);
+        page.finish()
     }
 
     fn on_event(&mut self, now: Now, event: Event) {
