@@ -26,7 +26,6 @@ impl Page {
 }
 
 /// Answers at this address until the program ends; the address it got.
-#[expect(clippy::disallowed_methods, reason = "nothing of the session happens in this thread")]
 pub(super) fn answer(address: SocketAddr, page: Page) -> Result<SocketAddr, Fail> {
     let server = Server::http(address).map_err(|error| {
         Fail::new(format!("--http {address}: {error}"), "name another address by --http ADDRESS:PORT")
