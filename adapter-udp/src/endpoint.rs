@@ -11,7 +11,8 @@ use std::{
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use bytes::{Bytes, BytesMut};
 use quinn_proto::{
-    ClientConfig, ConnectionHandle, DatagramEvent, EndpointConfig, Incoming, ServerConfig, TransportConfig, VarInt,
+    ClientConfig, ConnectionHandle, DatagramEvent, EndpointConfig, HashedConnectionIdGenerator, Incoming, ServerConfig,
+    TransportConfig, VarInt,
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
 use voice_core::Delivery;
@@ -190,7 +191,11 @@ impl Endpoint {
         transport: Arc<TransportConfig>,
         server: Option<Arc<ServerConfig>>,
     ) -> Self {
-        let mut quic = EndpointConfig::default();
+        // Made from the own key, and so the same after a restart: who still believes in a connection of before is told at once that it is gone, by a
+        // reset that nobody else can make (RFC 9000, 10.3).
+        let mut quic = EndpointConfig::new(Arc::new(identity.derived_key("stateless resets")));
+        let connection_ids = identity.derived_number("connection ids");
+        quic.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(connection_ids)));
         // A QUIC packet without its fixed bit would look like one of ours (RFC 9443, 3; RFC 9287).
         quic.grease_quic_bit(false);
         Self {
@@ -299,9 +304,7 @@ impl Endpoint {
             slot.timer = None;
             if let Some(link) = &mut slot.link {
                 link.quic.handle_timeout(now);
-                if link.handshake_until.is_some_and(|until| until <= now) {
-                    link.close(DownReason::NoAnswer);
-                }
+                link.handle_timeout(now);
             }
             self.drive(now, index);
         }
@@ -494,7 +497,7 @@ impl Endpoint {
         let Some(link) = &mut slot.link else { return };
         let id = LinkId { index, generation: slot.generation };
         let (mut up, mut down) = (false, false);
-        link.drive(|happened| match happened {
+        link.drive(now, |happened| match happened {
             Happened::Up(fingerprint) => {
                 up = true;
                 events.push_back(Event::Up(id, fingerprint));
@@ -538,7 +541,7 @@ impl Endpoint {
         let slot = &mut self.slots[index as usize];
         let due = slot.link.as_mut().and_then(|link| {
             let quic = link.quic.poll_timeout();
-            [quic, link.handshake_until].into_iter().flatten().min()
+            [quic, link.poll_timeout()].into_iter().flatten().min()
         });
         if due == slot.timer {
             return;

@@ -5,6 +5,7 @@
 
 use std::{fmt, str::FromStr, sync::Arc, sync::OnceLock};
 
+use aws_lc_rs::hmac;
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme,
@@ -136,6 +137,21 @@ impl Identity {
     /// By which others know it.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.certificate)
+    }
+
+    /// A key for something that has to be the same at each start.
+    pub(crate) fn derived_key(&self, purpose: &str) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, self.derive(purpose).as_ref())
+    }
+
+    /// The same as a number.
+    pub(crate) fn derived_number(&self, purpose: &str) -> u64 {
+        self.derive(purpose).as_ref().first_chunk().copied().map_or(0, u64::from_be_bytes)
+    }
+
+    fn derive(&self, purpose: &str) -> hmac::Tag {
+        let own = hmac::Key::new(hmac::HMAC_SHA256, self.key.secret_der());
+        hmac::sign(&own, format!("consonance {purpose}").as_bytes())
     }
 
     pub(crate) fn server_config(&self) -> Result<rustls::ServerConfig, rustls::Error> {

@@ -1,6 +1,9 @@
 //! One connection: a QUIC connection with one stream, and the two directions of sealed datagrams beside it.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use quinn_proto::{
@@ -19,6 +22,8 @@ use crate::{
 pub(crate) const DATAGRAM: usize = 1_200;
 /// Bytes of unreliable packets that may wait for a link: then the oldest give way.
 const MOST_WAITING: usize = 8 * DATAGRAM;
+/// A client that hears nothing for so long asks by QUIC.
+const SILENCE: Duration = Duration::from_secs(1);
 /// Bytes that a stream gives up at a time.
 const READ: usize = 4_096;
 
@@ -73,7 +78,10 @@ pub(crate) struct Link {
     /// The end has been told.
     is_over: bool,
     /// Until when the handshake has to be over.
-    pub(crate) handshake_until: Option<Instant>,
+    handshake_until: Option<Instant>,
+    /// A client's: when it looks whether anything has come since the last time.
+    look_at: Option<Instant>,
+    heard: bool,
     /// Unreliable packets that gave way.
     pub(crate) dropped: u64,
 }
@@ -97,15 +105,17 @@ impl Link {
             is_up: false,
             is_over: false,
             handshake_until: Some(until),
+            look_at: None,
+            heard: false,
             dropped: 0,
         }
     }
 
     /// Takes what QUIC has to say.
-    pub(crate) fn drive(&mut self, mut tell: impl FnMut(Happened)) {
+    pub(crate) fn drive(&mut self, now: Instant, mut tell: impl FnMut(Happened)) {
         while let Some(event) = self.quic.poll() {
             match event {
-                QuicEvent::Connected => match self.come_up() {
+                QuicEvent::Connected => match self.come_up(now) {
                     Some(()) => tell(Happened::Up(Fingerprint::of_peer(self.quic.crypto_session().peer_identity()))),
                     None => self.fail("no keys for voice"),
                 },
@@ -122,7 +132,7 @@ impl Link {
         self.read(&mut tell);
     }
 
-    fn come_up(&mut self) -> Option<()> {
+    fn come_up(&mut self, now: Instant) -> Option<()> {
         let session = self.quic.crypto_session();
         let secret = |label: &[u8]| {
             let mut bytes = [0; 32];
@@ -136,6 +146,7 @@ impl Link {
         self.media = Some(Media { sealer: Sealer::new(out), opener: Opener::new(into), id: u32::from_be_bytes(id) });
         if self.quic.side() == Side::Client {
             self.stream = Some(self.quic.streams().open(Dir::Bi)?);
+            self.look_at = Some(now + SILENCE);
         }
         self.peer = self.quic.remote_address();
         (self.is_up, self.handshake_until) = (true, None);
@@ -177,12 +188,31 @@ impl Link {
     /// Ends it if it has to end: why, the first time.
     pub(crate) fn end(&mut self, now: Instant) -> Option<DownReason> {
         let reason = self.down.clone().filter(|_| !self.is_over)?;
-        (self.is_over, self.is_up, self.handshake_until) = (true, false, None);
+        (self.is_over, self.is_up, self.handshake_until, self.look_at) = (true, false, None, None);
         if !self.quic.is_closed() {
             let code = VarInt::from_u32(u32::from(reason != DownReason::Closed));
             self.quic.close(now, code, Bytes::new());
         }
         Some(reason)
+    }
+
+    /// When [`Link::handle_timeout`] has something to do besides QUIC's.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.handshake_until.or(self.look_at)
+    }
+
+    /// Gives up a handshake that takes too long. A client that hears nothing lets QUIC ask: a server that has forgotten the connection, as
+    /// after a restart, answers that with a reset.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.handshake_until.is_some_and(|until| until <= now) {
+            self.close(DownReason::NoAnswer);
+        }
+        if self.look_at.is_some_and(|at| at <= now) {
+            if !std::mem::replace(&mut self.heard, false) {
+                self.quic.ping();
+            }
+            self.look_at = Some(now + SILENCE);
+        }
     }
 
     /// Sends a packet on the lane; false if too many wait.
@@ -281,6 +311,7 @@ impl Link {
     ) -> Result<(), Refused> {
         let media = self.media.as_mut().filter(|_| self.is_up).ok_or(Refused::Forged)?;
         let (plain, newest) = media.opener.open(header, datagram)?;
+        self.heard = true;
         let (mut answered, mut asked) = (None, None);
         for item in pack::unpack(plain) {
             match item {

@@ -233,6 +233,36 @@ fn a_closed_link_is_down_at_both_ends_and_its_place_is_used_again() {
 }
 
 #[test]
+fn a_client_learns_within_three_seconds_that_the_server_has_started_anew() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    let (client, link, _) = wire.connected();
+    wire.restart_server();
+    for _ in 0..30 {
+        wire.send_if_up(client, link, &VOICE);
+        wire.run(100);
+    }
+    assert!(
+        wire.nodes[client].events.contains(&Event::Down(link, DownReason::NoAnswer)),
+        "{:?}",
+        wire.nodes[client].events
+    );
+}
+
+#[test]
+fn a_client_that_hears_nothing_asks_once_a_second_and_believes_in_the_link() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    let (client, link, there) = wire.connected();
+    let before = wire.log.len();
+    wire.run(10_000);
+    let asked = wire.log[before..].iter().filter(|(from, ..)| *from == address(101)).count();
+    assert!((9..=24).contains(&asked), "{asked}");
+    wire.send(0, there, Unreliable, &VOICE);
+    wire.send(client, link, Unreliable, &VOICE);
+    wire.run(100);
+    assert_eq!(wire.nodes[client].packets(Unreliable), [VOICE]);
+}
+
+#[test]
 fn a_server_that_is_not_there_is_told_after_the_time_for_handshakes() {
     let mut wire = Wire::new(Config::DEFAULT);
     wire.loses = Box::new(|_| true);

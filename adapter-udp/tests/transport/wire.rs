@@ -57,6 +57,7 @@ type Loses = Box<dyn FnMut(&[u8]) -> bool>;
 
 /// The server is node 0.
 pub(crate) struct Wire {
+    identity: Identity,
     pub(crate) now: Instant,
     pub(crate) nodes: Vec<Node>,
     under_way: VecDeque<Datagram>,
@@ -68,15 +69,23 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new(config: Config) -> Self {
-        let endpoint = Endpoint::server(config, Identity::generate().unwrap());
+        let identity = Identity::generate().unwrap();
+        let endpoint = Endpoint::server(config, identity.clone());
         let server = Node { endpoint, address: address(1), events: Vec::new() };
         Self {
+            identity,
             now: begin(),
             nodes: vec![server],
             under_way: VecDeque::new(),
             log: Vec::new(),
             loses: Box::new(|_| false),
         }
+    }
+
+    /// The server's process ends without a word, and another begins with the same key.
+    pub(crate) fn restart_server(&mut self) {
+        let endpoint = Endpoint::server(Config::DEFAULT, self.identity.clone());
+        self.nodes[0] = Node { endpoint, address: address(1), events: Vec::new() };
     }
 
     /// Adds a client that connects; its number, and its link.
@@ -99,6 +108,11 @@ impl Wire {
 
     pub(crate) fn send(&mut self, node: usize, link: LinkId, delivery: Delivery, packet: &[u8]) {
         self.nodes[node].endpoint.send(self.now, link, delivery, packet).unwrap();
+    }
+
+    /// Sends an unreliable packet, if the link is still up.
+    pub(crate) fn send_if_up(&mut self, node: usize, link: LinkId, packet: &[u8]) {
+        let _ = self.nodes[node].endpoint.send(self.now, link, Delivery::Unreliable, packet);
     }
 
     /// Puts a datagram of somebody else's on the wire.
