@@ -125,21 +125,24 @@ pub(crate) struct QualityArgs {
 /// What a server is told.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Address and UDP port to listen on; 0.0.0.0 is all addresses of this machine
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:7757")]
-    pub(crate) listen: SocketAddr,
+    /// TOML file with settings, by the names of the flags; flags go before it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Address and UDP port to listen on; 0.0.0.0 is all addresses of this machine [default: 0.0.0.0:7757]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
     /// What people have to know to join; without it everybody may
     #[arg(long, value_name = "PASSWORD", env = "CONSONANCE_PASSWORD", hide_env_values = true)]
     pub(crate) password: Option<String>,
-    /// People at once
-    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u16).range(1..=4_096))]
-    pub(crate) clients: u16,
+    /// People at once, 1 to 4,096 [default: 1024]
+    #[arg(long, value_name = "N")]
+    pub(crate) clients: Option<u16>,
     /// Answer /healthz and /metrics (Prometheus) over HTTP at this address; without an address on this machine alone
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:7757")]
     pub(crate) http: Option<SocketAddr>,
-    /// Rooms at once
-    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u16).range(1..=4_096))]
-    pub(crate) rooms: u16,
+    /// Rooms at once, 1 to 4,096 [default: 1024]
+    #[arg(long, value_name = "N")]
+    pub(crate) rooms: Option<u16>,
 }
 
 /// What somebody who takes part does.

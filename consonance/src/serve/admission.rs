@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use crate::{cli::ServeArgs, fail::Fail};
+use crate::fail::Fail;
 
 /// Most bytes of a password: those of a credential.
 const LONGEST: usize = 512;
@@ -22,8 +22,8 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    pub(crate) fn new(args: &ServeArgs) -> Result<Self, Fail> {
-        let password = args.password.as_ref().map(|password| password.as_bytes().to_vec());
+    pub(crate) fn new(password: Option<&str>) -> Result<Self, Fail> {
+        let password = password.map(|password| password.as_bytes().to_vec());
         if password.as_ref().is_some_and(|password| password.is_empty() || password.len() > LONGEST) {
             return Err(Fail::new(
                 "--password: must have 1 to 512 bytes",

@@ -3,6 +3,7 @@
 mod admission;
 mod http;
 mod session;
+mod settings;
 
 use std::{process::ExitCode, sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering, time::Duration};
 
@@ -13,6 +14,7 @@ use admission::Admission;
 pub(crate) use admission::{TOO_MANY_TRIES, WRONG_PASSWORD};
 use session::Session;
 pub(crate) use session::seed;
+use settings::Settings;
 
 /// The port, if none is said.
 pub(crate) const PORT: u16 = 7757;
@@ -28,28 +30,29 @@ const GOODBYE: Duration = Duration::from_millis(500);
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
     let folder = home::folder()?;
     let identity = home::identity(&folder, "server.pem")?;
-    let admission = Admission::new(args)?;
-    let socket = Socket::bind(args.listen).map_err(|error| {
+    let settings = Settings::of(args)?;
+    let admission = Admission::new(settings.password.as_deref())?;
+    let socket = Socket::bind(settings.listen).map_err(|error| {
         let cure = match error.kind() {
             std::io::ErrorKind::AddrInUse => "stop the other program, or name another port by --listen ADDRESS:PORT",
             std::io::ErrorKind::AddrNotAvailable => "name an address of this machine, or 0.0.0.0 for all of them",
             std::io::ErrorKind::PermissionDenied => "name a port from 1024 on",
             _ => "name another address by --listen ADDRESS:PORT",
         };
-        Fail::new(format!("--listen {}: {error}", args.listen), cure)
+        Fail::new(format!("--listen {}: {error}", settings.listen), cure)
     })?;
-    let address = socket.address().unwrap_or(args.listen);
-    let endpoint = Endpoint::server(Config { links: usize::from(args.clients) + 64, ..Config::DEFAULT }, identity);
+    let address = socket.address().unwrap_or(settings.listen);
+    let endpoint = Endpoint::server(Config { links: usize::from(settings.clients) + 64, ..Config::DEFAULT }, identity);
     println!("consonance serve: listening on {address}");
     println!("fingerprint {}", endpoint.fingerprint());
     println!("{}", admission.about());
     let page = http::Page::default();
-    if let Some(address) = args.http {
+    if let Some(address) = settings.http {
         println!("http://{}/metrics and /healthz", http::answer(address, page.clone())?);
     }
     println!("join with: consonance join {} --name NAME --room ROOM", joinable(address));
     let stop = stop_flag();
-    let mut server = Session::new(endpoint, admission, usize::from(args.clients), usize::from(args.rooms));
+    let mut server = Session::new(endpoint, admission, usize::from(settings.clients), usize::from(settings.rooms));
     let clock = Clock::start();
     serve(&socket, &mut server, &page, clock, || stop.load(Ordering::Relaxed))?;
     server.say_goodbye(clock.now());

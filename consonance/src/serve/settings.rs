@@ -1,0 +1,97 @@
+//! What a server is told: by flags, or else by a TOML file with keys of the same names, or else by the defaults.
+
+use std::{fs, net::SocketAddr, path::Path};
+
+use serde::Deserialize;
+
+use crate::{cli::ServeArgs, fail::Fail};
+
+/// Most clients, and most rooms.
+const MOST: u16 = 4_096;
+
+/// All that a server can be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Settings {
+    pub(super) listen: SocketAddr,
+    pub(super) password: Option<String>,
+    pub(super) clients: u16,
+    pub(super) rooms: u16,
+    pub(super) http: Option<SocketAddr>,
+}
+
+/// The file. A key that isn't here is refused, so that one misspelt is noticed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    listen: Option<SocketAddr>,
+    password: Option<String>,
+    clients: Option<u16>,
+    rooms: Option<u16>,
+    http: Option<SocketAddr>,
+}
+
+impl Settings {
+    pub(super) fn of(args: &ServeArgs) -> Result<Self, Fail> {
+        let file = args.config.as_deref().map_or(Ok(File::default()), read)?;
+        let settings = Self {
+            listen: args.listen.or(file.listen).unwrap_or(SocketAddr::from(([0, 0, 0, 0], super::PORT))),
+            password: args.password.clone().or(file.password),
+            clients: args.clients.or(file.clients).unwrap_or(1_024),
+            rooms: args.rooms.or(file.rooms).unwrap_or(1_024),
+            http: args.http.or(file.http),
+        };
+        for (name, value) in [("clients", settings.clients), ("rooms", settings.rooms)] {
+            if !(1..=MOST).contains(&value) {
+                return Err(Fail::new(format!("{name}: {value} is out of range"), format!("choose 1 to {MOST}")));
+            }
+        }
+        Ok(settings)
+    }
+}
+
+fn read(path: &Path) -> Result<File, Fail> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).map_err(|error| {
+        Fail::new(format!("--config {shown}: can't be read ({error})"), "name a file that you may read")
+    })?;
+    toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        let what = format!("--config {shown}, line {line}: {}", error.message());
+        Fail::new(what, "docs/OPERATING.md lists the keys")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(config: Option<&Path>) -> ServeArgs {
+        ServeArgs {
+            listen: None,
+            password: None,
+            clients: None,
+            rooms: None,
+            http: None,
+            config: config.map(Into::into),
+        }
+    }
+
+    #[test]
+    fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
+        let path = std::env::temp_dir().join(format!("consonance-settings-{}.toml", std::process::id()));
+        fs::write(&path, "clients = 20\nrooms = 5\nlisten = \"127.0.0.1:99\"\n").unwrap();
+        let mut args = args(Some(&path));
+        args.rooms = Some(7);
+        let settings = Settings::of(&args).unwrap();
+        assert_eq!((settings.clients, settings.rooms, settings.listen.port(), settings.http), (20, 7, 99, None));
+        for (text, wanted) in
+            [("clients = 20\nroms = 5\n", "line 2"), ("clients = \"x\"\n", "line 1"), ("clients = 0\n", "out of range")]
+        {
+            fs::write(&path, text).unwrap();
+            let said = Settings::of(&args).unwrap_err().to_string();
+            assert!(said.contains(wanted), "{text}: {said}");
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(Settings::of(&args).unwrap_err().to_string().contains("can't be read"));
+    }
+}
