@@ -15,7 +15,7 @@ use crate::{
     types::{ClientId, Counters, DropCounts, DropReason, FrameLength, Instant, Priority, RoomId, Secret, SessionId},
     wire::{
         StateFlags, Summary,
-        limits::{LANE_WINDOW, MAX_ROOMS_PER_CLIENT},
+        limits::{LANE_STALL, LANE_WINDOW, MAX_ROOMS_PER_CLIENT},
     },
 };
 
@@ -43,6 +43,8 @@ pub(super) struct Link {
     pub(super) heard_at: Instant,
     pub(super) out_next: u16,
     pub(super) out_acked: u16,
+    /// When something was last acknowledged, or sent with nothing before it unacknowledged.
+    pub(super) progress_at: Instant,
     pub(super) in_next: u16,
     pub(super) in_acked: u16,
     pub(super) rtt_us: u32,
@@ -62,12 +64,18 @@ impl Link {
         heard_at: Instant::ORIGIN,
         out_next: 0,
         out_acked: 0,
+        progress_at: Instant::ORIGIN,
         in_next: 0,
         in_acked: 0,
         rtt_us: 0,
         jitter_us: 0,
         round_trips: RoundTrips::NONE,
     };
+
+    /// When the lane has failed unless something is acknowledged until then: what was sent last may be lost, and no gap will ever show it.
+    pub(super) fn stalled_at(&self) -> Option<Instant> {
+        (self.out_next != self.out_acked).then(|| self.progress_at.after(LANE_STALL))
+    }
 
     /// Whether the lane to the server takes nothing until something is acknowledged.
     pub(super) const fn is_full(&self) -> bool {

@@ -133,7 +133,9 @@ impl Engine<'_> {
         if next.wrapping_sub(link.out_acked) > link.out_next.wrapping_sub(link.out_acked) {
             return false;
         }
-        link.out_acked = next;
+        if next != link.out_acked {
+            (link.out_acked, link.progress_at) = (next, self.s.now);
+        }
         self.s.pending = true;
         true
     }

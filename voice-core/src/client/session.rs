@@ -158,6 +158,8 @@ impl Engine<'_> {
             let silent = now.since(self.s.link.heard_at);
             if silent >= CLIENT_TIMEOUT {
                 self.retry(now, StateReason::Silence);
+            } else if self.s.link.stalled_at().is_some_and(|at| at <= now) {
+                self.on_broken_lane(now);
             } else if silent >= DEGRADED_AFTER && self.s.state == State::Connected {
                 self.enter(State::Degraded, StateReason::Silence);
             }
@@ -248,8 +250,8 @@ impl ClientState {
             _ => None,
         };
         let ping = Instant::earlier(self.link.ping_at, self.report_at).filter(|_| self.is_joined());
-        let roster = self.roster_request_due().filter(|_| self.is_joined());
-        Instant::earlier(Instant::earlier(self.phase_until, silence), Instant::earlier(ping, roster))
+        let asks = Instant::earlier(self.roster_request_due(), self.link.stalled_at()).filter(|_| self.is_joined());
+        Instant::earlier(Instant::earlier(self.phase_until, silence), Instant::earlier(ping, asks))
     }
 
     /// When the server is to be asked for the whole roster.

@@ -132,7 +132,11 @@ impl Engine<'_> {
         } else {
             None
         }?;
-        self.s.link.out_next = lane.number.wrapping_add(1);
+        let link = &mut self.s.link;
+        if link.out_acked == link.out_next {
+            link.progress_at = self.s.now;
+        }
+        link.out_next = lane.number.wrapping_add(1);
         Some(len)
     }
 

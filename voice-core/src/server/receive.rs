@@ -10,7 +10,7 @@ use crate::{
     types::{ConnectionId, Delivery, DropReason, Instant},
     wire::{
         CloseReason, FEATURE_REPORTS, Hello, Kind, Packet, Ping, RefuseReason, hello_nonce,
-        limits::{LANE_ACK_EVERY, LANE_STALL, LANE_WINDOW},
+        limits::{LANE_ACK_EVERY, LANE_STALL},
     },
 };
 
@@ -91,7 +91,8 @@ impl Engine<'_> {
         let Some(connection) = self.connection(from) else { return };
         connection.answers.pong = Some(ping.stamp);
         let lane = &connection.lane;
-        if lane.in_flight() >= LANE_WINDOW && now >= lane.progress_at.after(LANE_STALL) {
+        // A packet that was lost with none after it shows by this alone.
+        if lane.in_flight() > 0 && now >= lane.progress_at.after(LANE_STALL) {
             return self.throw_out(from, CloseReason::LaneStalled, LeaveReason::Broken);
         }
         self.wake(from);

@@ -47,7 +47,7 @@ pub const SERVER_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// A seat without a connection is freed, unless the embedder says otherwise.
 pub const GRACE: Duration = Duration::from_secs(30);
-/// Nothing acknowledged with a full window: closed.
+/// Something unacknowledged for so long, and nothing acknowledged: the lane has failed.
 pub const LANE_STALL: Duration = Duration::from_secs(15);
 /// Roster changes are gathered.
 pub const ROSTER_INTERVAL: Duration = Duration::from_millis(50);

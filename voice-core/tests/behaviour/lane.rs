@@ -53,6 +53,29 @@ fn whichever_message_is_lost_or_repeated_the_session_starts_cleanly_again() {
 }
 
 #[test]
+fn a_message_that_is_lost_with_none_after_it_is_noticed_within_20_seconds_and_told_again() {
+    for upwards in [true, false] {
+        let mut stage = Stage::new(2);
+        stage.run(2_000);
+        let before = stage.id(AT);
+        meddle(&mut stage, upwards, 0, Fate::Drop);
+        // A message of the person's own, or one that tells it of the other's.
+        stage.act(if upwards { AT } else { 0 }, |now, client| client.set_muted(now, true));
+        stage.run(14_000);
+        assert_eq!(stage.id(AT), before, "upwards: {upwards}: the transport has its time");
+        stage.run(6_000);
+        assert_eq!(stage.people[AT].client.state(), State::Connected, "upwards: {upwards}");
+        assert_ne!(stage.id(AT), before, "upwards: {upwards}");
+        let (seer, muted) = if upwards { (0, AT) } else { (AT, 0) };
+        let muted = stage.id(muted);
+        assert!(
+            stage.people[seer].client.person(muted).is_some_and(|person| person.flags().muted),
+            "upwards: {upwards}"
+        );
+    }
+}
+
+#[test]
 fn a_gap_at_the_server_is_answered_and_at_the_client_ends_the_transport() {
     let mut stage = Stage::new(2);
     meddle(&mut stage, true, 0, Fate::Drop);
