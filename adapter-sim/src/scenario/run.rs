@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use voice_core::{ChannelOptions, Priority, RoomUse, State, TalkTo};
+use voice_core::{ChannelOptions, ClientId, Priority, RoomUse, State, TalkTo};
 
 use super::{
     Outcome,
@@ -169,13 +169,18 @@ impl<'a> Run<'a> {
     fn line(&self, person: PersonId, to: Audience) -> Option<TalkTo> {
         Some(match to {
             Audience::Room(number) => TalkTo::Room(self.crowd.doers[usize::from(person)].room(number)?.handle),
-            Audience::Person(other) => {
-                // As a person would: by name, among those whom its own roster shows. A seat that waits for its owner comes second.
-                let name = format!("person-{other}");
-                let named = self.world.client(person).roster().filter(|who| who.name() == name);
-                TalkTo::Client(named.min_by_key(|who| who.flags().reconnecting)?.id())
-            }
+            Audience::Person(other) => TalkTo::Client(self.named(person, other).next()?),
         })
+    }
+
+    /// Another as a person would find it: by name, among those whom its own roster shows. A seat that waits for its owner comes after one that
+    /// doesn't; who takes a block back does so for all of them, since two may wait.
+    fn named(&self, person: PersonId, other: PersonId) -> impl Iterator<Item = ClientId> + use<> {
+        let name = format!("person-{other}");
+        let named = self.world.client(person).roster().filter(|who| who.name() == name);
+        let mut named: Vec<_> = named.map(|who| (who.flags().reconnecting, who.id())).collect();
+        named.sort_by_key(|(reconnecting, _)| *reconnecting);
+        named.into_iter().map(|(_, id)| id)
     }
 
     fn close(&mut self, person: PersonId, to: Audience) {
@@ -197,10 +202,16 @@ impl<'a> Run<'a> {
                 self.crowd.truth.set_deaf(now, person, on);
             }
             Action::Block { person, other, on } => {
-                let Some(TalkTo::Client(id)) = self.line(person, Audience::Person(other)) else { return };
-                let done = self.world.command(person, |now, client| client.set_client_muted(now, id, on));
-                if done.is_ok() {
-                    self.crowd.truth.set_blocks(now, person, other, on);
+                let meant = if on {
+                    self.named(person, other).take(1).collect()
+                } else {
+                    self.named(person, other).collect::<Vec<_>>()
+                };
+                for id in meant {
+                    let done = self.world.command(person, |now, client| client.set_client_muted(now, id, on));
+                    if done.is_ok() {
+                        self.crowd.truth.set_blocks(now, person, other, on);
+                    }
                 }
             }
             Action::SetPriority { person, priority } => {
