@@ -1,4 +1,4 @@
-//! The clock of a program on real sockets, as the transport and as the core want it.
+//! The program's clock: how long something took, and the time on real sockets as the transport and as the core want it.
 
 /// Time since the program began to look at it.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,11 @@ impl Clock {
 }
 
 impl Clock {
+    /// Seconds since it began; for the terminal alone, so that files don't depend on it.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.now().real.saturating_duration_since(self.0).as_secs_f64()
+    }
+
     pub(crate) fn core(&self, real: std::time::Instant) -> voice_core::Instant {
         let since = real.saturating_duration_since(self.0);
         // The origin lies a second back, so that times a little before the start can be told.

@@ -8,13 +8,13 @@ mod fail;
 mod home;
 mod join;
 mod load;
+mod net_client;
 mod out_dir;
 mod page;
 mod quality;
 mod serve;
 mod sim;
 mod speech;
-mod stopwatch;
 
 use std::process::ExitCode;
 

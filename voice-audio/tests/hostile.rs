@@ -1,12 +1,15 @@
 //! Bytes that nobody should send: an error or sound, and the next good packet plays.
 
 mod common;
+#[path = "common/encoded.rs"]
+mod encoded;
 
 use common::{clip, correlation, energy};
+use encoded::{encode, encode_one};
 use proptest::prelude::*;
 use voice_audio::{
-    Application, Channels, DecodeError, EncoderConfig, FrameLength, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, OpusDecoder,
-    OpusEncoder, Quality, has_fec, is_dtx, packet_samples,
+    Application, Channels, DecodeError, EncoderConfig, FrameLength, MAX_PACKET_SAMPLES, OpusDecoder, OpusEncoder,
+    Quality, has_fec, is_dtx, packet_samples,
 };
 
 const FRAME: usize = 960;
@@ -255,18 +258,6 @@ fn configs() -> Vec<EncoderConfig> {
     configs.push(EncoderConfig { channels: Channels::Stereo, bitrate: 64_000, ..EncoderConfig::of(Quality::Studio) });
     configs.push(EncoderConfig { application: Application::Audio, bitrate: 128_000, ..voice });
     configs
-}
-
-fn encode_one(encoder: &mut OpusEncoder, pcm: &[i16]) -> Vec<u8> {
-    let mut out = [0; MAX_FRAME_BYTES];
-    let len = encoder.encode(pcm, &mut out).unwrap();
-    out[..len].to_vec()
-}
-
-fn encode(config: EncoderConfig) -> Vec<Vec<u8>> {
-    let spoken: Vec<i16> = clip(1).iter().flat_map(|&sample| vec![sample; config.channels.count()]).collect();
-    let mut encoder = OpusEncoder::new(config).unwrap();
-    spoken.chunks_exact(config.frame_samples()).map(|pcm| encode_one(&mut encoder, pcm)).collect()
 }
 
 /// A stream that plays well, for putting something bad into.

@@ -1,11 +1,14 @@
 //! Gaps filled from what later packets carry: in-band FEC with either library, DRED with libopus 1.6.
 
 mod common;
+#[path = "common/encoded.rs"]
+mod encoded;
 
 use common::{clip, correlation};
+use encoded::{encode, encode_one};
 use voice_audio::{
-    Application, Channels, EncoderConfig, FrameLength, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, OpusDecoder, OpusEncoder,
-    Quality, Recovery, codec_version, has_fec,
+    Application, Channels, EncoderConfig, FrameLength, MAX_PACKET_SAMPLES, OpusDecoder, OpusEncoder, Quality, Recovery,
+    codec_version, has_fec,
 };
 
 const DEEP: bool = cfg!(feature = "opus16");
@@ -177,7 +180,7 @@ fn redundancy_starts_and_stops_in_the_middle() {
     let mut encoder = OpusEncoder::new(EncoderConfig { expected_loss_percent: 0, ..deep() }).unwrap();
     let mut decoder = OpusDecoder::new().unwrap();
     let mut reach = |encoder: &mut OpusEncoder, from: usize| {
-        let frames = spoken[from * FRAME..][..40 * FRAME].chunks(FRAME).map(|pcm| encoded(encoder, pcm));
+        let frames = spoken[from * FRAME..][..40 * FRAME].chunks(FRAME).map(|pcm| encode_one(encoder, pcm));
         frames.map(|frame| decoder.redundancy(&frame)).max().unwrap()
     };
     assert_eq!(reach(&mut encoder, 0), 0);
@@ -195,18 +198,6 @@ fn fec(expected_loss_percent: u8) -> EncoderConfig {
 
 fn deep() -> EncoderConfig {
     EncoderConfig { fec: false, dred_ms: 200, expected_loss_percent: 20, ..EncoderConfig::default() }
-}
-
-fn encoded(encoder: &mut OpusEncoder, pcm: &[i16]) -> Vec<u8> {
-    let mut out = [0; MAX_FRAME_BYTES];
-    let len = encoder.encode(pcm, &mut out).unwrap();
-    out[..len].to_vec()
-}
-
-fn encode(config: EncoderConfig) -> Vec<Vec<u8>> {
-    let spoken: Vec<i16> = clip(1).iter().flat_map(|&sample| vec![sample; config.channels.count()]).collect();
-    let mut encoder = OpusEncoder::new(config).unwrap();
-    spoken.chunks_exact(config.frame_samples()).map(|pcm| encoded(&mut encoder, pcm)).collect()
 }
 
 /// Whether the frame is in one of the bursts: five of 25, after a second.

@@ -30,10 +30,10 @@ use adapter_sim::net::Preset;
 
 use crate::{
     cli::DemoArgs,
+    clock::Clock,
     fail::Fail,
     out_dir::{File, OutDir},
     speech,
-    stopwatch::Stopwatch,
 };
 use script::{CAST, Who};
 
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, Fail> {
     let clips = speech::load(&args.speech)?;
     let out = OutDir::find(&args.out, is_result)?;
     println!("Seed {}, network {}", args.seed, preset.describe());
-    let watch = Stopwatch::start();
+    let watch = Clock::start();
     let (record, wavs) = play::play(args.seed, preset, &clips, progress);
     let (listeners, verdicts) = (figures::listeners(&record), proof::judge(&record));
     let mut files: Vec<File> = wavs.into_iter().enumerate().map(|(who, wav)| (wav_name(who), wav)).collect();

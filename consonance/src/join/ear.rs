@@ -33,6 +33,7 @@ impl Ear {
         listener.render_tapped(
             block,
             |pull| {
+                client.set_speaker_redundancy(pull.speaker(), pull.redundancy());
                 let frame = client.next_frame(now, pull.queued(), pull.speaker());
                 pull.give(frame);
             },

@@ -104,7 +104,7 @@ fn turn(socket: &Socket, somebody: &mut Participant, clock: Clock, now: Now, mos
     while let Some((len, from)) = socket.receive(&mut buffer) {
         somebody.handle_datagram(now, from, &mut buffer[..len]);
     }
-    somebody.handle_timeout(now)?;
+    somebody.turn(now)?;
     let mut out = Vec::new();
     while let Some(to) = somebody.poll_datagram(now, &mut out) {
         socket.send(to, &out);

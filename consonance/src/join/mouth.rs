@@ -1,6 +1,6 @@
 //! What is said: recordings that become Opus frames, as the client advises.
 
-use voice_audio::{EncoderConfig, FrameLength, OpusEncoder};
+use voice_audio::{EncoderConfig, OpusEncoder};
 use voice_core::EncoderAdvice;
 
 /// Most bytes of a frame: those that a listener takes.
@@ -11,13 +11,14 @@ pub(crate) struct Mouth {
     at: usize,
     encoder: OpusEncoder,
     frame: [u8; MAX_BYTES],
+    advice: Option<EncoderAdvice>,
 }
 
 impl Mouth {
     /// 48 kHz mono; may be empty.
     pub(crate) fn new(pcm: Vec<i16>) -> Self {
         let encoder = OpusEncoder::new(EncoderConfig::default()).expect("the default settings are in range");
-        Self { pcm, at: 0, encoder, frame: [0; MAX_BYTES] }
+        Self { pcm, at: 0, encoder, frame: [0; MAX_BYTES], advice: None }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -29,17 +30,15 @@ impl Mouth {
         u64::from(self.encoder.config().frame_length.millis()) * 1_000
     }
 
-    /// Follows advice from the next frame on; how long frames are then.
-    pub(crate) fn follow(&mut self, advice: EncoderAdvice) -> Option<voice_core::FrameLength> {
-        let config = EncoderConfig {
-            frame_length: FrameLength::from_millis(advice.frame_length.ms().into())?,
-            bitrate: advice.bitrate,
-            fec: advice.fec,
-            expected_loss_percent: advice.expected_loss_percent,
-            dred_ms: advice.dred_ms,
-            ..self.encoder.config()
-        };
-        self.encoder.reconfigure(config).ok()?;
+    /// Takes advice, to be followed before a frame.
+    pub(crate) fn advise(&mut self, advice: EncoderAdvice) {
+        self.advice = Some(advice);
+    }
+
+    /// Follows the advice that has come since the last call: how long frames are from now on.
+    pub(crate) fn follow(&mut self) -> Option<voice_core::FrameLength> {
+        let advice = self.advice.take()?;
+        self.encoder.reconfigure(self.encoder.config().advised(&advice)).ok()?;
         Some(advice.frame_length)
     }
 

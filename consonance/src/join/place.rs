@@ -17,6 +17,8 @@ pub(crate) fn resolve(server: &str) -> Result<SocketAddr, Fail> {
         found.sort_by_key(|address| !address.is_ipv4());
         found.first().copied().ok_or_else(|| "the name has no address".to_owned())
     });
+    let found =
+        found.and_then(|address| if address.port() == 0 { Err("'0' is no port".to_owned()) } else { Ok(address) });
     found.map_err(|error| {
         Fail::new(format!("{server}: unknown host ({error})"), "say HOST or HOST:PORT of a server that runs")
     })
@@ -33,6 +35,7 @@ mod tests {
         assert_eq!(at("127.0.0.1:99"), SocketAddr::from(([127, 0, 0, 1], 99)));
         assert_eq!(at("[::1]:99").port(), 99);
         assert_eq!(at("localhost:99").port(), 99);
+        assert!(resolve("localhost:0").unwrap_err().to_string().contains("'0' is no port"));
         assert!(resolve("localhost:voice").unwrap_err().to_string().contains("'voice' is no port"));
     }
 }

@@ -2,22 +2,22 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use adapter_udp::{Endpoint, Event, LinkId, Socket, Traffic, Trust};
+use adapter_udp::{Endpoint, Socket, Traffic, Trust};
 use voice_core::{
-    ChannelOptions, ChannelSlot, Client, ClientConfig, ClientEvent, ClientStorage, Instant, PeerLink, PersonSlot,
-    RoomHandle, RoomSlot, RoomUse, Source, SpeakerSlot, State, TalkTo,
+    ChannelOptions, ChannelSlot, Client, ClientConfig, ClientEvent, ClientStorage, Instant, PersonSlot, RoomHandle,
+    RoomSlot, RoomUse, State, TalkTo,
 };
 
 use super::figures::Delays;
-use crate::clock::Now;
+use crate::{
+    clock::Now,
+    net_client::{Happened, NetClient},
+};
 
 /// Bytes of a frame: as Opus makes them at 32 kbit/s.
 const FRAME: usize = 80;
 const FRAME_US: u64 = 20_000;
 const MAGIC: [u8; 4] = *b"LOAD";
-
-type Core =
-    Client<ClientStorage<Vec<PersonSlot>, Vec<RoomSlot>, Vec<ChannelSlot>, Vec<SpeakerSlot>, Vec<PeerLink>, Vec<u8>>>;
 
 /// Who it is, and when in 20 ms its frames begin, µs.
 pub(super) struct Role {
@@ -28,11 +28,7 @@ pub(super) struct Role {
 }
 
 pub(super) struct LoadClient {
-    core: Core,
-    transport: Endpoint,
-    server: SocketAddr,
-    link: Option<LinkId>,
-    attempt: Option<u32>,
+    net: NetClient,
     socket: Socket,
     role: Role,
     room: RoomHandle,
@@ -72,25 +68,13 @@ impl LoadClient {
         let room = core.use_room(now.core, &format!("load-{}", role.room), RoomUse::Both).expect("a free room");
         core.open_channel(now.core, TalkTo::Room(room), ChannelOptions::DEFAULT).expect("a free channel");
         core.connect(now.core);
-        Self {
-            core,
-            transport,
-            server,
-            link: None,
-            attempt: None,
-            socket,
-            role,
-            room,
-            granted: false,
-            next_frame: None,
-            spoken: 0,
-            counts: false,
-        }
+        let net = NetClient::new(core, transport, server, Trust::FirstUse);
+        Self { net, socket, role, room, granted: false, next_frame: None, spoken: 0, counts: false }
     }
 
     /// In the session, and in its room.
     pub(super) fn is_in(&self) -> bool {
-        self.granted && self.core.state() == State::Connected
+        self.granted && self.net.core.state() == State::Connected
     }
 
     /// Frames spoken since they count.
@@ -99,7 +83,7 @@ impl LoadClient {
     }
 
     pub(super) const fn traffic(&self) -> Traffic {
-        self.transport.traffic()
+        self.net.traffic()
     }
 
     pub(super) const fn begin_count(&mut self) {
@@ -111,53 +95,32 @@ impl LoadClient {
     }
 
     pub(super) fn leave(&mut self, now: Now) {
-        self.core.disconnect(now.core);
+        self.net.core.disconnect(now.core);
     }
 
     /// In, due, out. Frames that come in are noted.
     pub(super) fn turn(&mut self, now: Now, mut delays: Option<&mut Delays>) {
         let mut buffer = [0; 1_500];
         while let Some((len, from)) = self.socket.receive(&mut buffer) {
-            self.transport.handle_datagram(now.real, from, &mut buffer[..len]);
-        }
-        if self.transport.poll_timeout().is_some_and(|at| at <= now.real) {
-            self.transport.handle_timeout(now.real);
-        }
-        while let Some(event) = self.transport.poll_event() {
-            self.on_event(now, event, &mut delays);
+            self.net.handle_datagram(now, from, &mut buffer[..len]);
         }
         if self.role.speaks && self.is_in() {
             self.speak(now);
         }
-        if self.core.poll_timeout().is_some_and(|at| at <= now.core) {
-            self.core.handle_timeout(now.core);
-            self.drain(now);
+        self.net.turn(now, |happened| {
+            if let (Happened::Packet(packet), Some(delays)) = (happened, delays.as_deref_mut())
+                && let Some((when, true)) = stamp(packet)
+            {
+                delays.note(now.core.as_us().saturating_sub(when));
+            }
+        });
+        while let Some(event) = self.net.poll_event() {
+            self.granted |= event == ClientEvent::RoomGranted(self.room);
         }
         let mut out = Vec::new();
-        while let Some(transmit) = self.transport.poll_transmit(now.real, &mut out) {
-            self.socket.send(transmit.to, &out);
+        while let Some(to) = self.net.poll_datagram(now, &mut out) {
+            self.socket.send(to, &out);
         }
-    }
-
-    fn on_event(&mut self, now: Now, event: Event, delays: &mut Option<&mut Delays>) {
-        match event {
-            Event::Up(..) => self.core.handle_connected(now.core),
-            Event::Packet(_, delivery, bytes) => {
-                if let Some(delays) = delays
-                    && let Some((when, counts)) = stamp(&bytes)
-                    && counts
-                {
-                    delays.note(now.core.as_us().saturating_sub(when));
-                }
-                self.core.handle_packet(now.core, Source::Server, delivery, &bytes);
-            }
-            Event::Down(link, _) if Some(link) == self.link => {
-                self.link = None;
-                self.core.handle_disconnected(now.core);
-            }
-            Event::Down(..) => {}
-        }
-        self.drain(now);
     }
 
     fn speak(&mut self, now: Now) {
@@ -171,32 +134,8 @@ impl LoadClient {
         frame[..4].copy_from_slice(&MAGIC);
         frame[4] = u8::from(self.counts);
         frame[FRAME - 8..].copy_from_slice(&now.core.as_us().to_be_bytes());
-        if self.core.send_frame(now.core, &frame).is_ok() {
+        if self.net.core.send_frame(now.core, &frame).is_ok() {
             self.spoken += 1;
-        }
-        self.drain(now);
-    }
-
-    fn drain(&mut self, now: Now) {
-        let mut buffer = [0; 1_200];
-        while let Some(transmit) = self.core.poll_transmit(now.core, &mut buffer) {
-            if let Some(link) = self.link {
-                let _ = self.transport.send(now.real, link, transmit.delivery, &buffer[..transmit.len]);
-            }
-        }
-        while let Some(event) = self.core.poll_event() {
-            if event == ClientEvent::RoomGranted(self.room) {
-                self.granted = true;
-            }
-        }
-        let wanted = self.core.transport_wanted();
-        if wanted != self.attempt {
-            self.attempt = wanted;
-            if let Some(link) = self.link.take() {
-                self.transport.close(now.real, link);
-            }
-            // A server that can't be reached shows by who isn't in.
-            self.link = wanted.and_then(|_| self.transport.connect(now.real, self.server, Trust::FirstUse).ok());
         }
     }
 }

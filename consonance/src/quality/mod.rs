@@ -19,11 +19,11 @@ use std::{path::Path, process::ExitCode};
 
 use crate::{
     cli::QualityArgs,
+    clock::Clock,
     columns::align,
     fail::Fail,
     out_dir::{File, OutDir},
     speech,
-    stopwatch::Stopwatch,
 };
 use kinds::KINDS;
 use measure::{Method, Network, Outcome, Player};
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &QualityArgs) -> Result<ExitCode, Fail> {
     let pcm: Vec<&[i16]> = clips.iter().map(|clip| &*clip.pcm).collect();
     let tracks = measure::tracks(&pcm, setting.tracks);
     println!("{} traces, {} playouts, {} tracks of speech", networks.len(), Player::ALL.len(), setting.tracks);
-    let watch = Stopwatch::start();
+    let watch = Clock::start();
     let mut outcomes = measure::all(&networks, &tracks, method, environment.as_ref(), |done, name| {
         println!("{done:>4} of {}  {name}", networks.len());
     })?;

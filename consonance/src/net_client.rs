@@ -1,0 +1,127 @@
+//! A client of a real server: the core's client and the transport, brought together. What this person does is the caller's.
+
+use std::{net::SocketAddr, time::Duration};
+
+use adapter_udp::{DownReason, Endpoint, Event, Fingerprint, LinkId, Traffic, Trust};
+use voice_core::{
+    ChannelSlot, Client, ClientEvent, ClientStorage, Delivery, PeerLink, PersonSlot, RoomSlot, Source, SpeakerSlot,
+};
+
+use crate::clock::Now;
+
+/// A client with its tables in vectors.
+pub(crate) type Core =
+    Client<ClientStorage<Vec<PersonSlot>, Vec<RoomSlot>, Vec<ChannelSlot>, Vec<SpeakerSlot>, Vec<PeerLink>, Vec<u8>>>;
+
+/// Something that the caller may want to know of what came in.
+pub(crate) enum Happened<'a> {
+    /// The connection is up, to a server with this key.
+    Up(Option<Fingerprint>),
+    /// It is down.
+    Down(DownReason),
+    /// A packet, before the client gets it.
+    Packet(&'a [u8]),
+}
+
+pub(crate) struct NetClient {
+    pub(crate) core: Core,
+    /// Which server is talked to from the next attempt on.
+    pub(crate) trust: Trust,
+    transport: Endpoint,
+    server: SocketAddr,
+    attempt: Option<u32>,
+    link: Option<LinkId>,
+}
+
+impl NetClient {
+    pub(crate) fn new(core: Core, transport: Endpoint, server: SocketAddr, trust: Trust) -> Self {
+        Self { core, trust, transport, server, attempt: None, link: None }
+    }
+
+    pub(crate) const fn traffic(&self) -> Traffic {
+        self.transport.traffic()
+    }
+
+    /// In: a datagram. [`NetClient::turn`] follows.
+    pub(crate) fn handle_datagram(&mut self, now: Now, from: SocketAddr, datagram: &mut [u8]) {
+        self.transport.handle_datagram(now.real, from, datagram);
+    }
+
+    /// Does what is due, and lets the client and the transport exchange what they have for each other.
+    pub(crate) fn turn(&mut self, now: Now, mut tell: impl FnMut(Happened<'_>)) {
+        if self.transport.poll_timeout().is_some_and(|at| at <= now.real) {
+            self.transport.handle_timeout(now.real);
+        }
+        if self.core.poll_timeout().is_some_and(|at| at <= now.core) {
+            self.core.handle_timeout(now.core);
+        }
+        while let Some(event) = self.transport.poll_event() {
+            self.on_event(now, event, &mut tell);
+        }
+        self.send(now);
+    }
+
+    /// What happened to the client.
+    pub(crate) fn poll_event(&mut self) -> Option<ClientEvent> {
+        self.core.poll_event()
+    }
+
+    /// Out: the next datagram, in `out`, and where to.
+    pub(crate) fn poll_datagram(&mut self, now: Now, out: &mut Vec<u8>) -> Option<SocketAddr> {
+        self.transport.poll_transmit(now.real, out).map(|transmit| transmit.to)
+    }
+
+    /// How long nothing will be due, at most so long.
+    pub(crate) fn until(&self, now: Now, most: Duration) -> Duration {
+        now.until(self.transport.poll_timeout(), self.core.poll_timeout(), most)
+    }
+
+    fn on_event(&mut self, now: Now, event: Event, tell: &mut impl FnMut(Happened<'_>)) {
+        match event {
+            Event::Up(link, key) if Some(link) == self.link => {
+                tell(Happened::Up(key));
+                self.core.handle_connected(now.core);
+            }
+            Event::Packet(link, delivery, bytes) if Some(link) == self.link => {
+                tell(Happened::Packet(&bytes));
+                self.core.handle_packet(now.core, Source::Server, delivery, &bytes);
+            }
+            Event::Down(link, reason) if Some(link) == self.link => {
+                self.link = None;
+                tell(Happened::Down(reason));
+                self.core.handle_disconnected(now.core);
+            }
+            // Of a link that was given up.
+            _ => {}
+        }
+    }
+
+    fn send(&mut self, now: Now) {
+        let mut buffer = [0; 1_200];
+        while let Some(transmit) = self.core.poll_transmit(now.core, &mut buffer) {
+            let Some(link) = self.link else { continue };
+            let sent = self.transport.send(now.real, link, transmit.delivery, &buffer[..transmit.len]);
+            if sent.is_err() && transmit.delivery == Delivery::Reliable {
+                // A lane that takes no more is at an end: a gap in it would be worse.
+                self.transport.close(now.real, link);
+            }
+        }
+        self.follow_wish(now);
+    }
+
+    /// Opens, gives up or opens anew, as the client wants.
+    fn follow_wish(&mut self, now: Now) {
+        let wanted = self.core.transport_wanted();
+        if wanted == self.attempt {
+            return;
+        }
+        self.attempt = wanted;
+        if let Some(link) = self.link.take() {
+            self.transport.close(now.real, link);
+        }
+        if wanted.is_some() {
+            // An attempt that can't even begin is one that nobody answers.
+            self.link = self.transport.connect(now.real, self.server, self.trust).ok();
+        }
+    }
+}
