@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::fail::Fail;
 
-/// Voice chat for games, shown and tried on a simulated network.
+/// Voice chat for games: shown and tried on a simulated network, and served over UDP.
 ///
 /// Without a command it runs the demonstration: people talking through a server on a bad network, written to a folder as sound,
 /// a report and numbers.
