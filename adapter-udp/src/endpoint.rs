@@ -20,7 +20,9 @@ use voice_core::Delivery;
 use crate::{
     identity::{Fingerprint, Identity, SERVER_NAME, Seen, Trust},
     link::{DATAGRAM, DownReason, Happened, Link},
-    media::{Header, Refused, is_media},
+    media::{Header, Refused, Sealer, is_media},
+    outbox::{Flush, Outboxes},
+    pack::{self, Packets},
 };
 
 /// A connection of an [`Endpoint`]. Never used for another one.
@@ -37,6 +39,9 @@ impl LinkId {
     }
 }
 
+/// Longest unreliable packet: it fits a datagram to the server with its length before it.
+const LONGEST_PACKET: usize = DATAGRAM - Sealer::overhead(Some(0)) - 2;
+
 /// What a port is used for, and its limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
@@ -46,11 +51,14 @@ pub struct Config {
     pub retry_above: usize,
     /// A handshake that takes longer is given up.
     pub handshake: Duration,
+    /// How long a packet sent with [`Flush::Soon`] waits at most for others to the same link; 0: not at all.
+    pub window: Duration,
 }
 
 impl Config {
-    /// 4,096 links; Retry with more than 32 being made; 10 s for a handshake.
-    pub const DEFAULT: Self = Self { links: 4_096, retry_above: 32, handshake: Duration::from_secs(10) };
+    /// 4,096 links; Retry with more than 32 being made; 10 s for a handshake; a window of 5 ms.
+    pub const DEFAULT: Self =
+        Self { links: 4_096, retry_above: 32, handshake: Duration::from_secs(10), window: Duration::from_millis(5) };
 }
 
 /// Something that happened to a link.
@@ -58,10 +66,19 @@ impl Config {
 pub enum Event {
     /// It is up, and the other end has proven to have the key of this fingerprint.
     Up(LinkId, Option<Fingerprint>),
-    /// A packet came in.
-    Packet(LinkId, Delivery, Bytes),
+    /// A reliable packet came in.
+    Packet(LinkId, Bytes),
     /// It is no more.
     Down(LinkId, DownReason),
+}
+
+/// Unreliable packets that came in, in a datagram that was opened where it stood.
+#[derive(Debug)]
+pub struct Received<'d> {
+    /// From whom.
+    pub link: LinkId,
+    /// In their order.
+    pub packets: Packets<'d>,
 }
 
 /// A datagram to send: the bytes are in the buffer that was handed in.
@@ -135,6 +152,8 @@ pub enum SendError {
 
 struct Slot {
     generation: u32,
+    /// Its link is. Here, so that who sends to many needn't look at each link.
+    is_up: bool,
     link: Option<Link>,
     timer: Option<Instant>,
 }
@@ -156,9 +175,8 @@ pub struct Endpoint {
     /// Links whose QUIC may have something to send, each once.
     ready: VecDeque<u32>,
     is_ready: Vec<bool>,
-    /// Links that have a sealed datagram to send, each once. Apart, since to ask QUIC costs more than to seal.
-    media_ready: VecDeque<u32>,
-    is_media_ready: Vec<bool>,
+    /// What waits for a sealed datagram. Apart, since to ask QUIC costs more than to seal.
+    outboxes: Outboxes,
     /// Answers that belong to no link yet.
     replies: VecDeque<(SocketAddr, Vec<u8>)>,
     events: VecDeque<Event>,
@@ -211,8 +229,7 @@ impl Endpoint {
             timers: BTreeSet::new(),
             ready: VecDeque::new(),
             is_ready: Vec::new(),
-            media_ready: VecDeque::new(),
-            is_media_ready: Vec::new(),
+            outboxes: Outboxes::new(config.window),
             replies: VecDeque::new(),
             events: VecDeque::new(),
             making: 0,
@@ -228,8 +245,7 @@ impl Endpoint {
 
     /// What was dropped.
     pub fn drops(&self) -> Drops {
-        let waited: u64 = self.slots.iter().filter_map(|slot| slot.link.as_ref()).map(|link| link.dropped).sum();
-        Drops { waited: self.drops.waited + waited, ..self.drops }
+        Drops { waited: self.outboxes.dropped, ..self.drops }
     }
 
     /// Sealed datagrams so far.
@@ -274,8 +290,13 @@ impl Endpoint {
         }
     }
 
-    /// Takes a datagram that came in.
-    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+    /// Takes a datagram that came in; gives its unreliable packets, if it has any. The rest is told by events.
+    pub fn handle_datagram<'d>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &'d mut [u8],
+    ) -> Option<Received<'d>> {
         if is_media(datagram) {
             return self.handle_media(now, from, datagram);
         }
@@ -283,7 +304,7 @@ impl Endpoint {
         let event = self.quic.handle(now, from, None, None, BytesMut::from(&*datagram), &mut reply);
         match event {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
-                let Some(index) = self.by_handle.get(handle.0).copied().flatten() else { return };
+                let index = self.by_handle.get(handle.0).copied().flatten()?;
                 self.with(index, |link| link.quic.handle_event(event));
                 self.drive(now, index);
             }
@@ -291,10 +312,12 @@ impl Endpoint {
             Some(DatagramEvent::Response(transmit)) => self.reply(transmit, reply),
             None => {}
         }
+        None
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.outboxes.handle_timeout(now);
         while let Some(&(at, index)) = self.timers.first() {
             if at > now {
                 return;
@@ -312,7 +335,8 @@ impl Endpoint {
 
     /// When something is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.first().map(|(at, _)| *at)
+        let timer = self.timers.first().map(|(at, _)| *at);
+        [timer, self.outboxes.poll_timeout()].into_iter().flatten().min()
     }
 
     /// The next event.
@@ -327,15 +351,43 @@ impl Endpoint {
     pub fn send(&mut self, now: Instant, link: LinkId, delivery: Delivery, packet: &[u8]) -> Result<(), SendError> {
         let index = self.index(link).ok_or(SendError::Down)?;
         let link = self.slots[index as usize].link.as_mut().filter(|link| link.is_up).ok_or(SendError::Down)?;
-        let taken = match delivery {
-            Delivery::Reliable => link.send_reliable(packet),
-            Delivery::Unreliable => link.send_unreliable(packet),
-        };
         match delivery {
-            Delivery::Reliable => self.drive(now, index),
-            Delivery::Unreliable => self.make_media_ready(index),
+            Delivery::Reliable => {
+                let taken = link.send_reliable(packet);
+                self.drive(now, index);
+                taken.then_some(()).ok_or(SendError::Refused)
+            }
+            Delivery::Unreliable => {
+                let fits = !packet.is_empty() && pack::packed_len(packet.len()) <= link.room().unwrap_or(0);
+                if fits {
+                    let kept = self.outboxes.keep(packet);
+                    self.outboxes.add(now, index, kept, Flush::Now);
+                }
+                fits.then_some(()).ok_or(SendError::Refused)
+            }
         }
-        taken.then_some(()).ok_or(SendError::Refused)
+    }
+
+    /// Sends the same unreliable packet to many links, which may wait there for others. Links that are not up go without, and nobody gets
+    /// a packet that is empty or too long for a datagram.
+    pub fn send_to_all(&mut self, now: Instant, links: impl IntoIterator<Item = LinkId>, packet: &[u8], flush: Flush) {
+        if packet.is_empty() || packet.len() > LONGEST_PACKET {
+            return;
+        }
+        let kept = self.outboxes.keep(packet);
+        for link in links {
+            let is_up = |slot: &Slot| slot.generation == link.generation && slot.is_up;
+            if self.slots.get(link.index()).is_some_and(is_up) {
+                self.outboxes.add(now, link.index, kept, flush);
+            }
+        }
+    }
+
+    /// Lets unreliable packets that wait for a link leave now.
+    pub fn flush(&mut self, link: LinkId) {
+        if let Some(index) = self.index(link) {
+            self.outboxes.flush(index);
+        }
     }
 
     /// The next datagram to send; it replaces what is in `out`, which has room for 1,200 bytes or gets it.
@@ -354,46 +406,77 @@ impl Endpoint {
             self.is_ready[index as usize] = false;
             self.set_timer(index);
         }
-        while let Some(&index) = self.media_ready.front() {
-            let link = self.slots[index as usize].link.as_mut();
-            if let Some(to) = link.and_then(|link| link.poll_datagram(out, &mut self.traffic)) {
-                return Some(Transmit { to });
+        self.poll_sealed(out).map(|to| Transmit { to })
+    }
+
+    fn poll_sealed(&mut self, out: &mut Vec<u8>) -> Option<SocketAddr> {
+        while let Some(index) = self.outboxes.next_ready() {
+            if let Some(link) = self.slots[index as usize].link.as_mut()
+                && let Some(room) = link.room()
+            {
+                if let Some(to) = link.poll_word(out) {
+                    return Some(to);
+                }
+                if let Some((plain, packets)) = self.outboxes.take(index, room) {
+                    self.traffic.packets_out += packets as u64;
+                    self.traffic.datagrams_out += 1;
+                    if let Some(to) = link.seal(plain, out) {
+                        return Some(to);
+                    }
+                }
             }
-            self.media_ready.pop_front();
-            self.is_media_ready[index as usize] = false;
+            self.outboxes.pop_ready();
         }
         None
     }
 
-    fn handle_media(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+    fn handle_media<'d>(&mut self, now: Instant, from: SocketAddr, datagram: &'d mut [u8]) -> Option<Received<'d>> {
         let Some(header) = Header::read(datagram) else {
             self.drops.malformed += 1;
-            return;
+            return None;
         };
-        let candidates = match header.id {
-            Some(id) => self.by_media.get(&id).cloned().unwrap_or_default(),
-            // A client has one link at a time, or a few.
-            None => (0..self.slots.len() as u32).filter(|index| self.is_client(*index)).collect(),
+        let Some(index) = self.link_of(header, datagram) else {
+            self.drops.unknown_link += 1;
+            return None;
         };
-        let mut refused = None;
-        for index in candidates {
-            match self.open(index, from, header, datagram) {
-                Ok(()) => {
-                    self.traffic.datagrams_in += 1;
-                    return self.after_media(now, index);
-                }
-                Err(reason) => refused = Some(reason),
+        match self.open(index, from, header, datagram) {
+            Ok(received) => {
+                self.traffic.datagrams_in += 1;
+                self.after_media(now, index);
+                return Some(received);
             }
+            Err(Refused::Forged) => self.drops.forged += 1,
+            Err(Refused::Replayed) => self.drops.replayed += 1,
         }
-        match refused {
-            Some(Refused::Forged) => self.drops.forged += 1,
-            Some(Refused::Replayed) => self.drops.replayed += 1,
-            None => self.drops.unknown_link += 1,
+        None
+    }
+
+    /// Whose datagram it is. Of several links with the same id, or of a client's several links, the first that can open it.
+    fn link_of(&self, header: Header, datagram: &[u8]) -> Option<u32> {
+        let opens =
+            |index: &u32| self.slots[*index as usize].link.as_ref().is_some_and(|link| link.opens(header, datagram));
+        match header.id {
+            Some(id) => match self.by_media.get(&id)?.as_slice() {
+                [only] => Some(*only),
+                several => several.iter().copied().find(opens).or(several.first().copied()),
+            },
+            None if self.slots.len() == 1 => Some(0).filter(|index| self.is_client(*index)),
+            None => {
+                let mut clients = (0..self.slots.len() as u32).filter(|index| self.is_client(*index));
+                let first = clients.next()?;
+                [first].into_iter().chain(clients).find(opens).or(Some(first))
+            }
         }
     }
 
-    fn open(&mut self, index: u32, from: SocketAddr, header: Header, datagram: &mut [u8]) -> Result<(), Refused> {
-        let Self { slots, events, random, traffic, .. } = self;
+    fn open<'d>(
+        &mut self,
+        index: u32,
+        from: SocketAddr,
+        header: Header,
+        datagram: &'d mut [u8],
+    ) -> Result<Received<'d>, Refused> {
+        let Self { slots, random, traffic, .. } = self;
         let slot = &mut slots[index as usize];
         let id = LinkId { index, generation: slot.generation };
         let link = slot.link.as_mut().ok_or(Refused::Forged)?;
@@ -402,16 +485,15 @@ impl Endpoint {
             random.fill(&mut bytes).expect("the operating system has random numbers");
             bytes
         };
-        link.handle_datagram(from, header, datagram, challenge, |packet| {
-            traffic.packets_in += 1;
-            events.push_back(Event::Packet(id, Delivery::Unreliable, Bytes::copy_from_slice(packet)));
-        })
+        let (packets, count) = link.handle_datagram(from, header, datagram, challenge)?;
+        traffic.packets_in += count;
+        Ok(Received { link: id, packets })
     }
 
     fn after_media(&mut self, now: Instant, index: u32) {
         // A word to be answered, and QUIC may have to show itself, too.
         if self.slots[index as usize].link.as_ref().is_some_and(Link::has_word) {
-            self.make_media_ready(index);
+            self.outboxes.make_ready(index);
             self.drive(now, index);
         }
     }
@@ -458,9 +540,9 @@ impl Endpoint {
 
     fn add(&mut self, link: Link) -> LinkId {
         let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, link: None, timer: None });
+            self.slots.push(Slot { generation: 0, is_up: false, link: None, timer: None });
             self.is_ready.push(false);
-            self.is_media_ready.push(false);
+            self.outboxes.grow(self.slots.len());
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 links")
         });
         let ConnectionHandle(number) = link.handle;
@@ -492,7 +574,7 @@ impl Endpoint {
 
     /// Lets a link and the endpoint exchange what they have for each other.
     fn drive(&mut self, now: Instant, index: u32) {
-        let Self { quic, slots, events, by_media, making, .. } = self;
+        let Self { quic, slots, events, by_media, making, outboxes, .. } = self;
         let Some(slot) = slots.get_mut(index as usize) else { return };
         let Some(link) = &mut slot.link else { return };
         let id = LinkId { index, generation: slot.generation };
@@ -502,14 +584,16 @@ impl Endpoint {
                 up = true;
                 events.push_back(Event::Up(id, fingerprint));
             }
-            Happened::Reliable(packet) => events.push_back(Event::Packet(id, Delivery::Reliable, packet)),
+            Happened::Reliable(packet) => events.push_back(Event::Packet(id, packet)),
         });
         if up {
+            slot.is_up = true;
             *making -= 1;
             by_media.entry(link.media_id().unwrap_or_default()).or_default().push(index);
         }
         if let Some(reason) = link.end(now) {
-            down = true;
+            (down, slot.is_up) = (true, false);
+            outboxes.forget(index);
             events.push_back(Event::Down(id, reason));
         }
         let mut drained = false;
@@ -528,12 +612,6 @@ impl Endpoint {
     fn make_ready(&mut self, index: u32) {
         if !std::mem::replace(&mut self.is_ready[index as usize], true) {
             self.ready.push_back(index);
-        }
-    }
-
-    fn make_media_ready(&mut self, index: u32) {
-        if !std::mem::replace(&mut self.is_media_ready[index as usize], true) {
-            self.media_ready.push_back(index);
         }
     }
 
@@ -569,7 +647,6 @@ impl Endpoint {
                 self.by_media.remove(&id);
             }
         }
-        self.drops.waited += link.dropped;
         self.free.push(index);
     }
 }

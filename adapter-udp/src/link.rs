@@ -11,17 +11,14 @@ use quinn_proto::{
 };
 
 use crate::{
-    endpoint::Traffic,
     identity::{Fingerprint, Seen},
     lane::{LaneIn, LaneOut},
     media::{Header, Opener, Refused, Sealer, Secret},
-    pack::{self, Item, Word},
+    pack::{self, Item, Packets, Word},
 };
 
 /// Most bytes of a datagram.
 pub(crate) const DATAGRAM: usize = 1_200;
-/// Bytes of unreliable packets that may wait for a link: then the oldest give way.
-const MOST_WAITING: usize = 8 * DATAGRAM;
 /// A client that hears nothing for so long asks by QUIC.
 const SILENCE: Duration = Duration::from_secs(1);
 /// Bytes that a stream gives up at a time.
@@ -69,8 +66,6 @@ pub(crate) struct Link {
     pub(crate) peer: SocketAddr,
     /// A new address that the peer seems to have, and what was asked there.
     candidate: Option<(SocketAddr, [u8; 8])>,
-    /// Packets that wait for the next datagram.
-    waiting: Vec<u8>,
     /// A word that has to leave, and where to.
     word: Option<(SocketAddr, Word)>,
     down: Option<DownReason>,
@@ -82,8 +77,6 @@ pub(crate) struct Link {
     /// A client's: when it looks whether anything has come since the last time.
     look_at: Option<Instant>,
     heard: bool,
-    /// Unreliable packets that gave way.
-    pub(crate) dropped: u64,
 }
 
 impl Link {
@@ -99,7 +92,6 @@ impl Link {
             media: None,
             peer,
             candidate: None,
-            waiting: Vec::new(),
             word: None,
             down: None,
             is_up: false,
@@ -107,7 +99,6 @@ impl Link {
             handshake_until: Some(until),
             look_at: None,
             heard: false,
-            dropped: 0,
         }
     }
 
@@ -257,65 +248,50 @@ impl Link {
         }
     }
 
-    /// Puts an unreliable packet by for the next datagram.
-    pub(crate) fn send_unreliable(&mut self, packet: &[u8]) -> bool {
-        let room = DATAGRAM - Sealer::overhead(Some(0));
-        if !self.is_up || packet.is_empty() || pack::packed_len(packet.len()) > room {
-            return false;
-        }
-        while self.waiting.len() + pack::packed_len(packet.len()) > MOST_WAITING {
-            let first = pack::first_len(&self.waiting).unwrap_or(self.waiting.len());
-            self.waiting.drain(..first);
-            self.dropped += 1;
-        }
-        pack::pack(packet, &mut self.waiting);
-        true
+    /// Bytes that packets may take in a datagram, each with its length; `None` while it isn't up.
+    pub(crate) fn room(&self) -> Option<usize> {
+        (self.is_up && self.media.is_some()).then(|| DATAGRAM - Sealer::overhead(self.sealed_id()))
     }
 
-    /// The next sealed datagram, appended to `out`, and where it goes.
-    pub(crate) fn poll_datagram(&mut self, out: &mut Vec<u8>, traffic: &mut Traffic) -> Option<SocketAddr> {
+    fn sealed_id(&self) -> Option<u32> {
+        self.media_id().filter(|_| self.quic.side() == Side::Client)
+    }
+
+    /// Seals the word that has to leave, appended to `out`; gives where it goes.
+    pub(crate) fn poll_word(&mut self, out: &mut Vec<u8>) -> Option<SocketAddr> {
+        let (to, word) = self.word.take()?;
+        let mut plain = Vec::new();
+        pack::pack_word(word, &mut plain);
+        self.seal(&plain, out)?;
+        Some(to)
+    }
+
+    /// Seals packets, appended to `out`; gives where they go.
+    pub(crate) fn seal(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Option<SocketAddr> {
+        let id = self.sealed_id();
         let media = self.media.as_mut().filter(|_| self.is_up)?;
-        let id = (self.quic.side() == Side::Client).then_some(media.id);
-        if let Some((to, word)) = self.word.take() {
-            let mut plain = Vec::new();
-            pack::pack_word(word, &mut plain);
-            media.sealer.seal(id, &plain, out)?;
-            return Some(to);
-        }
-        if self.waiting.is_empty() {
+        if media.sealer.seal(id, plain, out).is_none() {
+            self.fail("all numbers have been used");
             return None;
         }
-        let room = DATAGRAM - Sealer::overhead(id);
-        let mut len = 0;
-        while let Some(next) = pack::first_len(&self.waiting[len..]).filter(|next| len + next <= room) {
-            len += next;
-            traffic.packets_out += 1;
-        }
-        traffic.datagrams_out += 1;
-        let sealed = media.sealer.seal(id, &self.waiting[..len], out);
-        self.waiting.drain(..len);
-        if sealed.is_none() {
-            self.fail("all numbers have been used");
-        }
-        sealed.map(|()| self.peer)
+        Some(self.peer)
     }
 
-    /// Opens a datagram and gives its packets to `take`.
-    pub(crate) fn handle_datagram(
+    /// Opens a datagram; gives its packets, and how many they are.
+    pub(crate) fn handle_datagram<'d>(
         &mut self,
         from: SocketAddr,
         header: Header,
-        datagram: &mut [u8],
+        datagram: &'d mut [u8],
         challenge: impl FnOnce() -> [u8; 8],
-        mut take: impl FnMut(&[u8]),
-    ) -> Result<(), Refused> {
+    ) -> Result<(Packets<'d>, u64), Refused> {
         let media = self.media.as_mut().filter(|_| self.is_up).ok_or(Refused::Forged)?;
         let (plain, newest) = media.opener.open(header, datagram)?;
         self.heard = true;
-        let (mut answered, mut asked) = (None, None);
+        let (mut answered, mut asked, mut packets) = (None, None, 0);
         for item in pack::unpack(plain) {
             match item {
-                Item::Packet(packet) => take(packet),
+                Item::Packet(_) => packets += 1,
                 Item::Word(Word::Challenge(bytes)) => asked = Some(bytes),
                 Item::Word(Word::Response(bytes)) => answered = Some(bytes),
             }
@@ -336,7 +312,12 @@ impl Link {
             let (_, bytes) = *self.candidate.insert(asked.unwrap_or_else(|| (from, challenge())));
             self.word = Some((from, Word::Challenge(bytes)));
         }
-        Ok(())
+        Ok((Packets::new(plain), packets))
+    }
+
+    /// Whether it would open a datagram, which stays as it is.
+    pub(crate) fn opens(&self, header: Header, datagram: &[u8]) -> bool {
+        self.media.as_ref().is_some_and(|media| media.opener.opens(header, &mut datagram.to_vec()))
     }
 
     /// Whether a word has to leave.

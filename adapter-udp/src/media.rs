@@ -177,7 +177,22 @@ impl Opener {
     }
 
     /// Opens a datagram in place; gives its packets, and whether no later one came before.
-    pub(crate) fn open<'d>(&mut self, header: Header, datagram: &'d mut [u8]) -> Result<(&'d [u8], bool), Refused> {
+    pub(crate) fn open<'d>(&mut self, header: Header, datagram: &'d mut [u8]) -> Result<(&'d mut [u8], bool), Refused> {
+        let (number, plain) = self.decrypt(header, datagram)?;
+        let newest = self.highest.is_none_or(|highest| number > highest);
+        self.note(number);
+        if number >> KEY_SPAN_BITS > self.generation {
+            self.turn();
+        }
+        Ok((plain, newest))
+    }
+
+    /// Whether a datagram would be opened. What it holds is lost.
+    pub(crate) fn opens(&self, header: Header, datagram: &mut [u8]) -> bool {
+        self.decrypt(header, datagram).is_ok()
+    }
+
+    fn decrypt<'d>(&self, header: Header, datagram: &'d mut [u8]) -> Result<(u64, &'d mut [u8]), Refused> {
         let number = self.expand(header.low);
         if self.is_seen(number) {
             return Err(Refused::Replayed);
@@ -189,14 +204,8 @@ impl Opener {
             Some(_) => return Err(Refused::Forged),
         };
         let (start, sealed) = datagram.split_at_mut(header.len());
-        let nonce = keys.nonce(number);
-        let plain = keys.key.open_in_place(nonce, Aad::from(&*start), sealed).map_err(|_| Refused::Forged)?;
-        let newest = self.highest.is_none_or(|highest| number > highest);
-        self.note(number);
-        if number >> KEY_SPAN_BITS > self.generation {
-            self.turn();
-        }
-        Ok((plain, newest))
+        let plain = keys.key.open_in_place(keys.nonce(number), Aad::from(&*start), sealed);
+        plain.map(|plain| (number, plain)).map_err(|_| Refused::Forged)
     }
 
     /// RFC 9000, A.3: the number nearest to the next one expected.

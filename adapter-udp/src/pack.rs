@@ -52,36 +52,57 @@ pub(crate) fn pack_word(word: Word, out: &mut Vec<u8>) {
 pub(crate) fn unpack(plain: &[u8]) -> impl Iterator<Item = Item<'_>> {
     let mut rest = plain;
     std::iter::from_fn(move || {
-        let (item, after) = split(rest)?;
-        rest = after;
+        let (item, len) = first(rest)?;
+        rest = &rest[len..];
         Some(item)
     })
 }
 
-/// Bytes of the first item with its length; `None` if nothing whole is there.
-pub(crate) fn first_len(plain: &[u8]) -> Option<usize> {
-    split(plain).map(|(_, rest)| plain.len() - rest.len())
+/// The packets of a datagram, in their order, which may be changed where they stand.
+#[derive(Debug, Default)]
+pub struct Packets<'d>(&'d mut [u8]);
+
+impl<'d> Packets<'d> {
+    pub(crate) const fn new(plain: &'d mut [u8]) -> Self {
+        Self(plain)
+    }
 }
 
-fn split(bytes: &[u8]) -> Option<(Item<'_>, &[u8])> {
+impl<'d> Iterator for Packets<'d> {
+    type Item = &'d mut [u8];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let rest = std::mem::take(&mut self.0);
+            let (item, len) = first(rest)?;
+            let packet = if let Item::Packet(packet) = item { Some(packet.len()) } else { None };
+            let (one, rest) = rest.split_at_mut(len);
+            self.0 = rest;
+            if let Some(packet) = packet {
+                return Some(&mut one[len - packet..]);
+            }
+        }
+    }
+}
+
+/// The first item, and how many bytes it takes with its length.
+fn first(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
     let (&first, rest) = bytes.split_first()?;
     if first == 0 {
-        let (&[kind, ref word @ ..], after) = rest.split_first_chunk::<9>()?;
+        let &[kind, ref word @ ..] = rest.first_chunk::<9>()?;
         let word = match kind {
             CHALLENGE => Word::Challenge(*word),
             RESPONSE => Word::Response(*word),
             _ => return None,
         };
-        return Some((Item::Word(word), after));
+        return Some((Item::Word(word), 10));
     }
-    let (len, rest) = if first < 0x80 {
-        (usize::from(first), rest)
+    let (len, head) = if first < 0x80 {
+        (usize::from(first), 1)
     } else {
-        let (&low, rest) = rest.split_first()?;
-        (usize::from(u16::from_be_bytes([first & 0x7F, low])), rest)
+        (usize::from(u16::from_be_bytes([first & 0x7F, *rest.first()?])), 2)
     };
-    let (packet, after) = rest.split_at_checked(len)?;
-    Some((Item::Packet(packet), after))
+    bytes.get(head..head + len).map(|packet| (Item::Packet(packet), head + len))
 }
 
 #[cfg(test)]
@@ -102,6 +123,8 @@ mod tests {
             }
             pack_word(Word::Response([4; 8]), &mut plain);
             let items: Vec<_> = unpack(&plain).collect();
+            let mut again = plain.clone();
+            prop_assert!(Packets::new(&mut again).map(|packet| &*packet).eq(packets.iter()), "and so do those that may be changed");
             prop_assert_eq!(items.len(), packets.len() + 2);
             prop_assert_eq!(items[0], Item::Word(Word::Challenge([3; 8])));
             for (item, packet) in items[1..].iter().zip(&packets) {

@@ -1,4 +1,4 @@
-//! A UDP socket that doesn't block, and a wait for it.
+//! A UDP socket that doesn't block, and a wait for it. On Linux many datagrams go through each system call.
 
 use std::{
     io,
@@ -6,9 +6,20 @@ use std::{
     time::Duration,
 };
 
+use crate::media::is_media;
+
+#[cfg(target_os = "linux")]
+use self::many_at_once as calls;
+#[cfg(not(target_os = "linux"))]
+use self::one_by_one as calls;
+
 /// Bytes that the kernel may keep for the socket in each direction: a tenth of a second of 10,000 datagrams a second.
 #[cfg(unix)]
 const BUFFER: usize = 4 << 20;
+/// Datagrams of one system call: with more, what each costs hardly gets less.
+const BATCH: usize = 64;
+/// Longest datagram that is taken whole; a longer one is cut, and then isn't opened.
+const LONGEST: usize = 2_048;
 
 /// A UDP socket.
 #[derive(Debug)]
@@ -39,22 +50,33 @@ impl Socket {
         self.0.local_addr()
     }
 
-    /// The next datagram, if one is there. One that is longer than the buffer is cut.
-    pub fn receive(&self, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
-        loop {
-            match self.0.recv_from(buffer) {
-                Ok(received) => return Some(received),
-                // An earlier datagram was refused somewhere: of no interest to this one.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return None,
-            }
+    /// Bytes that the kernel keeps for the socket (received, to send); it counts its own bookkeeping, too. 0 where it can't be asked.
+    pub fn buffers(&self) -> (usize, usize) {
+        #[cfg(unix)]
+        {
+            use rustix::net::sockopt::{socket_recv_buffer_size, socket_send_buffer_size};
+            (socket_recv_buffer_size(&self.0).unwrap_or(0), socket_send_buffer_size(&self.0).unwrap_or(0))
         }
+        #[cfg(not(unix))]
+        (0, 0)
     }
 
-    /// Sends a datagram; false if the system doesn't take it now. It is lost then, as on any way.
-    pub fn send(&self, to: SocketAddr, datagram: &[u8]) -> bool {
-        self.0.send_to(datagram, to).is_ok()
+    /// Gives those datagrams that are there to `take`, at most 64 of them. Returns whether there may be more.
+    pub fn receive(&self, incoming: &mut Incoming, mut take: impl FnMut(SocketAddr, &mut [u8])) -> bool {
+        let got = calls::receive(&self.0, incoming);
+        for (buffer, from) in incoming.buffers.iter_mut().zip(&incoming.got) {
+            if let (len, Some(from)) = *from {
+                take(from, &mut buffer[..len]);
+            }
+        }
+        got == BATCH
+    }
+
+    /// Sends what was queued. What the system doesn't take now stays queued if it is control; voice is dropped, since new voice is worth more.
+    /// Returns how many datagrams were dropped.
+    pub fn send(&self, outgoing: &mut Outgoing) -> usize {
+        let taken = calls::send(&self.0, outgoing);
+        outgoing.keep_control(taken)
     }
 
     /// Waits until a datagram is there, at most so long.
@@ -82,5 +104,235 @@ impl Socket {
         self.0.set_read_timeout(Some(most.max(Duration::from_millis(1))))?;
         let _ = self.0.peek_from(&mut [0; 1]);
         self.0.set_nonblocking(true)
+    }
+}
+
+/// Room for datagrams that come in.
+#[derive(Debug)]
+pub struct Incoming {
+    buffers: Box<[[u8; LONGEST]; BATCH]>,
+    /// Length and sender of each.
+    got: Vec<(usize, Option<SocketAddr>)>,
+    headers: calls::Headers,
+}
+
+impl Default for Incoming {
+    fn default() -> Self {
+        let buffers = vec![[0; LONGEST]; BATCH].try_into().expect("as many as there have to be");
+        Self { buffers, got: Vec::with_capacity(BATCH), headers: calls::headers() }
+    }
+}
+
+/// Datagrams that go out together.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The first `to.len()` are in use; the others keep their room.
+    buffers: Vec<Vec<u8>>,
+    to: Vec<SocketAddr>,
+    headers: calls::Headers,
+}
+
+impl Default for Outgoing {
+    fn default() -> Self {
+        let buffers = (0..BATCH).map(|_| Vec::with_capacity(LONGEST)).collect();
+        Self { buffers, to: Vec::with_capacity(BATCH), headers: calls::headers() }
+    }
+}
+
+impl Outgoing {
+    /// An empty buffer for the next datagram. [`Outgoing::push`] queues it.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        let at = self.to.len().min(BATCH - 1);
+        self.buffers[at].clear();
+        &mut self.buffers[at]
+    }
+
+    /// Queues what was written to the buffer; false if it has to be sent first.
+    pub fn push(&mut self, to: SocketAddr) -> bool {
+        if self.to.len() < BATCH {
+            self.to.push(to);
+        }
+        self.to.len() < BATCH
+    }
+
+    /// Nothing is queued.
+    pub const fn is_empty(&self) -> bool {
+        self.to.is_empty()
+    }
+
+    fn keep_control(&mut self, taken: usize) -> usize {
+        let (all, mut kept) = (self.to.len(), 0);
+        for at in taken..all {
+            // At least one place stays free, so that the loop goes on.
+            if !is_media(&self.buffers[at]) && kept < BATCH - 1 {
+                self.buffers.swap(kept, at);
+                self.to[kept] = self.to[at];
+                kept += 1;
+            }
+        }
+        self.to.truncate(kept);
+        all - taken.min(all) - kept
+    }
+}
+
+/// `recvmmsg` and `sendmmsg`.
+#[cfg(target_os = "linux")]
+mod many_at_once {
+    use std::{
+        io::{IoSlice, IoSliceMut},
+        net::{SocketAddr, UdpSocket},
+        os::fd::AsRawFd,
+    };
+
+    use arrayvec::ArrayVec;
+    use nix::{
+        errno::Errno,
+        sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg},
+    };
+
+    use super::{BATCH, Incoming, Outgoing};
+
+    pub(super) type Headers = MultiHeaders<SockaddrStorage>;
+
+    pub(super) fn headers() -> Headers {
+        MultiHeaders::preallocate(BATCH, None)
+    }
+
+    pub(super) fn receive(socket: &UdpSocket, incoming: &mut Incoming) -> usize {
+        let Incoming { buffers, got, headers } = incoming;
+        got.clear();
+        loop {
+            let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
+            match recvmmsg(socket.as_raw_fd(), headers, &mut slices, MsgFlags::MSG_DONTWAIT, None) {
+                Ok(results) => {
+                    got.extend(results.map(|one| (one.bytes, one.address.and_then(|from| from_kernel(&from)))))
+                }
+                // An earlier datagram was refused somewhere: of no interest to the others.
+                Err(Errno::ECONNREFUSED | Errno::EINTR) => continue,
+                Err(_) => {}
+            }
+            return got.len();
+        }
+    }
+
+    pub(super) fn send(socket: &UdpSocket, outgoing: &mut Outgoing) -> usize {
+        let Outgoing { buffers, to, headers } = outgoing;
+        let addresses: ArrayVec<Option<SockaddrStorage>, BATCH> = to.iter().map(|to| Some((*to).into())).collect();
+        let mut sent = 0;
+        while sent < to.len() {
+            let slices: ArrayVec<[IoSlice<'_>; 1], BATCH> =
+                buffers[sent..to.len()].iter().map(|buffer| [IoSlice::new(buffer)]).collect();
+            match sendmmsg(socket.as_raw_fd(), headers, &slices, &addresses[sent..], [], MsgFlags::MSG_DONTWAIT) {
+                Ok(results) => sent += results.count().max(1),
+                Err(Errno::EINTR | Errno::ECONNREFUSED) => {}
+                Err(Errno::EAGAIN | Errno::ENOBUFS) => break,
+                // This one can't be sent at all.
+                Err(_) => sent += 1,
+            }
+        }
+        sent
+    }
+
+    fn from_kernel(address: &SockaddrStorage) -> Option<SocketAddr> {
+        let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::V4((*v4).into()));
+        v4.or_else(|| address.as_sockaddr_in6().map(|v6| SocketAddr::V6((*v6).into())))
+    }
+}
+
+/// What every system has.
+#[cfg_attr(
+    target_os = "linux",
+    expect(dead_code, reason = "for other systems; it is compiled here so that it stays right")
+)]
+mod one_by_one {
+    use std::{io::ErrorKind, net::UdpSocket};
+
+    use super::{Incoming, Outgoing};
+
+    #[derive(Debug)]
+    pub(super) struct Headers;
+
+    pub(super) const fn headers() -> Headers {
+        Headers
+    }
+
+    pub(super) fn receive(socket: &UdpSocket, incoming: &mut Incoming) -> usize {
+        let Incoming { buffers, got, .. } = incoming;
+        got.clear();
+        for buffer in &mut **buffers {
+            match socket.recv_from(&mut buffer[..]) {
+                Ok((len, from)) => got.push((len, Some(from))),
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::Interrupted) => {
+                    got.push((0, None));
+                }
+                Err(_) => break,
+            }
+        }
+        got.len()
+    }
+
+    pub(super) fn send(socket: &UdpSocket, outgoing: &mut Outgoing) -> usize {
+        let full = |(buffer, to): (&Vec<u8>, &std::net::SocketAddr)| {
+            socket.send_to(buffer, to).is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        };
+        let queued = outgoing.to.len();
+        outgoing.buffers.iter().zip(&outgoing.to).position(full).unwrap_or(queued)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn any() -> Socket {
+        Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap()
+    }
+
+    fn queue(outgoing: &mut Outgoing, to: SocketAddr, bytes: &[u8]) -> bool {
+        outgoing.buffer().extend_from_slice(bytes);
+        outgoing.push(to)
+    }
+
+    #[test]
+    fn what_is_sent_together_arrives_in_its_order_from_where_it_was_sent() {
+        let (a, b) = (any(), any());
+        let (mut outgoing, mut incoming, mut came) = (Outgoing::default(), Incoming::default(), Vec::new());
+        for number in 0..150_u8 {
+            if !queue(&mut outgoing, b.address().unwrap(), &[0x80, number]) {
+                assert_eq!(a.send(&mut outgoing), 0);
+            }
+        }
+        assert_eq!(a.send(&mut outgoing), 0);
+        assert!(outgoing.is_empty());
+        let take = |from, bytes: &mut [u8]| came.push((from, bytes.to_vec()));
+        let mut take = take;
+        while b.receive(&mut incoming, &mut take) {}
+        let wanted: Vec<_> = (0..150_u8).map(|number| (a.address().unwrap(), vec![0x80, number])).collect();
+        assert_eq!(came, wanted);
+    }
+
+    #[test]
+    fn a_datagram_that_cant_be_sent_stops_no_other() {
+        let (a, b) = (any(), any());
+        let (mut outgoing, mut incoming) = (Outgoing::default(), Incoming::default());
+        queue(&mut outgoing, b.address().unwrap(), &[1]);
+        queue(&mut outgoing, "[::1]:9".parse().unwrap(), &[2]);
+        queue(&mut outgoing, b.address().unwrap(), &[3]);
+        a.send(&mut outgoing);
+        let mut came = Vec::new();
+        b.receive(&mut incoming, |_, bytes| came.push(bytes.to_vec()));
+        assert_eq!(came, [[1], [3]]);
+    }
+
+    #[test]
+    fn of_what_a_full_socket_doesnt_take_control_stays_and_voice_goes() {
+        let to = "127.0.0.1:9".parse().unwrap();
+        let mut outgoing = Outgoing::default();
+        for first in [0x80, 0x40, 0xA0, 0xC0] {
+            queue(&mut outgoing, to, &[first]);
+        }
+        assert_eq!(outgoing.keep_control(1), 1);
+        assert_eq!(outgoing.to.len(), 2);
+        assert_eq!(outgoing.buffers[..2], [[0x40], [0xC0]]);
     }
 }

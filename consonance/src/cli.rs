@@ -201,6 +201,12 @@ pub(crate) struct LoadArgs {
     /// All speakers' frames begin at the same time
     #[arg(long)]
     pub(crate) aligned: bool,
+    /// Frames are sent up to so much too late, µs, each by chance, as a network would have it
+    #[arg(long, value_name = "US", default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(0..=20_000))]
+    pub(crate) jitter: u64,
+    /// Speakers don't move their frames as the server hints
+    #[arg(long)]
+    pub(crate) unmoved: bool,
     /// What the server wants to be told
     #[arg(long, value_name = "PASSWORD", env = "CONSONANCE_PASSWORD", hide_env_values = true)]
     pub(crate) password: Option<String>,

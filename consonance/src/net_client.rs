@@ -19,7 +19,7 @@ pub(crate) enum Happened<'a> {
     Up(Option<Fingerprint>),
     /// It is down.
     Down(DownReason),
-    /// A packet, before the client gets it.
+    /// An unreliable packet, before the client gets it.
     Packet(&'a [u8]),
 }
 
@@ -43,8 +43,21 @@ impl NetClient {
     }
 
     /// In: a datagram. [`NetClient::turn`] follows.
-    pub(crate) fn handle_datagram(&mut self, now: Now, from: SocketAddr, datagram: &mut [u8]) {
-        self.transport.handle_datagram(now.real, from, datagram);
+    pub(crate) fn handle_datagram(
+        &mut self,
+        now: Now,
+        from: SocketAddr,
+        datagram: &mut [u8],
+        mut tell: impl FnMut(Happened<'_>),
+    ) {
+        let Some(received) = self.transport.handle_datagram(now.real, from, datagram) else { return };
+        if Some(received.link) != self.link {
+            return;
+        }
+        for packet in received.packets {
+            tell(Happened::Packet(packet));
+            self.core.handle_packet(now.core, Source::Server, Delivery::Unreliable, packet);
+        }
     }
 
     /// Does what is due, and lets the client and the transport exchange what they have for each other.
@@ -82,9 +95,8 @@ impl NetClient {
                 tell(Happened::Up(key));
                 self.core.handle_connected(now.core);
             }
-            Event::Packet(link, delivery, bytes) if Some(link) == self.link => {
-                tell(Happened::Packet(&bytes));
-                self.core.handle_packet(now.core, Source::Server, delivery, &bytes);
+            Event::Packet(link, bytes) if Some(link) == self.link => {
+                self.core.handle_packet(now.core, Source::Server, Delivery::Reliable, &bytes);
             }
             Event::Down(link, reason) if Some(link) == self.link => {
                 self.link = None;

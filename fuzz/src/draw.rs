@@ -108,6 +108,9 @@ impl<'d, 'a> Draw<'d, 'a> {
                 jitter_ms: self.input.u16(),
             }),
             21 => Packet::Pong { session: lane.session, stamp: self.input.u32(), next: number },
+            22 if flag => {
+                Packet::Phase { session: lane.session, sequence: number, later_us: 1 + self.input.u16() % 19_999 }
+            }
             22 => Packet::LaneAck { session: lane.session, next: number },
             23 if flag => Packet::Summary(Summary {
                 session: lane.session,

@@ -200,6 +200,11 @@ fn summary() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(session, listeners, hearing)| checked(&Packet::Summary(Summary { session, listeners, hearing })))
 }
 
+fn phase() -> impl Strategy<Value = Vec<u8>> {
+    (session(), any::<u16>(), 1..20_000_u16)
+        .prop_map(|(session, sequence, later_us)| checked(&Packet::Phase { session, sequence, later_us }))
+}
+
 fn report() -> impl Strategy<Value = Vec<u8>> {
     let entries = prop::collection::btree_map(client(), hearing(), 1..=MAX_REPORT_ENTRIES);
     (session(), entries).prop_map(|(session, entries)| {
@@ -231,6 +236,7 @@ fn packets() -> impl Strategy<Value = Vec<u8>> {
         of_clients(),
         unreliable(),
         summary(),
+        phase(),
         report(),
         roster_page(),
         voice_packet()

@@ -109,6 +109,7 @@ fn the_document_names_all_timers_with_their_values() {
         ("ROSTER_INTERVAL", limits::ROSTER_INTERVAL),
         ("ROSTER_REQUEST_INTERVAL", limits::ROSTER_REQUEST_INTERVAL),
         ("REPORT_INTERVAL", limits::REPORT_INTERVAL),
+        ("PHASE_INTERVAL", limits::PHASE_INTERVAL),
         ("SUMMARY_INTERVAL", limits::SUMMARY_INTERVAL),
         ("TALKSPURT_TIMEOUT", limits::TALKSPURT_TIMEOUT),
         ("GREET_INTERVAL", limits::GREET_INTERVAL),
@@ -229,6 +230,7 @@ fn fixed() -> Vec<Packet<'static>> {
         Packet::GreetAck(greeting),
         Packet::PathAck(PathAck { session, sender: client, receiver: client, sequence: 1, received: 2 }),
         Packet::Summary(Summary { session, listeners: 64, hearing: HEARING }),
+        Packet::Phase { session, sequence: 1, later_us: 19_999 },
     ]
 }
 

@@ -20,19 +20,24 @@ pub(crate) struct Node {
     pub(crate) endpoint: Endpoint,
     pub(crate) address: SocketAddr,
     pub(crate) events: Vec<Event>,
+    pub(crate) unreliable: Vec<Vec<u8>>,
 }
 
 impl Node {
+    fn new(endpoint: Endpoint, address: SocketAddr) -> Self {
+        Self { endpoint, address, events: Vec::new(), unreliable: Vec::new() }
+    }
+
     pub(crate) fn ups(&self) -> Vec<(LinkId, Option<Fingerprint>)> {
         self.events.iter().filter_map(|e| if let Event::Up(id, who) = e { Some((*id, *who)) } else { None }).collect()
     }
 
     pub(crate) fn packets(&self, delivery: Delivery) -> Vec<Vec<u8>> {
-        let of = |event: &Event| match event {
-            Event::Packet(_, how, bytes) if *how == delivery => Some(bytes.to_vec()),
-            _ => None,
-        };
-        self.events.iter().filter_map(of).collect()
+        let of = |event: &Event| if let Event::Packet(_, bytes) = event { Some(bytes.to_vec()) } else { None };
+        match delivery {
+            Delivery::Reliable => self.events.iter().filter_map(of).collect(),
+            Delivery::Unreliable => self.unreliable.clone(),
+        }
     }
 }
 
@@ -71,7 +76,7 @@ impl Wire {
     pub(crate) fn new(config: Config) -> Self {
         let identity = Identity::generate().unwrap();
         let endpoint = Endpoint::server(config, identity.clone());
-        let server = Node { endpoint, address: address(1), events: Vec::new() };
+        let server = Node::new(endpoint, address(1));
         Self {
             identity,
             now: begin(),
@@ -85,7 +90,7 @@ impl Wire {
     /// The server's process ends without a word, and another begins with the same key.
     pub(crate) fn restart_server(&mut self) {
         let endpoint = Endpoint::server(Config::DEFAULT, self.identity.clone());
-        self.nodes[0] = Node { endpoint, address: address(1), events: Vec::new() };
+        self.nodes[0] = Node::new(endpoint, address(1));
     }
 
     /// Adds a client that connects; its number, and its link.
@@ -93,7 +98,7 @@ impl Wire {
         let number = self.nodes.len();
         let mut endpoint = Endpoint::client(Config::DEFAULT, Identity::generate().unwrap());
         let link = endpoint.connect(self.now, self.nodes[0].address, trust).unwrap();
-        self.nodes.push(Node { endpoint, address: address(100 + number as u16), events: Vec::new() });
+        self.nodes.push(Node::new(endpoint, address(100 + number as u16)));
         (number, link)
     }
 
@@ -131,7 +136,9 @@ impl Wire {
     fn turn(&mut self) {
         while let Some(mut datagram) = self.under_way.pop_front_if(|datagram| datagram.at <= self.now) {
             if let Some(node) = self.nodes.iter_mut().find(|node| node.address == datagram.to) {
-                node.endpoint.handle_datagram(self.now, datagram.from, &mut datagram.bytes);
+                let received = node.endpoint.handle_datagram(self.now, datagram.from, &mut datagram.bytes);
+                let packets = received.into_iter().flat_map(|received| received.packets);
+                node.unreliable.extend(packets.map(|packet| packet.to_vec()));
             }
         }
         let mut buffer = Vec::new();

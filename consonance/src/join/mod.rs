@@ -7,7 +7,7 @@ mod place;
 
 use std::{fs, path::Path, process::ExitCode, time::Duration};
 
-use adapter_udp::{Config, Endpoint, Socket};
+use adapter_udp::{Config, Endpoint, Incoming, Outgoing, Socket};
 
 use crate::{
     cli::JoinArgs,
@@ -20,6 +20,13 @@ use ear::Ear;
 use mouth::Mouth;
 use participant::{Participant, Wishes};
 pub(crate) use place::resolve;
+
+/// The socket, and room for what goes through it.
+struct Wire {
+    socket: Socket,
+    incoming: Incoming,
+    outgoing: Outgoing,
+}
 
 /// The loudspeaker's block.
 const TICK: Duration = Duration::from_millis(10);
@@ -40,17 +47,18 @@ pub(crate) fn run(args: &JoinArgs) -> Result<ExitCode, Fail> {
     let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = Socket::bind(any.parse().expect("an address"))
         .map_err(|error| Fail::new(format!("no UDP socket: {error}"), "look whether this machine has a network"))?;
+    let mut wire = Wire { socket, incoming: Incoming::default(), outgoing: Outgoing::default() };
     let transport = Endpoint::client(Config { links: 4, ..Config::DEFAULT }, identity);
     let mut somebody = Participant::new(transport, server, known, Wishes::of(args)?, mouth)?;
     let clock = Clock::start();
     let seconds = args.seconds.map(Duration::from_secs);
     println!("{}: trying for up to {} s", args.server, PATIENCE.as_secs());
     let mut ear = Ear::new();
-    take_part(&socket, &mut somebody, &mut ear, clock, seconds)?;
+    take_part(&mut wire, &mut somebody, &mut ear, clock, seconds)?;
     somebody.leave(clock.now());
     let until = clock.now().real + GOODBYE;
     while clock.now().real < until {
-        turn(&socket, &mut somebody, clock, clock.now(), Duration::from_millis(20))?;
+        turn(&mut wire, &mut somebody, clock, clock.now(), Duration::from_millis(20))?;
     }
     println!("{}", somebody.summary());
     if let (Some(out), Some(folder)) = (out, &args.record) {
@@ -62,7 +70,7 @@ pub(crate) fn run(args: &JoinArgs) -> Result<ExitCode, Fail> {
 
 /// Talks and listens until all is said, or the time is over.
 fn take_part(
-    socket: &Socket,
+    wire: &mut Wire,
     somebody: &mut Participant,
     ear: &mut Ear,
     clock: Clock,
@@ -94,21 +102,21 @@ fn take_part(
         if seconds.is_none() && done_at.is_some_and(|at| now.real >= at) {
             return Ok(());
         }
-        turn(socket, somebody, clock, now, next_tick.saturating_duration_since(now.real))?;
+        turn(wire, somebody, clock, now, next_tick.saturating_duration_since(now.real))?;
     }
 }
 
 /// The loop: in, due, out, sleep.
-fn turn(socket: &Socket, somebody: &mut Participant, clock: Clock, now: Now, most: Duration) -> Result<(), Fail> {
-    let mut buffer = [0; 2_048];
-    while let Some((len, from)) = socket.receive(&mut buffer) {
-        somebody.handle_datagram(now, from, &mut buffer[..len]);
-    }
+fn turn(wire: &mut Wire, somebody: &mut Participant, clock: Clock, now: Now, most: Duration) -> Result<(), Fail> {
+    let Wire { socket, incoming, outgoing } = wire;
+    while socket.receive(incoming, |from, datagram| somebody.handle_datagram(now, from, datagram)) {}
     somebody.turn(now)?;
-    let mut out = Vec::new();
-    while let Some(to) = somebody.poll_datagram(now, &mut out) {
-        socket.send(to, &out);
+    while let Some(to) = somebody.poll_datagram(now, outgoing.buffer()) {
+        if !outgoing.push(to) {
+            socket.send(outgoing);
+        }
     }
+    socket.send(outgoing);
     let most = somebody.until(clock.now(), most);
     socket.wait(most).map_err(|error| Fail::new(format!("the socket: {error}"), "join again"))
 }

@@ -129,7 +129,7 @@ impl Participant {
     }
 
     pub(crate) fn handle_datagram(&mut self, now: Now, from: SocketAddr, datagram: &mut [u8]) {
-        self.net.handle_datagram(now, from, datagram);
+        self.net.handle_datagram(now, from, datagram, |_| {});
     }
 
     /// Does what is due and takes note of what happened.

@@ -1,8 +1,8 @@
-//! One client of a load: a core, a transport and a socket; frames that tell when they were spoken.
+//! One client of a load: a core and a transport; frames that tell when they were spoken.
 
 use std::{net::SocketAddr, time::Duration};
 
-use adapter_udp::{Endpoint, Socket, Traffic, Trust};
+use adapter_udp::{Endpoint, Traffic, Trust};
 use voice_core::{
     ChannelOptions, ChannelSlot, Client, ClientConfig, ClientEvent, ClientStorage, Instant, PersonSlot, RoomHandle,
     RoomSlot, RoomUse, State, TalkTo,
@@ -18,6 +18,9 @@ use crate::{
 const FRAME: usize = 80;
 const FRAME_US: u64 = 20_000;
 const MAGIC: [u8; 4] = *b"LOAD";
+/// While the talk is warmed up there are pauses, in which frames are moved as the server hints: after so many frames, for so many.
+const TALKS: u64 = 35;
+const PAUSES: u64 = 10;
 
 /// Who it is, and when in 20 ms its frames begin, µs.
 pub(super) struct Role {
@@ -25,28 +28,27 @@ pub(super) struct Role {
     pub(super) room: usize,
     pub(super) speaks: bool,
     pub(super) phase: u64,
+    /// Each frame is sent up to so much later, µs, as a network would have it.
+    pub(super) jitter: u64,
+    pub(super) follows_hints: bool,
 }
 
 pub(super) struct LoadClient {
     net: NetClient,
-    socket: Socket,
     role: Role,
     room: RoomHandle,
     granted: bool,
-    next_frame: Option<Instant>,
+    /// When the next frame begins, and when it is sent.
+    next_frame: Option<(Instant, Instant)>,
+    frames: u64,
     spoken: u64,
+    warms_up: bool,
     counts: bool,
+    random: u64,
 }
 
 impl LoadClient {
-    pub(super) fn new(
-        transport: Endpoint,
-        server: SocketAddr,
-        socket: Socket,
-        now: Now,
-        role: Role,
-        password: Option<&str>,
-    ) -> Self {
+    pub(super) fn new(transport: Endpoint, server: SocketAddr, now: Now, role: Role, password: Option<&str>) -> Self {
         let mut config = ClientConfig::new(&format!("load-{}", role.number)).expect("a short name");
         config.direct = false;
         let memory = ClientStorage {
@@ -69,12 +71,28 @@ impl LoadClient {
         core.open_channel(now.core, TalkTo::Room(room), ChannelOptions::DEFAULT).expect("a free channel");
         core.connect(now.core);
         let net = NetClient::new(core, transport, server, Trust::FirstUse);
-        Self { net, socket, role, room, granted: false, next_frame: None, spoken: 0, counts: false }
+        let random = role.number as u64 * 0x9E37_79B9_7F4A_7C15 + 1;
+        Self {
+            net,
+            role,
+            room,
+            granted: false,
+            next_frame: None,
+            frames: 0,
+            spoken: 0,
+            warms_up: true,
+            counts: false,
+            random,
+        }
     }
 
     /// In the session, and in its room.
     pub(super) fn is_in(&self) -> bool {
         self.granted && self.net.core.state() == State::Connected
+    }
+
+    pub(super) const fn room(&self) -> usize {
+        self.role.room
     }
 
     /// Frames spoken since they count.
@@ -84,6 +102,11 @@ impl LoadClient {
 
     pub(super) const fn traffic(&self) -> Traffic {
         self.net.traffic()
+    }
+
+    /// From now on there are no pauses.
+    pub(super) const fn end_warm_up(&mut self) {
+        self.warms_up = false;
     }
 
     pub(super) const fn begin_count(&mut self) {
@@ -98,38 +121,68 @@ impl LoadClient {
         self.net.core.disconnect(now.core);
     }
 
-    /// In, due, out. Frames that come in are noted.
-    pub(super) fn turn(&mut self, now: Now, mut delays: Option<&mut Delays>) {
-        let mut buffer = [0; 1_500];
-        while let Some((len, from)) = self.socket.receive(&mut buffer) {
-            self.net.handle_datagram(now, from, &mut buffer[..len]);
-        }
-        if self.role.speaks && self.is_in() {
-            self.speak(now);
-        }
-        self.net.turn(now, |happened| {
+    /// In: a datagram. A frame in it is noted.
+    pub(super) fn handle_datagram(
+        &mut self,
+        now: Now,
+        from: SocketAddr,
+        datagram: &mut [u8],
+        delays: Option<&mut Delays>,
+    ) {
+        let mut delays = delays;
+        self.net.handle_datagram(now, from, datagram, |happened| {
             if let (Happened::Packet(packet), Some(delays)) = (happened, delays.as_deref_mut())
                 && let Some((when, true)) = stamp(packet)
             {
                 delays.note(now.core.as_us().saturating_sub(when));
             }
         });
+    }
+
+    /// Says and does what is due.
+    pub(super) fn turn(&mut self, now: Now) {
+        if self.role.speaks && self.is_in() {
+            self.speak(now);
+        }
+        self.net.turn(now, |_| {});
         while let Some(event) = self.net.poll_event() {
             self.granted |= event == ClientEvent::RoomGranted(self.room);
         }
-        let mut out = Vec::new();
-        while let Some(to) = self.net.poll_datagram(now, &mut out) {
-            self.socket.send(to, &out);
-        }
+    }
+
+    pub(super) fn poll_datagram(&mut self, now: Now, out: &mut Vec<u8>) -> Option<SocketAddr> {
+        self.net.poll_datagram(now, out)
+    }
+
+    /// How long nothing will be due, at most so long.
+    pub(super) fn until(&self, now: Now, most: Duration) -> Duration {
+        let frame = self.next_frame.filter(|_| self.role.speaks).map_or(most, |(_, at)| at.since(now.core));
+        self.net.until(now, most).min(frame)
     }
 
     fn speak(&mut self, now: Now) {
         let first = || Instant::from_us((now.core.as_us() / FRAME_US + 1) * FRAME_US + self.role.phase);
-        let due = *self.next_frame.get_or_insert_with(first);
+        let (begins, due) = self.next_frame.unwrap_or_else(|| (first(), first()));
+        self.next_frame = Some((begins, due));
         if due > now.core {
             return;
         }
-        self.next_frame = Some(due.after(Duration::from_micros(FRAME_US)));
+        self.frames += 1;
+        let is_pause = self.warms_up && self.frames % (TALKS + PAUSES) >= TALKS;
+        let mut next = begins.after(Duration::from_micros(FRAME_US));
+        if is_pause {
+            self.net.core.end_talkspurt(now.core);
+            let later = self.net.core.take_frame_shift();
+            if self.role.follows_hints {
+                next = next.after(later);
+            }
+        } else {
+            self.say(now);
+        }
+        self.next_frame = Some((next, next.after(Duration::from_micros(self.random_below(self.role.jitter)))));
+    }
+
+    fn say(&mut self, now: Now) {
         let mut frame = [0x55; FRAME];
         frame[..4].copy_from_slice(&MAGIC);
         frame[4] = u8::from(self.counts);
@@ -137,6 +190,14 @@ impl LoadClient {
         if self.net.core.send_frame(now.core, &frame).is_ok() {
             self.spoken += 1;
         }
+    }
+
+    /// xorshift64: good enough for jitter.
+    const fn random_below(&mut self, bound: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        if bound == 0 { 0 } else { self.random % bound }
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Figures {
     pub(super) expected: u64,
     pub(super) heard: u64,
     pub(super) heard_in_all: u64,
+    /// What came to the clients: unreliable packets, frames and others, and the datagrams that held them.
+    pub(super) packets: u64,
     pub(super) datagrams: u64,
     pub(super) delays: Delays,
     /// Processor time of the server, ns.
@@ -63,7 +65,7 @@ impl Figures {
     }
 
     fn per_datagram(&self) -> f64 {
-        self.heard as f64 / self.datagrams.max(1) as f64
+        self.packets as f64 / self.datagrams.max(1) as f64
     }
 
     fn us_per_frame(&self) -> Option<f64> {

@@ -3,25 +3,27 @@
 mod client;
 mod cost;
 mod figures;
+mod sockets;
 
-use std::{process::ExitCode, time::Duration};
+use std::{cmp::Reverse, collections::BinaryHeap, net::SocketAddr, process::ExitCode, time::Duration};
 
-use adapter_udp::{Config, Endpoint, Identity, Socket};
+use adapter_udp::{Config, Endpoint, Identity};
+use voice_core::Instant;
 
-use crate::{
-    cli::LoadArgs,
-    clock::{Clock, Now},
-    fail::Fail,
-    join::resolve,
-};
+use crate::{cli::LoadArgs, clock::Clock, fail::Fail, join::resolve};
 use client::LoadClient;
 use cost::Process;
 use figures::{Delays, Figures};
+use sockets::Sockets;
 
 /// Clients that join at a time: a server that is built up by hundreds at once is another test.
 const JOINING: usize = 20;
 /// A client that isn't in by then isn't coming.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long people talk with pauses before anything counts.
+const WARM_UP: Duration = Duration::from_millis(3_500);
+/// Each client has its turn at least so often.
+const NAP: Duration = Duration::from_millis(500);
 /// How long frames that are under way are waited for.
 const AFTERWARDS: Duration = Duration::from_millis(500);
 
@@ -35,32 +37,13 @@ pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, Fail> {
         );
         return Err(Fail::new(what, "ask for more --clients or fewer --speakers"));
     }
-    let clock = Clock::start();
-    let identity =
-        Identity::generate().map_err(|error| Fail::new(format!("no identity can be made: {error}"), "try again"))?;
-    let mut clients = Vec::new();
     let memory_before = process.as_ref().and_then(Process::memory);
-    let begin = clock.now().real;
-    while clients.len() < usize::from(args.clients) || clients.iter().any(|client: &LoadClient| !client.is_in()) {
-        let now = clock.now();
-        let waiting = clients.iter().filter(|client| !client.is_in()).count();
-        if waiting < JOINING && clients.len() < usize::from(args.clients) {
-            clients.push(open(args, clients.len(), server, identity.clone(), now)?);
-        }
-        clients.iter_mut().for_each(|client| client.turn(now, None));
-        if now.real.saturating_duration_since(begin) > PATIENCE {
-            let (got, all) = (clients.iter().filter(|client| client.is_in()).count(), args.clients);
-            let what = format!("{}: {got} of {all} clients got in within {} s", args.server, PATIENCE.as_secs());
-            return Err(Fail::new(
-                what,
-                "look whether the server runs, wants a password (--password), or is full (serve --clients)",
-            ));
-        }
-    }
-    eprintln!("{} clients are in; measuring for {} s", clients.len(), args.seconds);
+    let mut crowd = Crowd::new(server)?;
+    crowd.join(args)?;
+    eprintln!("{} clients are in; measuring for {} s", args.clients, args.seconds);
     let memory = process.as_ref().and_then(Process::memory).zip(memory_before);
-    let figures = measure(args, &mut clients, clock, process.as_ref(), memory);
-    leave(&mut clients, clock);
+    let figures = measure(args, &mut crowd, process.as_ref(), memory);
+    crowd.leave();
     if args.json {
         println!("{}", figures.json())
     } else {
@@ -69,82 +52,163 @@ pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, Fail> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn open(
-    args: &LoadArgs,
-    number: usize,
-    server: std::net::SocketAddr,
+/// All clients, in one thread that never sleeps.
+struct Crowd {
+    server: SocketAddr,
+    clock: Clock,
     identity: Identity,
-    now: Now,
-) -> Result<LoadClient, Fail> {
-    let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = Socket::bind(any.parse().expect("an address")).map_err(|error| {
-        Fail::new(
-            format!("client {number} has no UDP socket: {error}"),
-            "raise the limit of open files (ulimit -n), or ask for fewer --clients",
-        )
-    })?;
-    let transport = Endpoint::client(Config { links: 4, ..Config::DEFAULT }, identity);
-    let (room, seat) = (number % usize::from(args.rooms), number / usize::from(args.rooms));
-    // Nobody's frames are in step with another's, unless that is asked for.
-    let phase = if args.aligned { 0 } else { number as u64 * 7_919 % 20_000 };
-    let speaks = seat < usize::from(args.speakers);
-    Ok(LoadClient::new(
-        transport,
-        server,
-        socket,
-        now,
-        client::Role { number, room, speaks, phase },
-        args.password.as_deref(),
-    ))
+    sockets: Sockets,
+    clients: Vec<LoadClient>,
+    /// When each has something to do, the next first; one that something came for meanwhile may stand here twice.
+    due: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// Those for whom something came, each once.
+    woken: Vec<usize>,
+    is_woken: Vec<bool>,
+    delays: Option<Delays>,
 }
 
-fn measure(
-    args: &LoadArgs,
-    clients: &mut [LoadClient],
-    clock: Clock,
-    process: Option<&Process>,
-    memory: Option<(u64, u64)>,
-) -> Figures {
-    let mut delays = Delays::default();
-    // Talkspurts begin, and the server learns who hears whom, before anything counts.
-    let start = clock.now().real + Duration::from_secs(1);
-    spin(clients, clock, start, None);
-    let before: Vec<_> = clients.iter().map(LoadClient::traffic).collect();
-    let (busy, from) = (process.and_then(Process::busy), clock.now().real);
-    clients.iter_mut().for_each(LoadClient::begin_count);
-    spin(clients, clock, from + Duration::from_secs(args.seconds), Some(&mut delays));
-    let (busy, to) = (process.and_then(Process::busy).zip(busy), clock.now().real);
-    let spoken: u64 = clients.iter().map(LoadClient::spoken).sum();
-    let datagrams: u64 = clients.iter().zip(&before).map(|(c, b)| c.traffic().datagrams_in - b.datagrams_in).sum();
-    let heard = delays.count();
-    clients.iter_mut().for_each(LoadClient::stop_talking);
-    spin(clients, clock, to + AFTERWARDS, Some(&mut delays));
-    let per_room = usize::from(args.clients) / usize::from(args.rooms);
+impl Crowd {
+    fn new(server: SocketAddr) -> Result<Self, Fail> {
+        let identity = Identity::generate()
+            .map_err(|error| Fail::new(format!("no identity can be made: {error}"), "try again"))?;
+        let sockets = Sockets::for_server(server)
+            .map_err(|error| Fail::new(format!("no UDP socket: {error}"), "look whether this machine has a network"))?;
+        Ok(Self {
+            server,
+            clock: Clock::start(),
+            identity,
+            sockets,
+            clients: Vec::new(),
+            due: BinaryHeap::new(),
+            woken: Vec::new(),
+            is_woken: Vec::new(),
+            delays: None,
+        })
+    }
+
+    fn join(&mut self, args: &LoadArgs) -> Result<(), Fail> {
+        let (wanted, begin) = (usize::from(args.clients), self.clock.now().real);
+        while self.clients.len() < wanted || self.clients.iter().any(|client| !client.is_in()) {
+            let waiting = self.clients.iter().filter(|client| !client.is_in()).count();
+            if waiting < JOINING && self.clients.len() < wanted {
+                self.open(args)?;
+            }
+            self.turn();
+            if self.clock.now().real.saturating_duration_since(begin) > PATIENCE {
+                let got = self.clients.iter().filter(|client| client.is_in()).count();
+                let what = format!("{}: {got} of {wanted} clients got in within {} s", args.server, PATIENCE.as_secs());
+                return Err(Fail::new(
+                    what,
+                    "look whether the server runs, wants a password (--password), or is full (serve --clients)",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, args: &LoadArgs) -> Result<(), Fail> {
+        let number = self.clients.len();
+        self.sockets.add(self.server).map_err(|error| {
+            Fail::new(
+                format!("client {number} has no UDP socket: {error}"),
+                "raise the limit of open files (ulimit -n), or ask for fewer --clients",
+            )
+        })?;
+        let transport = Endpoint::client(Config { links: 4, ..Config::DEFAULT }, self.identity.clone());
+        let (room, seat) = (number % usize::from(args.rooms), number / usize::from(args.rooms));
+        let role = client::Role {
+            number,
+            room,
+            speaks: seat < usize::from(args.speakers),
+            // Nobody's frames are in step with another's, unless that is asked for.
+            phase: if args.aligned { 0 } else { number as u64 * 7_919 % 20_000 },
+            jitter: args.jitter,
+            follows_hints: !args.unmoved,
+        };
+        let now = self.clock.now();
+        self.clients.push(LoadClient::new(transport, self.server, now, role, args.password.as_deref()));
+        self.is_woken.push(false);
+        self.due.push(Reverse((now.core, number)));
+        Ok(())
+    }
+
+    /// In, due, out.
+    fn turn(&mut self) {
+        let Self { clock, sockets, clients, due, woken, is_woken, delays, .. } = self;
+        let now = clock.now();
+        sockets.receive(|number, from, datagram| {
+            let Some(client) = clients.get_mut(number) else { return };
+            client.handle_datagram(now, from, datagram, delays.as_mut());
+            if !std::mem::replace(&mut is_woken[number], true) {
+                woken.push(number);
+            }
+        });
+        while let Some(&Reverse((at, number))) = due.peek()
+            && at <= now.core
+        {
+            due.pop();
+            if !std::mem::replace(&mut is_woken[number], true) {
+                woken.push(number);
+            }
+        }
+        for number in woken.drain(..) {
+            is_woken[number] = false;
+            let client = &mut clients[number];
+            client.turn(now);
+            sockets.send(number, |out| client.poll_datagram(now, out));
+            due.push(Reverse((now.core.after(client.until(now, NAP)), number)));
+        }
+    }
+
+    fn turn_until(&mut self, until: std::time::Instant) {
+        while self.clock.now().real < until {
+            self.turn();
+        }
+    }
+
+    fn leave(&mut self) {
+        let now = self.clock.now();
+        for (number, client) in self.clients.iter_mut().enumerate() {
+            client.leave(now);
+            self.due.push(Reverse((now.core, number)));
+        }
+        self.turn_until(now.real + Duration::from_millis(200));
+    }
+}
+
+fn measure(args: &LoadArgs, crowd: &mut Crowd, process: Option<&Process>, memory: Option<(u64, u64)>) -> Figures {
+    // Talkspurts begin, frames are moved to where the server wants them, and the server learns who hears whom, before anything counts.
+    crowd.turn_until(crowd.clock.now().real + WARM_UP);
+    crowd.clients.iter_mut().for_each(LoadClient::end_warm_up);
+    crowd.turn_until(crowd.clock.now().real + Duration::from_millis(500));
+    let before: Vec<_> = crowd.clients.iter().map(LoadClient::traffic).collect();
+    let (busy, from) = (process.and_then(Process::busy), crowd.clock.now().real);
+    crowd.clients.iter_mut().for_each(LoadClient::begin_count);
+    crowd.delays = Some(Delays::default());
+    crowd.turn_until(from + Duration::from_secs(args.seconds));
+    let (busy, to) = (process.and_then(Process::busy).zip(busy), crowd.clock.now().real);
+    let heard = crowd.delays.as_ref().map_or(0, Delays::count);
+    let came = crowd.clients.iter().zip(&before).map(|(client, before)| {
+        let now = client.traffic();
+        (now.datagrams_in - before.datagrams_in, now.packets_in - before.packets_in)
+    });
+    let (datagrams, packets) = came.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+    let mut members = vec![0_u64; usize::from(args.rooms)];
+    crowd.clients.iter().for_each(|client| members[client.room()] += 1);
+    let expected = crowd.clients.iter().map(|client| client.spoken() * (members[client.room()] - 1)).sum();
+    crowd.clients.iter_mut().for_each(LoadClient::stop_talking);
+    crowd.turn_until(to + AFTERWARDS);
+    let delays = crowd.delays.take().unwrap_or_default();
     Figures {
-        clients: clients.len(),
+        clients: crowd.clients.len(),
         seconds: to.duration_since(from).as_secs_f64(),
-        expected: spoken * (per_room as u64 - 1),
+        expected,
         heard,
         heard_in_all: delays.count(),
+        packets,
         datagrams,
         delays,
         busy: busy.map(|(after, before)| after - before),
-        memory: memory.map(|(after, before)| after.saturating_sub(before) / clients.len() as u64),
+        memory: memory.map(|(after, before)| after.saturating_sub(before) / crowd.clients.len() as u64),
     }
-}
-
-fn spin(clients: &mut [LoadClient], clock: Clock, until: std::time::Instant, mut delays: Option<&mut Delays>) {
-    loop {
-        for client in &mut *clients {
-            client.turn(clock.now(), delays.as_deref_mut());
-        }
-        if clock.now().real >= until {
-            return;
-        }
-    }
-}
-
-fn leave(clients: &mut [LoadClient], clock: Clock) {
-    clients.iter_mut().for_each(|client| client.leave(clock.now()));
-    spin(clients, clock, clock.now().real + Duration::from_millis(200), None);
 }

@@ -7,7 +7,7 @@ mod settings;
 
 use std::{process::ExitCode, sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering, time::Duration};
 
-use adapter_udp::{Config, Endpoint, Socket};
+use adapter_udp::{Config, Endpoint, Incoming, Outgoing, Socket};
 
 use crate::{cli::ServeArgs, clock::Clock, fail::Fail, home};
 use admission::Admission;
@@ -18,8 +18,8 @@ use settings::Settings;
 
 /// The port, if none is said.
 pub(crate) const PORT: u16 = 7757;
-/// Datagrams taken before anything else gets its turn.
-const BATCH: usize = 512;
+/// Batches of datagrams taken before anything else gets its turn.
+const BATCHES: usize = 8;
 /// The loop looks at least so often whether it is to stop.
 const NAP: Duration = Duration::from_millis(100);
 /// The page of metrics is written so often.
@@ -70,8 +70,7 @@ fn serve(
     clock: Clock,
     is_over: impl Fn() -> bool,
 ) -> Result<(), Fail> {
-    let mut buffer = vec![0; 65_536];
-    let mut out = Vec::with_capacity(1_500);
+    let (mut incoming, mut outgoing) = (Incoming::default(), Outgoing::default());
     let mut page_at = clock.now().real;
     while !is_over() {
         let now = clock.now();
@@ -79,14 +78,18 @@ fn serve(
             page.put(server.metrics());
             page_at = now.real + PAGE_EVERY;
         }
-        for _ in 0..BATCH {
-            let Some((len, from)) = socket.receive(&mut buffer) else { break };
-            server.handle_datagram(now, from, &mut buffer[..len]);
+        for _ in 0..BATCHES {
+            if !socket.receive(&mut incoming, |from, datagram| server.handle_datagram(now, from, datagram)) {
+                break;
+            }
         }
         server.handle_timeout(now);
-        while let Some(to) = server.poll_datagram(now, &mut out) {
-            socket.send(to, &out);
+        while let Some(to) = server.poll_datagram(now, outgoing.buffer()) {
+            if !outgoing.push(to) {
+                server.note_unsent(socket.send(&mut outgoing));
+            }
         }
+        server.note_unsent(socket.send(&mut outgoing));
         let most = server.until(clock.now(), NAP);
         socket.wait(most).map_err(|error| Fail::new(format!("the socket: {error}"), "start the server again"))?;
     }

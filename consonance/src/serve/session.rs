@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use adapter_udp::{Endpoint, Event, Fingerprint, LinkId};
+use adapter_udp::{Endpoint, Event, Fingerprint, Flush, LinkId};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use voice_core::{
     Admission as Joining, Connection, ConnectionId, Delivery, Identity, PendingJoin, Post, Room, Route, Seat, Server,
@@ -16,32 +16,32 @@ type Core = Server<
     ServerStorage<Vec<Seat>, Vec<Room>, Vec<u64>, Vec<Connection>, Vec<Post>, Vec<PendingJoin>, Vec<ConnectionId>>,
 >;
 
-/// What is known of a connection besides what the core knows.
-#[derive(Clone, Copy)]
-struct Line {
-    link: LinkId,
-    key: Option<Fingerprint>,
-}
-
 pub(crate) struct Session {
     core: Core,
     transport: Endpoint,
     admission: Admission,
-    /// By the core's index of the connection.
-    lines: Vec<Option<Line>>,
+    /// By the core's index of the connection: where it is, and whose key it has shown.
+    links: Vec<Option<LinkId>>,
+    keys: Vec<Option<Fingerprint>>,
     /// By the transport's index of the link.
     connections: Vec<Option<ConnectionId>>,
+    /// Sealed datagrams that the socket didn't take.
+    unsent: u64,
 }
 
 impl Session {
     pub(crate) fn new(transport: Endpoint, admission: Admission, clients: usize, rooms: usize) -> Self {
         let config = ServerConfig { admission: Joining::Ask, ..ServerConfig::DEFAULT };
         let core = Server::new(config, seed(), server_storage_vec!(clients: clients, rooms: rooms));
-        Self { core, transport, admission, lines: Vec::new(), connections: Vec::new() }
+        Self { core, transport, admission, links: Vec::new(), keys: Vec::new(), connections: Vec::new(), unsent: 0 }
     }
 
     pub(crate) fn handle_datagram(&mut self, now: Now, from: SocketAddr, datagram: &mut [u8]) {
-        self.transport.handle_datagram(now.real, from, datagram);
+        if let Some(received) = self.transport.handle_datagram(now.real, from, datagram) {
+            for packet in received.packets {
+                self.on_packet(now, received.link, Delivery::Unreliable, packet);
+            }
+        }
         while let Some(event) = self.transport.poll_event() {
             self.on_event(now, event);
         }
@@ -59,6 +59,11 @@ impl Session {
     /// The next datagram to send, in `out`, and where to.
     pub(crate) fn poll_datagram(&mut self, now: Now, out: &mut Vec<u8>) -> Option<SocketAddr> {
         self.transport.poll_transmit(now.real, out).map(|transmit| transmit.to)
+    }
+
+    /// Takes note of voice that the socket didn't take.
+    pub(crate) const fn note_unsent(&mut self, datagrams: usize) {
+        self.unsent += datagrams as u64;
     }
 
     /// How long nothing will be due, at most so long.
@@ -101,6 +106,7 @@ impl Session {
             ("reason=\"replayed\"", drops.replayed),
             ("reason=\"full\"", drops.full),
             ("reason=\"waited\"", drops.waited),
+            ("reason=\"socket_full\"", self.unsent),
         ];
         page.counter("datagrams_dropped_total", "Datagrams that the transport dropped.", &reasons);
         let reasons: Vec<(String, u64)> =
@@ -116,36 +122,36 @@ impl Session {
                 let Ok(connection) = self.core.handle_connected(now.core) else {
                     return self.transport.close(now.real, link);
                 };
-                *place(&mut self.lines, connection.index()) = Some(Line { link, key });
+                *place(&mut self.links, connection.index()) = Some(link);
+                *place(&mut self.keys, connection.index()) = key;
                 *place(&mut self.connections, link.index()) = Some(connection);
             }
-            Event::Packet(link, delivery, bytes) => {
-                self.on_packet(now, link, delivery, bytes.into());
+            Event::Packet(link, bytes) => {
+                self.on_packet(now, link, Delivery::Reliable, &mut Vec::from(bytes));
                 // Joins that wait for an answer have few places: none waits for the others that came at the same time.
-                if delivery == Delivery::Reliable {
-                    self.tell_all(now);
-                }
+                self.tell_all(now);
             }
             Event::Down(link, _) => {
                 if let Some(connection) = self.connections.get_mut(link.index()).and_then(Option::take) {
-                    self.lines[connection.index()] = None;
+                    self.links[connection.index()] = None;
                     self.core.handle_disconnected(now.core, connection);
                 }
             }
         }
     }
 
-    fn on_packet(&mut self, now: Now, link: LinkId, delivery: Delivery, mut packet: Vec<u8>) {
+    fn on_packet(&mut self, now: Now, link: LinkId, delivery: Delivery, packet: &mut [u8]) {
         let Some(Some(from)) = self.connections.get(link.index()).copied() else { return };
-        let Self { core, transport, lines, .. } = self;
-        let mut forward = core.handle_packet(now.core, from, delivery, &mut packet);
+        let Self { core, transport, links, .. } = self;
+        let mut forward = core.handle_packet(now.core, from, delivery, packet);
+        let flush = if forward.is_last() { Flush::Now } else { Flush::Soon };
         while let Some((bytes, to)) = forward.next() {
-            for connection in to {
-                if let Some(Some(line)) = lines.get(connection.index()) {
-                    // Voice for somebody who is just leaving is of no use.
-                    let _ = transport.send(now.real, line.link, Delivery::Unreliable, bytes);
-                }
-            }
+            let to = to.iter().filter_map(|connection| links.get(connection.index()).copied().flatten());
+            transport.send_to_all(now.real, to, bytes, flush);
+        }
+        if flush == Flush::Now {
+            // The others' voice may have waited for this one, which doesn't go to who said it.
+            transport.flush(link);
         }
     }
 
@@ -153,11 +159,11 @@ impl Session {
         let mut buffer = [0; 1_200];
         while let Some(transmit) = self.core.poll_transmit(now.core, &mut buffer) {
             let Route::Client(to) = transmit.to else { continue };
-            let Some(Some(line)) = self.lines.get(to.index()).copied() else { continue };
-            let sent = self.transport.send(now.real, line.link, transmit.delivery, &buffer[..transmit.len]);
+            let Some(Some(link)) = self.links.get(to.index()).copied() else { continue };
+            let sent = self.transport.send(now.real, link, transmit.delivery, &buffer[..transmit.len]);
             if sent.is_err() && transmit.delivery == Delivery::Reliable {
                 // A lane that takes no more is at an end: a gap in it would be worse.
-                self.transport.close(now.real, line.link);
+                self.transport.close(now.real, link);
             }
         }
         self.tell_all(now);
@@ -174,8 +180,8 @@ impl Session {
         match event {
             ServerEvent::JoinRequested { connection } => self.on_join(now, connection),
             ServerEvent::Disconnect { connection } => {
-                if let Some(Some(line)) = self.lines.get(connection.index()).copied() {
-                    self.transport.close(now.real, line.link);
+                if let Some(Some(link)) = self.links.get(connection.index()).copied() {
+                    self.transport.close(now.real, link);
                 }
             }
             ServerEvent::Joined { id, resumed } => {
@@ -191,13 +197,14 @@ impl Session {
     }
 
     fn on_join(&mut self, now: Now, connection: ConnectionId) {
-        let Some(Some(line)) = self.lines.get(connection.index()).copied() else { return };
+        let Some(Some(link)) = self.links.get(connection.index()).copied() else { return };
+        let key = self.keys.get(connection.index()).copied().flatten();
         let Some(request) = self.core.pending_join(connection) else { return };
-        let Some((peer, _)) = self.transport.peer(line.link) else { return };
+        let Some((peer, _)) = self.transport.peer(link) else { return };
         let (name, admitted) =
             (request.name().to_owned(), self.admission.admit(now.core, peer.ip(), request.credential()));
         let done = match admitted {
-            Ok(()) => self.core.accept(now.core, connection, identity(line.key)),
+            Ok(()) => self.core.accept(now.core, connection, identity(key)),
             Err(reason) => {
                 println!("{name} from {peer} was refused (reason {reason})");
                 self.core.refuse(now.core, connection, reason)

@@ -104,6 +104,10 @@ pub(super) struct VoiceOut {
     pub(super) last_at: Option<Instant>,
     pub(super) talking: bool,
     pub(super) unheard: bool,
+    /// By how much the server wants frames to begin later, µs; 0: not at all.
+    pub(super) later_us: u16,
+    /// The first sequence number since the frames last began later.
+    pub(super) moved_at: u16,
     pub(super) ring: RingState,
     pub(super) retained: RingState,
 }
@@ -214,6 +218,8 @@ impl ClientState {
                 last_at: None,
                 talking: false,
                 unheard: false,
+                later_us: 0,
+                moved_at: 0,
                 ring: RingState::EMPTY,
                 retained: RingState::EMPTY,
             },

@@ -152,6 +152,18 @@ impl<M> Client<M> {
         self.state.summary
     }
 
+    /// By how much later all frames should begin from now on, up to 20 ms, so that they reach the server together with those of the others in the
+    /// room. Zero while a talkspurt is on: frames are moved in pauses, by leaving out so much of what the microphone gives. What is taken
+    /// counts as done.
+    pub const fn take_frame_shift(&mut self) -> Duration {
+        let voice = &mut self.state.voice;
+        if voice.talking || voice.later_us == 0 {
+            return Duration::ZERO;
+        }
+        voice.moved_at = voice.sequence.wrapping_add(1);
+        Duration::from_micros(core::mem::replace(&mut voice.later_us, 0) as u64)
+    }
+
     /// How long this client's frames are.
     pub const fn frame_length(&self) -> FrameLength {
         self.state.voice.frame_length

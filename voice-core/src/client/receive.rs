@@ -56,6 +56,17 @@ impl Engine<'_> {
                     self.on_summary(now, summary);
                 }
             }
+            (None, Packet::Phase { session, sequence, later_us }) => {
+                if self.is_ours(session.get()) {
+                    let voice = &mut self.s.voice;
+                    // What was measured before the last move is of the frames of before.
+                    let is_current = sequence.wrapping_sub(voice.moved_at) <= u16::MAX / 2;
+                    if is_current {
+                        voice.later_us = later_us;
+                    }
+                    self.expect(is_current);
+                }
+            }
             (None, _) => self.on_lane_packet(now, packet),
         }
     }

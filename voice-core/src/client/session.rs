@@ -229,6 +229,7 @@ impl Engine<'_> {
         self.direct().clear();
         self.s.outbox = RingState::EMPTY;
         self.s.voice.sequence = 0;
+        (self.s.voice.later_us, self.s.voice.moved_at) = (0, 0);
         self.s.server_muted = false;
     }
 

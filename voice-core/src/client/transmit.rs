@@ -4,7 +4,7 @@ use super::{State, engine::Engine, receive::stamp_of, tables::RoomSlot, voice_in
 use crate::{
     types::{Delivery, Instant, PathId, Route, Transmit},
     wire::{
-        FEATURE_DIRECT, FEATURE_REPORTS, Hello, Lane, Packet, Ping, Resume, VERSION,
+        FEATURE_DIRECT, FEATURE_PHASE, FEATURE_REPORTS, Hello, Lane, Packet, Ping, Resume, VERSION,
         limits::{MAX_PACKET_BYTES, MAX_UNANSWERED_ROOMS, PING_INTERVAL},
     },
 };
@@ -58,7 +58,7 @@ impl Engine<'_> {
             s.seat.filter(|_| s.resumes).map(|s| Resume { session: s.session, client: s.id, secret: s.secret });
         let hello = Hello {
             version: VERSION,
-            features: FEATURE_REPORTS | if s.config.direct { FEATURE_DIRECT } else { 0 },
+            features: FEATURE_REPORTS | FEATURE_PHASE | if s.config.direct { FEATURE_DIRECT } else { 0 },
             nonce: s.link.nonce,
             codec: s.config.codec,
             flags: s.declared.flags,

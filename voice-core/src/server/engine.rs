@@ -345,6 +345,7 @@ impl<'a> Engine<'a> {
     }
 
     pub(super) fn stop_talking(&mut self, at: u16) {
+        self.leave_phase(at);
         let s = &mut *self.s;
         let Some(seat) = self.t.seats.get_mut(usize::from(at)) else { return };
         if seat.talking_link.is_linked() {

@@ -41,6 +41,7 @@ pub(super) struct Fanout {
 pub struct Forward<'a, 'p> {
     packet: &'p mut [u8],
     job: Option<Job<'a>>,
+    is_last: bool,
 }
 
 struct Job<'a> {
@@ -54,7 +55,7 @@ struct Job<'a> {
 
 impl<'a, 'p> Forward<'a, 'p> {
     pub(crate) fn nothing(packet: &'p mut [u8]) -> Self {
-        Self { packet, job: None }
+        Self { packet, job: None, is_last: true }
     }
 
     pub(super) fn new(
@@ -63,8 +64,16 @@ impl<'a, 'p> Forward<'a, 'p> {
         masks: Vec<(u8, Mask), MAX_CHANNELS>,
         fanout: Fanout,
         packet: &'p mut [u8],
+        is_last: bool,
     ) -> Self {
-        Self { packet, job: Some(Job { engine, voice, masks, fanout, word: 0 }) }
+        Self { packet, job: Some(Job { engine, voice, masks, fanout, word: 0 }), is_last }
+    }
+
+    /// Whether no other speaker's frame for the same listeners is due within the window of [`ServerConfig`](crate::ServerConfig). If one is, a transport
+    /// that packs several packets into one datagram does well to let this one wait; at most for the window, and until a packet that is the
+    /// last. What waits for the speaker itself may leave then, too: its own voice doesn't come there.
+    pub const fn is_last(&self) -> bool {
+        self.is_last
     }
 
     /// The next group: the bytes, and who gets them.

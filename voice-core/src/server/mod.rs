@@ -7,6 +7,7 @@
 //! | rooms, mutes, blocks | `rooms.rs` |
 //! | who gets a voice packet | `voice.rs`, `forward.rs` |
 //! | texts and rendezvous | `posts.rs` |
+//! | which frames should arrive together, and wait for each other | `phase.rs` |
 //! | what listeners report of speakers | `reports.rs` |
 //! | what is sent, and in which order | `transmit.rs` |
 //! | what the embedder may do | `moderation.rs` |
@@ -20,6 +21,7 @@ mod join;
 mod memory;
 mod moderation;
 mod pairs;
+mod phase;
 mod posts;
 mod receive;
 mod reports;
@@ -43,7 +45,7 @@ use crate::{
         ClientId, ConnectionId, Counters, Delivery, DropCounts, DropReason, Identity, Instant, RoomId, SessionId,
         Transmit,
     },
-    wire::{FEATURE_DIRECT, FEATURE_REPORTS, limits},
+    wire::{FEATURE_DIRECT, FEATURE_PHASE, FEATURE_REPORTS, limits},
 };
 
 /// Who may join.
@@ -62,14 +64,21 @@ pub struct ServerConfig {
     pub admission: Admission,
     /// How long a seat without a connection is kept.
     pub grace: Duration,
-    /// Features offered: [`FEATURE_DIRECT`], [`FEATURE_REPORTS`], both or 0.
+    /// Features offered: any of [`FEATURE_DIRECT`], [`FEATURE_REPORTS`] and [`FEATURE_PHASE`].
     pub features: u32,
+    /// How long a transport lets voice wait at most for that of other speakers to the same listener: see [`Forward::is_last`]. 0: it doesn't wait.
+    /// At most 10 ms make sense, half a usual frame.
+    pub window: Duration,
 }
 
 impl ServerConfig {
-    /// Everybody may join, 30 s of grace, direct paths and reports.
-    pub const DEFAULT: Self =
-        Self { admission: Admission::AcceptAll, grace: limits::GRACE, features: FEATURE_DIRECT | FEATURE_REPORTS };
+    /// Everybody may join, 30 s of grace, all features, a window of 5 ms.
+    pub const DEFAULT: Self = Self {
+        admission: Admission::AcceptAll,
+        grace: limits::GRACE,
+        features: FEATURE_DIRECT | FEATURE_REPORTS | FEATURE_PHASE,
+        window: Duration::from_millis(5),
+    };
 }
 
 impl Default for ServerConfig {

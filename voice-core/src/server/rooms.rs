@@ -142,6 +142,9 @@ impl Engine<'_> {
             self.set_listening(at, room, false);
         }
         let Some(place) = self.room_at(room) else { return };
+        if self.seat(at).is_some_and(|seat| seat.phase.room.map(usize::from) == Some(place)) {
+            self.leave_phase(at);
+        }
         let Some(left) = self.t.rooms.get_mut(place) else { return };
         left.users = left.users.saturating_sub(1);
         if left.users == 0 {

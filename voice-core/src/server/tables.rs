@@ -4,9 +4,14 @@ use heapless::Vec;
 
 use super::reports::Reports;
 use crate::{
-    storage::{list::Link, name::Name, rate::Bucket},
+    storage::{
+        list::{Link, List},
+        name::Name,
+        rate::Bucket,
+    },
     types::{
-        ClientId, CodecSettings, ConnectionId, Identity, Instant, Priority, RoomId, RoomUse, Secret, SessionId, Target,
+        ClientId, CodecSettings, ConnectionId, FrameLength, Identity, Instant, Priority, RoomId, RoomUse, Secret,
+        SessionId, Target,
     },
     wire::{
         CloseReason, PersonFlags, RefuseReason, RoomCloseReason, TextRefuseReason,
@@ -45,6 +50,9 @@ pub struct Seat {
     pub(super) link: Link,
     pub(super) talking_link: Link,
     pub(super) unheard_link: Link,
+    /// In the list of its room's speakers.
+    pub(super) room_link: Link,
+    pub(super) phase: Phase,
     /// What both sides offered.
     pub(super) features: u32,
     pub(super) reports: Reports,
@@ -74,6 +82,8 @@ impl Seat {
         link: Link::FREE,
         talking_link: Link::FREE,
         unheard_link: Link::FREE,
+        room_link: Link::FREE,
+        phase: Phase::NONE,
         features: 0,
         reports: Reports::NONE,
     };
@@ -94,6 +104,35 @@ pub(super) struct RoomEntry {
     pub(super) room_use: RoomUse,
     /// The client hasn't been told yet.
     pub(super) tell: bool,
+}
+
+/// When a speaker's frames arrive, beside those of the others of its room.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Phase {
+    /// The place of the room that it speaks to.
+    pub(super) room: Option<u16>,
+    pub(super) frame_length: FrameLength,
+    /// Frames of the talkspurt; saturates.
+    pub(super) frames: u8,
+    /// How long after the room's point they arrive in the mean, or before it, µs.
+    pub(super) off_us: i32,
+    /// Mean distance from there, µs.
+    pub(super) jitter_us: u32,
+    pub(super) hinted_at: Option<Instant>,
+    /// The newest sequence number, and by how much it should send later, µs.
+    pub(super) tell: Option<(u16, u16)>,
+}
+
+impl Phase {
+    pub(super) const NONE: Self = Self {
+        room: None,
+        frame_length: FrameLength::Ms20,
+        frames: 0,
+        off_us: 0,
+        jitter_us: 0,
+        hinted_at: None,
+        tell: None,
+    };
 }
 
 /// What a client says of its own link, in its Pings.
@@ -181,12 +220,22 @@ pub struct Room {
     pub(super) listeners: u16,
     /// Words of the bit set between which all members are.
     pub(super) span: (u16, u16),
+    /// Who speaks to it, from the longest unheard on.
+    pub(super) speakers: List,
 }
 
 impl Room {
     /// A free one.
-    pub const EMPTY: Self =
-        Self { id: 0, next_id: 0, name: Name::EMPTY, hash: 0, users: 0, listeners: 0, span: (u16::MAX, 0) };
+    pub const EMPTY: Self = Self {
+        id: 0,
+        next_id: 0,
+        name: Name::EMPTY,
+        hash: 0,
+        users: 0,
+        listeners: 0,
+        span: (u16::MAX, 0),
+        speakers: List::EMPTY,
+    };
 }
 
 /// A transport connection.

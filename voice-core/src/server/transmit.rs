@@ -63,7 +63,7 @@ impl Engine<'_> {
             Packet::WrongSession { ours: session, theirs }
         } else {
             let at = connection.seat?;
-            return self.write_summary(at, out);
+            return self.write_summary(at, out).or_else(|| self.write_phase(at, out));
         };
         let len = packet.encode(out)?;
         match packet {

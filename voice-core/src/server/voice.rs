@@ -26,7 +26,7 @@ const REPLAY_WINDOW: u16 = 64;
 impl<'a> Engine<'a> {
     pub(super) fn on_voice<'p>(mut self, now: Instant, from: ConnectionId, packet: &'p mut [u8]) -> Forward<'a, 'p> {
         match self.check_voice(now, from, packet) {
-            Ok((at, voice, listed)) => self.fan_out(at, voice, listed, packet),
+            Ok((at, voice, listed)) => self.fan_out(now, at, voice, listed, packet),
             Err(reason) => {
                 self.drop(reason);
                 Forward::nothing(packet)
@@ -82,6 +82,7 @@ impl<'a> Engine<'a> {
 
     fn fan_out<'p>(
         mut self,
+        now: Instant,
         at: u16,
         voice: ParsedVoice,
         listed: Option<Listed>,
@@ -91,6 +92,9 @@ impl<'a> Engine<'a> {
         if masks.is_empty() {
             return Forward::nothing(packet);
         }
+        let room =
+            masks.iter().find_map(|(_, mask)| if let Mask::Room { place, .. } = mask { Some(*place) } else { None });
+        let is_last = self.note_phase(now, at, room, &voice);
         let others =
             self.seat(at).is_some_and(|seat| core::mem::replace(&mut seat.voice.targets, targets.clone()) != targets);
         if others {
@@ -108,7 +112,7 @@ impl<'a> Engine<'a> {
             return Forward::nothing(packet);
         };
         self.forget_unheard(at);
-        Forward::new(self, voice, masks, fanout, packet)
+        Forward::new(self, voice, masks, fanout, packet, is_last)
     }
 
     /// Those channels that the speaker may use, each with the set of its listeners. Others are counted once, under the first one's reason.

@@ -72,6 +72,7 @@ impl<'a> Packet<'a> {
             }),
             Kind::Pong => Self::Pong { session, stamp: reader.u32()?, next: reader.u16()? },
             Kind::LaneAck => Self::LaneAck { session, next: reader.u16()? },
+            Kind::Phase => Self::Phase { session, sequence: reader.u16()?, later_us: read_later(reader)? },
             _ => Self::WrongSession { ours: session, theirs: reader.u32()? },
         };
         reader.end().map(|()| packet)
@@ -171,10 +172,24 @@ impl<'a> Packet<'a> {
             }
             Self::Pong { session, stamp, next } => _ = w.u32(session.get()).u32(stamp).u16(next),
             Self::LaneAck { session, next } => _ = w.u32(session.get()).u16(next),
+            Self::Phase { session, sequence, later_us } => {
+                if !(1..=MOST_LATER_US).contains(&later_us) {
+                    w.fail();
+                }
+                w.u32(session.get()).u16(sequence).u16(later_us);
+            }
             Self::WrongSession { ours, theirs } => _ = w.u32(ours.get()).u32(theirs),
             Self::Leave { .. } | Self::RosterRequest { .. } | Self::Voice(_) => {}
         }
     }
+}
+
+/// Of the 20 ms that a frame may come later.
+const MOST_LATER_US: u16 = 19_999;
+
+fn read_later(reader: &mut Reader<'_>) -> Read<u16> {
+    let later = reader.u16()?;
+    (1..=MOST_LATER_US).contains(&later).then_some(later).ok_or(DropReason::Malformed)
 }
 
 fn read_use(reader: &mut Reader<'_>) -> Read<RoomUse> {

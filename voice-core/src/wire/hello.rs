@@ -9,6 +9,8 @@ pub const VERSION: u8 = 1;
 pub const FEATURE_DIRECT: u32 = 1;
 /// Listeners' reports, and summaries of them for speakers.
 pub const FEATURE_REPORTS: u32 = 2;
+/// Phase.
+pub const FEATURE_PHASE: u32 = 4;
 
 /// What a client tells of itself for all to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -57,6 +57,8 @@ pub const ROSTER_REQUEST_INTERVAL: Duration = Duration::from_secs(5);
 pub const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two summaries for a speaker. A little less than between reports, so that a lone listener's every report makes one.
 pub const SUMMARY_INTERVAL: Duration = Duration::from_millis(900);
+/// Between two phase hints to a speaker, at least: each tells the whole of what the last one left.
+pub const PHASE_INTERVAL: Duration = Duration::from_secs(2);
 /// No voice: stopped speaking.
 pub const TALKSPURT_TIMEOUT: Duration = Duration::from_millis(400);
 /// Between greetings until a path is proven.

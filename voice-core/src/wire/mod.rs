@@ -18,7 +18,7 @@ mod write;
 pub use control::{PathAck, Ping};
 pub use greeting::Greeting;
 pub(crate) use hello::hello_nonce;
-pub use hello::{FEATURE_DIRECT, FEATURE_REPORTS, Hello, MAGIC, Resume, StateFlags, VERSION, Welcome};
+pub use hello::{FEATURE_DIRECT, FEATURE_PHASE, FEATURE_REPORTS, Hello, MAGIC, Resume, StateFlags, VERSION, Welcome};
 use limits::MAX_PACKET_BYTES;
 use read::{Read, Reader};
 pub use reason::{CloseReason, RefuseReason, RoomCloseReason, TextRefuseReason};
@@ -92,6 +92,7 @@ kinds! {
     WrongSession = 0x44 Unreliable,
     Report = 0x45 Unreliable,
     Summary = 0x46 Unreliable,
+    Phase = 0x47 Unreliable,
     Greet = 0x51 Unreliable,
     GreetAck = 0x52 Unreliable,
     PathAck = 0x53 Unreliable,
@@ -149,6 +150,7 @@ pub enum Packet<'a> {
     WrongSession { ours: SessionId, theirs: u32 },
     Report(Report<'a>),
     Summary(Summary),
+    Phase { session: SessionId, sequence: u16, later_us: u16 },
     Greet(Greeting),
     GreetAck(Greeting),
     PathAck(PathAck),
@@ -177,7 +179,9 @@ impl<'a> Packet<'a> {
             Kind::PathAck => PathAck::read(&mut reader).map(Self::PathAck),
             Kind::Report => Report::read(&mut reader).map(Self::Report),
             Kind::Summary => Summary::read(&mut reader).map(Self::Summary),
-            Kind::Ping | Kind::Pong | Kind::LaneAck | Kind::WrongSession => Self::read_unreliable(kind, &mut reader),
+            Kind::Ping | Kind::Pong | Kind::LaneAck | Kind::WrongSession | Kind::Phase => {
+                Self::read_unreliable(kind, &mut reader)
+            }
             _ => Self::read_on_lane(kind, Lane::read(&mut reader)?, &mut reader),
         }
     }
@@ -230,6 +234,7 @@ impl<'a> Packet<'a> {
             Self::WrongSession { .. } => Kind::WrongSession,
             Self::Report(_) => Kind::Report,
             Self::Summary(_) => Kind::Summary,
+            Self::Phase { .. } => Kind::Phase,
             Self::Greet(_) => Kind::Greet,
             Self::GreetAck(_) => Kind::GreetAck,
             Self::PathAck(_) => Kind::PathAck,

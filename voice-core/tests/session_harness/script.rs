@@ -34,6 +34,7 @@ pub(crate) enum Tell {
     Pong,
     LaneAck,
     Summary(u8, u8),
+    Phase(u16),
     WrongSession,
     Voice { speaker: u16, to: Vec<To>, step: u16, len: usize },
     Greet(u16, bool),
@@ -60,6 +61,7 @@ pub(crate) fn tell() -> impl Strategy<Value = Tell> {
         2 => Just(Tell::Pong),
         2 => Just(Tell::LaneAck),
         2 => (any::<u8>(), any::<u8>()).prop_map(|(loss, growth)| Tell::Summary(loss, growth)),
+        1 => (1..20_000_u16).prop_map(Tell::Phase),
         1 => Just(Tell::WrongSession),
         6 => (ids(), vec(to(), 1..5), 0..70_u16, prop_oneof![Just(40), 1..1_001_usize])
             .prop_map(|(speaker, to, step, len)| Tell::Voice { speaker, to, step, len }),
@@ -143,6 +145,7 @@ impl Script {
                 let hearing = Hearing { loss, growth, ..Hearing::default() };
                 Packet::Summary(Summary { session, listeners: 3, hearing })
             }
+            Tell::Phase(later_us) => Packet::Phase { session, sequence: self.sequence, later_us },
             Tell::WrongSession => Packet::WrongSession { ours: session, theirs: session.get() },
             Tell::Greet(from, ack) => self.greeting(from, ack),
             Tell::PathAck(from) => {

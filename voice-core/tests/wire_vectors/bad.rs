@@ -55,13 +55,13 @@ impl Maker {
 fn lengths(maker: &mut Maker) {
     maker.add("no bytes", Vec::new(), Empty);
     maker.add("1,201 bytes of voice", [&[0x80], [1; 1_200].as_slice()].concat(), TooLong);
-    for kind in [0x00, 0x0B, 0x20, 0x2D, 0x40, 0x47, 0x50, 0x54, 0x7F] {
+    for kind in [0x00, 0x0B, 0x20, 0x2D, 0x40, 0x48, 0x50, 0x54, 0x7F] {
         maker.add(format!("unknown kind 0x{kind:02X}"), vec![kind, 0, 0, 0, 1, 0, 0], UnknownKind);
     }
 }
 
 /// Kinds whose last field has a length of its own, each by one packet.
-const CLOSED: [&str; 23] = [
+const CLOSED: [&str; 24] = [
     "Hello, fresh, without name",
     "Hello, resume, name and credential",
     "UseRoom, both",
@@ -83,6 +83,7 @@ const CLOSED: [&str; 23] = [
     "Ping",
     "Pong",
     "LaneAck",
+    "Phase",
     "WrongSession",
     "Greet",
 ];
@@ -222,6 +223,8 @@ fn reports(maker: &mut Maker) {
     maker.patch(summary, "lost and late more than all", 6, &[200, 56]);
     maker.patch(summary, "no listener", 5, &[0]);
     maker.patch(summary, "65 listeners", 5, &[65]);
+    maker.patch("Phase", "not later", 7, &[0; 2]);
+    maker.patch("Phase", "later by 20 ms", 7, &20_000_u16.to_be_bytes());
 }
 
 fn roster(maker: &mut Maker) {

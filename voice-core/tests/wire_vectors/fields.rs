@@ -133,7 +133,7 @@ fn packet(kind: Kind, fields: &Value) -> Packet<'_> {
             let reason = RefuseReason::from_number(number(&fields["reason"])).unwrap();
             Packet::Refused { nonce: number(&fields["nonce"]), reason }
         }
-        Kind::Ping | Kind::Pong | Kind::LaneAck | Kind::WrongSession => unreliable(kind, fields),
+        Kind::Ping | Kind::Pong | Kind::LaneAck | Kind::WrongSession | Kind::Phase => unreliable(kind, fields),
         _ => on_lane(kind, lane(fields), fields),
     }
 }
@@ -206,6 +206,10 @@ fn unreliable(kind: Kind, fields: &Value) -> Packet<'_> {
         }),
         Kind::Pong => Packet::Pong { session, stamp: number(&fields["stamp"]), next: number(&fields["next"]) },
         Kind::LaneAck => Packet::LaneAck { session, next: number(&fields["next"]) },
+        Kind::Phase => {
+            let (sequence, later_us) = (number(&fields["sequence"]), number(&fields["later_us"]));
+            Packet::Phase { session, sequence, later_us }
+        }
         _ => Packet::WrongSession { ours: session, theirs: number(&fields["theirs"]) },
     }
 }

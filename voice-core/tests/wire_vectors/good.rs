@@ -210,6 +210,8 @@ fn unreliable() -> Vec<Good> {
         good("Ping, saturated", Kind::Ping, with(ping, json!({ "rtt_ms": 65_535, "loss": 255, "jitter_ms": 65_535 }))),
         good("Pong", Kind::Pong, json!({ "session": SESSION, "stamp": 258, "next": 7 })),
         good("LaneAck", Kind::LaneAck, json!({ "session": SESSION, "next": 16 })),
+        good("Phase", Kind::Phase, json!({ "session": SESSION, "sequence": 700, "later_us": 4_321 })),
+        good("Phase, the most", Kind::Phase, json!({ "session": SESSION, "sequence": 65_535, "later_us": 19_999 })),
         good("WrongSession", Kind::WrongSession, json!({ "session": SESSION, "theirs": 1 })),
         good("WrongSession, theirs is 0", Kind::WrongSession, json!({ "session": SESSION, "theirs": 0 })),
     ]

@@ -158,6 +158,7 @@ fn packets_put_together_by_hand_are_among_the_vectors() {
         ("Voice, mark, 40 ms", "c8 0c0d 0102 0003 04 00 64 0005 010203"),
         ("Report, one speaker", "45 0a0b0c0d 0007 05 02 0c 0f 03"),
         ("Summary, one listener", "46 0a0b0c0d 01 05 02 0c 0f 03"),
+        ("Phase", "47 0a0b0c0d 02bc 10e1"),
         ("Voice, all but two", "90 0c0d 0102 0003 04 00 64 0005 02 0007 0009 010203"),
         ("Roster, gone", "25 0a0b0c0d 0002 00 0007 80"),
     ];

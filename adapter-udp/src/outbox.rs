@@ -1,0 +1,204 @@
+//! Packets that wait for a datagram. Each is kept once, however many links it is for: a relay hands the same voice to a whole room.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use crate::pack;
+
+/// Packets that may wait for a link: then the oldest give way.
+const MOST_WAITING: usize = 64;
+/// Bytes of the store with which it is looked for the first time what nobody waits for any more.
+const CLEAR_AWAY: usize = 256 * 1_024;
+
+/// Whether a packet may wait for others to the same link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flush {
+    /// It leaves with the next [`poll_transmit`](crate::Endpoint::poll_transmit), and all that waits with it.
+    Now,
+    /// Others are expected soon: it waits for one that says `Now`, at most for the window.
+    Soon,
+}
+
+/// A packet with its length before it, in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Piece {
+    start: u64,
+    len: u16,
+}
+
+/// What waits for one link.
+#[derive(Debug, Default)]
+struct Outbox {
+    pieces: VecDeque<Piece>,
+    /// When it has to leave, if nothing flushes it before.
+    due: Option<Instant>,
+    /// It is among those that leave next.
+    is_ready: bool,
+}
+
+/// All packets that wait, of all links.
+#[derive(Debug, Default)]
+pub(crate) struct Outboxes {
+    window: Duration,
+    /// Packets, each with its length before it. `base` was cleared away before.
+    store: Vec<u8>,
+    base: u64,
+    /// With so many bytes the store is cleared away.
+    clear_at: usize,
+    /// By link.
+    boxes: Vec<Outbox>,
+    /// Links by when they are due. An entry that its link's own time differs from is of before.
+    due: VecDeque<(Instant, u32)>,
+    /// Links whose packets leave next, each once.
+    ready: VecDeque<u32>,
+    /// Links for which something waits.
+    waiting: usize,
+    /// The sealed part that was made last, and of what: the next listener of a room mostly gets the same.
+    last: (Vec<Piece>, Vec<u8>),
+    /// Packets that gave way.
+    pub(crate) dropped: u64,
+}
+
+impl Outboxes {
+    pub(crate) fn new(window: Duration) -> Self {
+        Self { window, clear_at: CLEAR_AWAY, ..Self::default() }
+    }
+
+    /// Makes room for a link.
+    pub(crate) fn grow(&mut self, links: usize) {
+        if self.boxes.len() < links {
+            self.boxes.resize_with(links, Outbox::default);
+        }
+    }
+
+    /// Keeps a packet of 1 to 32,767 bytes for those links that [`Outboxes::add`] names next.
+    pub(crate) fn keep(&mut self, packet: &[u8]) -> Kept {
+        self.clear_away();
+        let start = self.store.len();
+        pack::pack(packet, &mut self.store);
+        Kept(Piece { start: self.base + start as u64, len: (self.store.len() - start) as u16 })
+    }
+
+    /// Puts a kept packet by for a link.
+    pub(crate) fn add(&mut self, now: Instant, link: u32, Kept(piece): Kept, flush: Flush) {
+        let Some(outbox) = self.boxes.get_mut(link as usize) else { return };
+        if outbox.pieces.is_empty() {
+            self.waiting += 1;
+        } else if outbox.pieces.len() >= MOST_WAITING {
+            outbox.pieces.pop_front();
+            self.dropped += 1;
+        }
+        outbox.pieces.push_back(piece);
+        if flush == Flush::Now || self.window.is_zero() {
+            self.make_ready(link);
+        } else if outbox.due.is_none() && !outbox.is_ready {
+            let at = now + self.window;
+            outbox.due = Some(at);
+            self.due.push_back((at, link));
+        }
+    }
+
+    /// Lets what waits for a link leave.
+    pub(crate) fn flush(&mut self, link: u32) {
+        if self.boxes.get(link as usize).is_some_and(|outbox| !outbox.pieces.is_empty()) {
+            self.make_ready(link);
+        }
+    }
+
+    /// Puts a link among those that leave next, whether anything waits for it or not.
+    pub(crate) fn make_ready(&mut self, link: u32) {
+        if let Some(outbox) = self.boxes.get_mut(link as usize)
+            && !std::mem::replace(&mut outbox.is_ready, true)
+        {
+            outbox.due = None;
+            self.ready.push_back(link);
+        }
+    }
+
+    /// When the next link is due. Never later than that; earlier if it has left meanwhile.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.due.front().map(|(at, _)| *at)
+    }
+
+    /// Lets those leave that are due.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        while let Some(&(at, link)) = self.due.front() {
+            let is_of_before = self.boxes.get(link as usize).is_none_or(|outbox| outbox.due != Some(at));
+            if !is_of_before && at > now {
+                return;
+            }
+            self.due.pop_front();
+            if !is_of_before {
+                self.make_ready(link);
+            }
+        }
+    }
+
+    /// The link that leaves next.
+    pub(crate) fn next_ready(&self) -> Option<u32> {
+        self.ready.front().copied()
+    }
+
+    /// The link that leaves next has nothing more to send.
+    pub(crate) fn pop_ready(&mut self) {
+        if let Some(outbox) = self.ready.pop_front().and_then(|link| self.boxes.get_mut(link as usize)) {
+            outbox.is_ready = false;
+        }
+    }
+
+    /// Takes the packets of the next datagram to a link, at most so many bytes: what is to be sealed, and how many packets that is.
+    pub(crate) fn take(&mut self, link: u32, room: usize) -> Option<(&[u8], usize)> {
+        let outbox = self.boxes.get_mut(link as usize)?;
+        let (mut count, mut bytes) = (0, 0);
+        while let Some(piece) = outbox.pieces.get(count).filter(|piece| bytes + usize::from(piece.len) <= room) {
+            bytes += usize::from(piece.len);
+            count += 1;
+        }
+        let (pieces, plain) = &mut self.last;
+        if !outbox.pieces.range(..count).eq(pieces.iter()) {
+            pieces.clear();
+            pieces.extend(outbox.pieces.range(..count));
+            plain.clear();
+            for piece in &*pieces {
+                let start = piece.start.saturating_sub(self.base) as usize;
+                plain.extend_from_slice(self.store.get(start..start + usize::from(piece.len)).unwrap_or_default());
+            }
+        }
+        outbox.pieces.drain(..count);
+        if count > 0 && outbox.pieces.is_empty() {
+            self.waiting -= 1;
+        }
+        (count > 0).then_some((plain.as_slice(), count))
+    }
+
+    /// Forgets what waits for a link that is no more.
+    pub(crate) fn forget(&mut self, link: u32) {
+        let Some(outbox) = self.boxes.get_mut(link as usize) else { return };
+        outbox.due = None;
+        if !outbox.pieces.is_empty() {
+            outbox.pieces.clear();
+            self.waiting -= 1;
+        }
+    }
+
+    /// Nobody's packets go at once; those before the oldest that anybody waits for only when they have become many.
+    fn clear_away(&mut self) {
+        if self.waiting == 0 {
+            self.base += self.store.len() as u64;
+            self.store.clear();
+        } else if self.store.len() >= self.clear_at {
+            let oldest = self.boxes.iter().filter_map(|outbox| outbox.pieces.front()).map(|piece| piece.start).min();
+            let gone = oldest.map_or(self.store.len(), |oldest| oldest.saturating_sub(self.base) as usize);
+            self.store.drain(..gone);
+            self.base += gone as u64;
+            // To look costs a walk over all links, so it is done the more seldom the more there is.
+            self.clear_at = CLEAR_AWAY.max(2 * self.store.len());
+        }
+    }
+}
+
+/// A packet in the store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept(Piece);
