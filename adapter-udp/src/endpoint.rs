@@ -37,6 +37,16 @@ impl LinkId {
     pub const fn index(self) -> usize {
         self.index as usize
     }
+
+    /// The index, and how many links had it before, for those who keep links of several transports.
+    pub const fn parts(self) -> (u32, u32) {
+        (self.index, self.generation)
+    }
+
+    /// A link from its parts. One that never was is taken as one that is down.
+    pub const fn from_parts(index: u32, generation: u32) -> Self {
+        Self { index, generation }
+    }
 }
 
 /// Longest unreliable packet: it fits a datagram to the server with its length before it.

@@ -143,6 +143,9 @@ pub(crate) struct ServeArgs {
     /// Rooms at once, 1 to 4,096 [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) rooms: Option<u16>,
+    /// How long voice waits at most for that of others to the same listener, so that both share a datagram: 0 (it doesn't wait) to 10 ms [default: 5]
+    #[arg(long, value_name = "MS")]
+    pub(crate) window_ms: Option<u16>,
 }
 
 /// What somebody who takes part does.

@@ -1,13 +1,16 @@
 //! `consonance serve`: a server on one UDP port.
 
+mod adapter;
 mod admission;
 mod http;
+mod ingress;
 mod session;
 mod settings;
+mod udp;
 
 use std::{process::ExitCode, sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering, time::Duration};
 
-use adapter_udp::{Config, Endpoint, Incoming, Outgoing, Socket};
+use adapter_udp::{Config, Endpoint, Socket};
 
 use crate::{cli::ServeArgs, clock::Clock, fail::Fail, home};
 use admission::Admission;
@@ -15,11 +18,10 @@ pub(crate) use admission::{TOO_MANY_TRIES, WRONG_PASSWORD};
 use session::Session;
 pub(crate) use session::seed;
 use settings::Settings;
+use udp::Udp;
 
 /// The port, if none is said.
 pub(crate) const PORT: u16 = 7757;
-/// Batches of datagrams taken before anything else gets its turn.
-const BATCHES: usize = 8;
 /// The loop looks at least so often whether it is to stop.
 const NAP: Duration = Duration::from_millis(100);
 /// The page of metrics is written so often.
@@ -42,7 +44,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
         Fail::new(format!("--listen {}: {error}", settings.listen), cure)
     })?;
     let address = socket.address().unwrap_or(settings.listen);
-    let endpoint = Endpoint::server(Config { links: usize::from(settings.clients) + 64, ..Config::DEFAULT }, identity);
+    let config = Config { links: usize::from(settings.clients) + 64, window: settings.window, ..Config::DEFAULT };
+    let endpoint = Endpoint::server(config, identity);
     println!("consonance serve: listening on {address}");
     println!("fingerprint {}", endpoint.fingerprint());
     println!("{}", admission.about());
@@ -52,25 +55,18 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
     }
     println!("join with: consonance join {} --name NAME --room ROOM", joinable(address));
     let stop = stop_flag();
-    let mut server = Session::new(endpoint, admission, usize::from(settings.clients), usize::from(settings.rooms));
+    let mut server = Session::new(vec![Box::new(Udp::new(socket, endpoint))], admission, &settings);
     let clock = Clock::start();
-    serve(&socket, &mut server, &page, clock, || stop.load(Ordering::Relaxed))?;
+    serve(&mut server, &page, clock, || stop.load(Ordering::Relaxed))?;
     server.say_goodbye(clock.now());
     let until = clock.now().real + GOODBYE;
-    serve(&socket, &mut server, &page, clock, || clock.now().real >= until)?;
+    serve(&mut server, &page, clock, || clock.now().real >= until)?;
     println!("stopped");
     Ok(ExitCode::SUCCESS)
 }
 
 /// The loop: in, due, out, sleep.
-fn serve(
-    socket: &Socket,
-    server: &mut Session,
-    page: &http::Page,
-    clock: Clock,
-    is_over: impl Fn() -> bool,
-) -> Result<(), Fail> {
-    let (mut incoming, mut outgoing) = (Incoming::default(), Outgoing::default());
+fn serve(server: &mut Session, page: &http::Page, clock: Clock, is_over: impl Fn() -> bool) -> Result<(), Fail> {
     let mut page_at = clock.now().real;
     while !is_over() {
         let now = clock.now();
@@ -78,20 +74,9 @@ fn serve(
             page.put(server.metrics());
             page_at = now.real + PAGE_EVERY;
         }
-        for _ in 0..BATCHES {
-            if !socket.receive(&mut incoming, |from, datagram| server.handle_datagram(now, from, datagram)) {
-                break;
-            }
-        }
-        server.handle_timeout(now);
-        while let Some(to) = server.poll_datagram(now, outgoing.buffer()) {
-            if !outgoing.push(to) {
-                server.note_unsent(socket.send(&mut outgoing));
-            }
-        }
-        server.note_unsent(socket.send(&mut outgoing));
-        let most = server.until(clock.now(), NAP);
-        socket.wait(most).map_err(|error| Fail::new(format!("the socket: {error}"), "start the server again"))?;
+        server.turn(now);
+        let waited = server.wait(clock.now(), NAP);
+        waited.map_err(|error| Fail::new(format!("the socket: {error}"), "start the server again"))?;
     }
     Ok(())
 }

@@ -1,74 +1,92 @@
-//! The core's server and a transport, brought together: links become connections, packets go where the core says.
+//! The core's server and its adapters, brought together: links become connections, packets go where the core says.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io, time::Duration};
 
-use adapter_udp::{Endpoint, Event, Fingerprint, Flush, LinkId};
+use adapter_udp::{Fingerprint, Flush};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use voice_core::{
     Admission as Joining, Connection, ConnectionId, Delivery, Identity, PendingJoin, Post, Room, Route, Seat, Server,
     ServerConfig, ServerEvent, ServerStorage, server_storage_vec,
 };
 
-use super::{admission::Admission, http::Metrics};
+use super::{
+    adapter::{Adapter, Event, LinkId},
+    admission::Admission,
+    http::Metrics,
+    ingress::Ingress,
+    settings::Settings,
+};
 use crate::clock::Now;
 
 type Core = Server<
     ServerStorage<Vec<Seat>, Vec<Room>, Vec<u64>, Vec<Connection>, Vec<Post>, Vec<PendingJoin>, Vec<ConnectionId>>,
 >;
 
+/// Copies of voice that one turn makes at most, before what has come meanwhile gets its turn: a few milliseconds of work.
+const COPIES: usize = 4_096;
+
+/// How long one of several sockets is waited for.
+const SHARED_NAP: Duration = Duration::from_millis(1);
+
 pub(crate) struct Session {
     core: Core,
-    transport: Endpoint,
+    adapters: Vec<Box<dyn Adapter>>,
     admission: Admission,
-    /// By the core's index of the connection: where it is, and whose key it has shown.
-    links: Vec<Option<LinkId>>,
+    ingress: Ingress,
+    /// By the core's index of the connection: which adapter's and which link, and whose key it has shown.
+    links: Vec<Option<(usize, LinkId)>>,
     keys: Vec<Option<Fingerprint>>,
-    /// By the transport's index of the link.
-    connections: Vec<Option<ConnectionId>>,
-    /// Sealed datagrams that the socket didn't take.
-    unsent: u64,
+    /// By adapter, and its index of the link.
+    connections: Vec<Vec<Option<(LinkId, ConnectionId)>>>,
+    /// Where a packet stands while it is looked at, and the links that one adapter sends it to.
+    packet: Vec<u8>,
+    receivers: Vec<LinkId>,
 }
 
 impl Session {
-    pub(crate) fn new(transport: Endpoint, admission: Admission, clients: usize, rooms: usize) -> Self {
-        let config = ServerConfig { admission: Joining::Ask, ..ServerConfig::DEFAULT };
+    pub(crate) fn new(adapters: Vec<Box<dyn Adapter>>, admission: Admission, settings: &Settings) -> Self {
+        let (clients, rooms) = (usize::from(settings.clients), usize::from(settings.rooms));
+        let config = ServerConfig { admission: Joining::Ask, window: settings.window, ..ServerConfig::DEFAULT };
         let core = Server::new(config, seed(), server_storage_vec!(clients: clients, rooms: rooms));
-        Self { core, transport, admission, links: Vec::new(), keys: Vec::new(), connections: Vec::new(), unsent: 0 }
+        let connections = adapters.iter().map(|_| Vec::new()).collect();
+        Self {
+            core,
+            adapters,
+            admission,
+            ingress: Ingress::default(),
+            links: Vec::new(),
+            keys: Vec::new(),
+            connections,
+            packet: Vec::new(),
+            receivers: Vec::new(),
+        }
     }
 
-    pub(crate) fn handle_datagram(&mut self, now: Now, from: SocketAddr, datagram: &mut [u8]) {
-        if let Some(received) = self.transport.handle_datagram(now.real, from, datagram) {
-            for packet in received.packets {
-                self.on_packet(now, received.link, Delivery::Unreliable, packet);
-            }
+    /// In, due, out.
+    pub(crate) fn turn(&mut self, now: Now) {
+        for which in 0..self.adapters.len() {
+            self.adapters[which].receive(now);
+            self.take_events(now, which);
         }
-        while let Some(event) = self.transport.poll_event() {
-            self.on_event(now, event);
-        }
-    }
-
-    pub(crate) fn handle_timeout(&mut self, now: Now) {
-        self.transport.handle_timeout(now.real);
+        self.pass_on_voice(now);
         self.core.handle_timeout(now.core);
-        while let Some(event) = self.transport.poll_event() {
-            self.on_event(now, event);
-        }
         self.drain(now);
+        for which in 0..self.adapters.len() {
+            self.take_events(now, which);
+            self.adapters[which].transmit(now);
+        }
     }
 
-    /// The next datagram to send, in `out`, and where to.
-    pub(crate) fn poll_datagram(&mut self, now: Now, out: &mut Vec<u8>) -> Option<SocketAddr> {
-        self.transport.poll_transmit(now.real, out).map(|transmit| transmit.to)
-    }
-
-    /// Takes note of voice that the socket didn't take.
-    pub(crate) const fn note_unsent(&mut self, datagrams: usize) {
-        self.unsent += datagrams as u64;
-    }
-
-    /// How long nothing will be due, at most so long.
-    pub(crate) fn until(&self, now: Now, most: Duration) -> Duration {
-        now.until(self.transport.poll_timeout(), self.core.poll_timeout(), most)
+    /// Waits until there is something to do, at most so long.
+    pub(crate) fn wait(&self, now: Now, most: Duration) -> io::Result<()> {
+        let transport = self.adapters.iter().filter_map(|adapter| adapter.poll_timeout()).min();
+        let most =
+            if self.ingress.is_empty() { now.until(transport, self.core.poll_timeout(), most) } else { Duration::ZERO };
+        match self.adapters.as_slice() {
+            [only] => only.wait(most),
+            // Each socket has its turn at being waited for; the others are looked at soon enough.
+            several => several.iter().try_for_each(|adapter| adapter.wait(most.min(SHARED_NAP))),
+        }
     }
 
     /// Tells everybody that the server stops; they come back to the next one.
@@ -93,22 +111,15 @@ impl Session {
             "People who speak now.",
             self.core.clients().filter(|client| client.is_speaking()).count() as u64,
         );
-        page.gauge("links", "Connections of the transport, those being made included.", self.transport.links() as u64);
-        let (core, traffic, drops) = (self.core.counters(), self.transport.traffic(), self.transport.drops());
+        self.adapters.iter().for_each(|adapter| adapter.metrics(&mut page));
+        let core = self.core.counters();
         let ways = [("way=\"in\"", core.voice_in.packets), ("way=\"out\"", core.voice_out.packets)];
         page.counter("voice_packets_total", "Voice packets.", &ways);
-        let ways = [("way=\"in\"", traffic.datagrams_in), ("way=\"out\"", traffic.datagrams_out)];
-        page.counter("media_datagrams_total", "Sealed datagrams.", &ways);
-        let reasons = [
-            ("reason=\"malformed\"", drops.malformed),
-            ("reason=\"unknown_link\"", drops.unknown_link),
-            ("reason=\"forged\"", drops.forged),
-            ("reason=\"replayed\"", drops.replayed),
-            ("reason=\"full\"", drops.full),
-            ("reason=\"waited\"", drops.waited),
-            ("reason=\"socket_full\"", self.unsent),
-        ];
-        page.counter("datagrams_dropped_total", "Datagrams that the transport dropped.", &reasons);
+        page.counter(
+            "voice_shed_total",
+            "Voice packets that were shed because more came than can be passed on.",
+            &[("", self.ingress.shed())],
+        );
         let reasons: Vec<(String, u64)> =
             self.core.drops().iter().map(|(reason, count)| (format!("reason=\"{}\"", reason.name()), count)).collect();
         let reasons: Vec<(&str, u64)> = reasons.iter().map(|(label, count)| (label.as_str(), *count)).collect();
@@ -116,23 +127,28 @@ impl Session {
         page.finish()
     }
 
-    fn on_event(&mut self, now: Now, event: Event) {
+    fn take_events(&mut self, now: Now, which: usize) {
+        let mut packet = std::mem::take(&mut self.packet);
+        while let Some(event) = self.adapters[which].poll_event(&mut packet) {
+            self.on_event(now, which, event, &mut packet);
+        }
+        self.packet = packet;
+    }
+
+    fn on_event(&mut self, now: Now, which: usize, event: Event, packet: &mut [u8]) {
         match event {
             Event::Up(link, key) => {
                 let Ok(connection) = self.core.handle_connected(now.core) else {
-                    return self.transport.close(now.real, link);
+                    return self.adapters[which].close(now, link);
                 };
-                *place(&mut self.links, connection.index()) = Some(link);
+                *place(&mut self.links, connection.index()) = Some((which, link));
                 *place(&mut self.keys, connection.index()) = key;
-                *place(&mut self.connections, link.index()) = Some(connection);
+                *place(&mut self.connections[which], link.index as usize) = Some((link, connection));
             }
-            Event::Packet(link, bytes) => {
-                self.on_packet(now, link, Delivery::Reliable, &mut Vec::from(bytes));
-                // Joins that wait for an answer have few places: none waits for the others that came at the same time.
-                self.tell_all(now);
-            }
-            Event::Down(link, _) => {
-                if let Some(connection) = self.connections.get_mut(link.index()).and_then(Option::take) {
+            Event::Packet(link, delivery) => self.on_packet(now, which, link, delivery, packet),
+            Event::Down(link) => {
+                if let Some(connection) = self.connection(which, link) {
+                    self.connections[which][link.index as usize] = None;
                     self.links[connection.index()] = None;
                     self.core.handle_disconnected(now.core, connection);
                 }
@@ -140,30 +156,68 @@ impl Session {
         }
     }
 
-    fn on_packet(&mut self, now: Now, link: LinkId, delivery: Delivery, packet: &mut [u8]) {
-        let Some(Some(from)) = self.connections.get(link.index()).copied() else { return };
-        let Self { core, transport, links, .. } = self;
-        let mut forward = core.handle_packet(now.core, from, delivery, packet);
+    fn connection(&self, which: usize, link: LinkId) -> Option<ConnectionId> {
+        let (of, connection) = self.connections[which].get(link.index as usize).copied().flatten()?;
+        (of == link).then_some(connection)
+    }
+
+    fn on_packet(&mut self, now: Now, which: usize, link: LinkId, delivery: Delivery, packet: &mut [u8]) {
+        let Some(from) = self.connection(which, link) else { return };
+        // Voice waits for its turn; everything else is answered first.
+        if delivery == Delivery::Unreliable
+            && let Some(priority) = self.core.voice_priority(from, packet)
+        {
+            return self.ingress.push(now.real, priority, (which, link), packet);
+        }
+        self.core.handle_packet(now.core, from, delivery, packet);
+        // Joins that wait for an answer have few places: none waits for the others that came at the same time.
+        if delivery == Delivery::Reliable {
+            self.tell_all(now);
+        }
+    }
+
+    fn pass_on_voice(&mut self, now: Now) {
+        let (mut packet, mut copies) = (std::mem::take(&mut self.packet), 0);
+        while copies < COPIES
+            && let Some((which, link)) = self.ingress.pop(now.real, &mut packet)
+        {
+            copies += self.forward(now, which, link, &mut packet);
+        }
+        self.packet = packet;
+    }
+
+    /// Hands voice to those who hear it; gives how many they are.
+    fn forward(&mut self, now: Now, which: usize, link: LinkId, packet: &mut [u8]) -> usize {
+        let Some(from) = self.connection(which, link) else { return 0 };
+        let Self { core, adapters, links, receivers, .. } = self;
+        let mut forward = core.handle_packet(now.core, from, Delivery::Unreliable, packet);
         let flush = if forward.is_last() { Flush::Now } else { Flush::Soon };
+        let mut copies = 0;
         while let Some((bytes, to)) = forward.next() {
-            let to = to.iter().filter_map(|connection| links.get(connection.index()).copied().flatten());
-            transport.send_to_all(now.real, to, bytes, flush);
+            copies += to.len();
+            for (at, adapter) in adapters.iter_mut().enumerate() {
+                let link = |connection: &ConnectionId| links.get(connection.index()).copied().flatten();
+                receivers.clear();
+                receivers.extend(to.iter().filter_map(link).filter(|(which, _)| *which == at).map(|(_, link)| link));
+                adapter.send_to_all(now, receivers, bytes, flush);
+            }
         }
         if flush == Flush::Now {
             // The others' voice may have waited for this one, which doesn't go to who said it.
-            transport.flush(link);
+            adapters[which].flush(link);
         }
+        copies
     }
 
     fn drain(&mut self, now: Now) {
         let mut buffer = [0; 1_200];
         while let Some(transmit) = self.core.poll_transmit(now.core, &mut buffer) {
             let Route::Client(to) = transmit.to else { continue };
-            let Some(Some(link)) = self.links.get(to.index()).copied() else { continue };
-            let sent = self.transport.send(now.real, link, transmit.delivery, &buffer[..transmit.len]);
-            if sent.is_err() && transmit.delivery == Delivery::Reliable {
+            let Some(Some((which, link))) = self.links.get(to.index()).copied() else { continue };
+            let sent = self.adapters[which].send(now, link, transmit.delivery, &buffer[..transmit.len]);
+            if !sent && transmit.delivery == Delivery::Reliable {
                 // A lane that takes no more is at an end: a gap in it would be worse.
-                self.transport.close(now.real, link);
+                self.adapters[which].close(now, link);
             }
         }
         self.tell_all(now);
@@ -180,8 +234,8 @@ impl Session {
         match event {
             ServerEvent::JoinRequested { connection } => self.on_join(now, connection),
             ServerEvent::Disconnect { connection } => {
-                if let Some(Some(link)) = self.links.get(connection.index()).copied() {
-                    self.transport.close(now.real, link);
+                if let Some(Some((which, link))) = self.links.get(connection.index()).copied() {
+                    self.adapters[which].close(now, link);
                 }
             }
             ServerEvent::Joined { id, resumed } => {
@@ -197,10 +251,10 @@ impl Session {
     }
 
     fn on_join(&mut self, now: Now, connection: ConnectionId) {
-        let Some(Some(link)) = self.links.get(connection.index()).copied() else { return };
+        let Some(Some((which, link))) = self.links.get(connection.index()).copied() else { return };
         let key = self.keys.get(connection.index()).copied().flatten();
         let Some(request) = self.core.pending_join(connection) else { return };
-        let Some((peer, _)) = self.transport.peer(link) else { return };
+        let Some(peer) = self.adapters[which].peer(link) else { return };
         let (name, admitted) =
             (request.name().to_owned(), self.admission.admit(now.core, peer.ip(), request.credential()));
         let done = match admitted {

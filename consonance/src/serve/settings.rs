@@ -1,6 +1,6 @@
 //! What a server is told: by flags, or else by a TOML file with keys of the same names, or else by the defaults.
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
 use serde::Deserialize;
 
@@ -8,6 +8,9 @@ use crate::{cli::ServeArgs, fail::Fail};
 
 /// Most clients, and most rooms.
 const MOST: u16 = 4_096;
+
+/// Half a usual frame: what waits longer comes with the next one.
+const MOST_WINDOW: Duration = Duration::from_millis(10);
 
 /// All that a server can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub(super) struct Settings {
     pub(super) clients: u16,
     pub(super) rooms: u16,
     pub(super) http: Option<SocketAddr>,
+    /// How long voice waits at most for that of others to the same listener.
+    pub(super) window: Duration,
 }
 
 /// The file. A key that isn't here is refused, so that one misspelt is noticed.
@@ -28,6 +33,7 @@ struct File {
     clients: Option<u16>,
     rooms: Option<u16>,
     http: Option<SocketAddr>,
+    window_ms: Option<u16>,
 }
 
 impl Settings {
@@ -39,7 +45,15 @@ impl Settings {
             clients: args.clients.or(file.clients).unwrap_or(1_024),
             rooms: args.rooms.or(file.rooms).unwrap_or(1_024),
             http: args.http.or(file.http),
+            window: Duration::from_millis(args.window_ms.or(file.window_ms).unwrap_or(5).into()),
         };
+        if settings.window > MOST_WINDOW {
+            let most = MOST_WINDOW.as_millis();
+            return Err(Fail::new(
+                format!("window_ms: {} is out of range", settings.window.as_millis()),
+                format!("choose 0 to {most}"),
+            ));
+        }
         for (name, value) in [("clients", settings.clients), ("rooms", settings.rooms)] {
             if !(1..=MOST).contains(&value) {
                 return Err(Fail::new(format!("{name}: {value} is out of range"), format!("choose 1 to {MOST}")));
@@ -72,6 +86,7 @@ mod tests {
             clients: None,
             rooms: None,
             http: None,
+            window_ms: None,
             config: config.map(Into::into),
         }
     }

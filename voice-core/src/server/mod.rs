@@ -42,8 +42,8 @@ pub use tables::{Connection, LinkReport, PendingJoin, Post, Room, Seat};
 
 use crate::{
     types::{
-        ClientId, ConnectionId, Counters, Delivery, DropCounts, DropReason, Identity, Instant, RoomId, SessionId,
-        Transmit,
+        ClientId, ConnectionId, Counters, Delivery, DropCounts, DropReason, Identity, Instant, Priority, RoomId,
+        SessionId, Transmit,
     },
     wire::{FEATURE_DIRECT, FEATURE_PHASE, FEATURE_REPORTS, limits},
 };
@@ -323,6 +323,12 @@ impl<M: ServerMemory> Server<M> {
     /// All clients of the session, by seat.
     pub fn clients(&self) -> impl Iterator<Item = ClientInfo<'_>> {
         self.memory.tables().clients()
+    }
+
+    /// The priority of a voice packet that came in: the highest of its channels', its speaker's own for those that have none. `None` if it is no
+    /// voice. For an embedder that gets more than it can pass on, and has to choose.
+    pub fn voice_priority(&self, from: ConnectionId, packet: &[u8]) -> Option<Priority> {
+        self.memory.tables().voice_priority(from, packet)
     }
 
     /// A room.

@@ -1,0 +1,66 @@
+//! What a server asks of a transport. Whatever does this joins the same loop and the same session.
+
+use std::{io, net::SocketAddr, time::Instant};
+
+use adapter_udp::{Fingerprint, Flush};
+use voice_core::Delivery;
+
+use super::http::Metrics;
+use crate::clock::Now;
+
+/// A connection of an adapter: an index that is used again, and a generation that isn't.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LinkId {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+/// Something that came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A link is up; the other end has proven to have this key, if the transport knows keys.
+    Up(LinkId, Option<Fingerprint>),
+    /// A packet, which stands in the buffer that was handed in.
+    Packet(LinkId, Delivery),
+    /// A link is no more.
+    Down(LinkId),
+}
+
+/// A transport with its socket. It knows no rooms and no people.
+pub(crate) trait Adapter {
+    /// Takes what has come to the socket, a bounded part of it, and does what is due.
+    fn receive(&mut self, now: Now);
+
+    /// The next thing that came in. A packet replaces what is in `packet`. Reliable packets, ups and downs come before unreliable packets.
+    fn poll_event(&mut self, packet: &mut Vec<u8>) -> Option<Event>;
+
+    /// Sends a packet; false if it can't be sent.
+    fn send(&mut self, now: Now, link: LinkId, delivery: Delivery, packet: &[u8]) -> bool;
+
+    /// Sends an unreliable packet to many links, which may wait there for others. Those that are not up go without.
+    fn send_to_all(&mut self, now: Now, links: &[LinkId], packet: &[u8], flush: Flush);
+
+    /// Lets unreliable packets that wait for a link leave now.
+    fn flush(&mut self, link: LinkId);
+
+    /// Closes a link.
+    fn close(&mut self, now: Now, link: LinkId);
+
+    /// Puts on the socket what has to leave now.
+    fn transmit(&mut self, now: Now);
+
+    /// When something is due.
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// Where the other end of a link is.
+    fn peer(&self, link: LinkId) -> Option<SocketAddr>;
+
+    /// Writes what it counts.
+    fn metrics(&self, page: &mut Metrics);
+
+    /// Waits until something comes to the socket, at most so long.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn wait(&self, most: std::time::Duration) -> io::Result<()>;
+}
