@@ -23,7 +23,10 @@ const CUTOFF: f32 = 0.94;
 
 /// Input of one stream: a microphone, or what the loudspeaker plays.
 pub(super) struct Intake {
+    rate: u32,
     channels: u16,
+    /// Samples of all channels that are still to be left out.
+    left_out: usize,
     sum: f32,
     summed: u16,
     waiting: Ring,
@@ -40,7 +43,7 @@ impl Intake {
         // A part of a hop may wait without being late.
         let hop = resampling.as_ref().map_or(HOP, |resampling| resampling.resampler.input_frames_max());
         let kept = backlog.as_millis() as usize * rate as usize / 1_000 + hop;
-        Ok(Self { channels, sum: 0.0, summed: 0, waiting: Ring::new(kept, rate), resampling })
+        Ok(Self { rate, channels, left_out: 0, sum: 0.0, summed: 0, waiting: Ring::new(kept, rate), resampling })
     }
 
     /// Takes interleaved samples of full scale 1.0. A push may end within a sample of all channels; the next one goes on there.
@@ -56,8 +59,14 @@ impl Intake {
         }
     }
 
+    /// Leaves out so much of what is taken next.
+    pub(super) fn leave_out(&mut self, span: Duration) {
+        self.left_out = (span.as_micros() as u64 * u64::from(self.rate) / 1_000_000) as usize;
+    }
+
     /// Fills the next 10 ms and says so, or says that there isn't enough yet.
     pub(super) fn next_hop(&mut self, hop: &mut Hop) -> bool {
+        self.left_out -= self.waiting.skip(self.left_out);
         match &mut self.resampling {
             None => self.waiting.pop(hop),
             Some(resampling) => resampling.next_hop(&mut self.waiting, hop),

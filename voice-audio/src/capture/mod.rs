@@ -203,6 +203,14 @@ impl Capture {
         self.intake.push(samples.iter().copied().map(from_i16));
     }
 
+    /// Leaves out the next so much of the microphone's sound, at most 60 ms, so that frames end later by that from then on: in a pause, as a server may wish
+    /// (`Client::take_frame_shift` of the core). While a talkspurt is on it does nothing.
+    pub fn leave_out(&mut self, span: Duration) {
+        if !self.is_talking() {
+            self.intake.leave_out(span.min(Duration::from_millis(60)));
+        }
+    }
+
     /// Takes samples of what is played, as close to the loudspeaker as they can be had: the mix that the listener hears. Full
     /// scale 1.0, in the format of [`CaptureConfig::render`]; without it they are dropped.
     ///

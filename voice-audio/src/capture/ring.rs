@@ -69,6 +69,15 @@ impl Ring {
         true
     }
 
+    /// Leaves out the next `count` samples, as far as there are so many; gives how many they were.
+    pub(super) fn skip(&mut self, count: usize) -> usize {
+        let skipped = count.min(self.len);
+        self.start = (self.start + skipped) % self.samples.len();
+        self.len -= skipped;
+        self.gap |= skipped > 0;
+        skipped
+    }
+
     fn following(&self, at: usize) -> usize {
         if at + 1 == self.samples.len() { 0 } else { at + 1 }
     }

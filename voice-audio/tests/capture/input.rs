@@ -6,7 +6,7 @@ use voice_audio::{
 };
 
 use crate::common::{clip, correlation};
-use crate::microphone::{TONE_STEP, capture_all, pull_all, speech, tone, voice, with_stages};
+use crate::microphone::{TONE_STEP, capture_all, noise, pull_all, speech, tone, voice, with_stages};
 
 fn open(input: InputFormat) -> CaptureConfig {
     CaptureConfig { input, activation: Activation::Open, ..with_stages(Stages::NONE) }
@@ -170,4 +170,49 @@ fn a_second_of_speech_at_once_is_one_talkspurt_still() {
     pull_all(&mut capture, &mut pulled);
     assert_eq!(capture.dropped(), 0);
     assert!(pulled.iter().map(|frame| frame.samples.len()).sum::<usize>() + 960 > 108_000 - 4 * 960);
+}
+
+/// After how many 1 ms blocks each frame came out.
+fn frame_ends(capture: &mut Capture, blocks: usize, leave_out: impl Fn(usize, &mut Capture)) -> Vec<usize> {
+    let mut ends = Vec::new();
+    for block in 0..blocks {
+        leave_out(block, capture);
+        capture.push_f32(&noise(48, 0.001));
+        let mut pulled = Vec::new();
+        pull_all(capture, &mut pulled);
+        ends.extend(pulled.iter().map(|_| block));
+    }
+    ends
+}
+
+#[test]
+fn what_is_left_out_in_a_pause_makes_all_later_frames_end_later() {
+    let ends = |shift| {
+        let mut capture = Capture::new(CaptureConfig::default()).unwrap();
+        frame_ends(&mut capture, 400, |block, capture| {
+            if block == 100 {
+                capture.leave_out(Duration::from_millis(shift));
+            }
+        })
+    };
+    let (usual, later) = (ends(0), ends(7));
+    for (usual, later) in usual.iter().zip(&later) {
+        assert_eq!(*later, if *usual <= 100 { *usual } else { usual + 7 });
+    }
+    assert!(later.len() > 8, "{later:?}");
+}
+
+#[test]
+fn nothing_is_left_out_while_somebody_speaks() {
+    let frames = |shift| {
+        let config = CaptureConfig { activation: Activation::Open, ..CaptureConfig::default() };
+        let mut capture = Capture::new(config).unwrap();
+        frame_ends(&mut capture, 300, |block, capture| {
+            if block >= 100 {
+                capture.leave_out(Duration::from_millis(shift));
+            }
+        })
+    };
+    assert_eq!(frames(5), frames(0));
+    assert!(frames(0).len() > 8);
 }
