@@ -1,5 +1,6 @@
-//! Voice that waits for its turn. Mostly none does: it is there for a server that gets more than it can pass on. Then what matters least goes first: voice
-//! of the lowest priority, and of that the oldest of those speakers of whom the most waits; and nothing is passed on that has waited too long to be of use.
+//! Voice that waits for its turn. Mostly none does: it is there for a server that gets more than it can pass on. Then the highest priority goes first, and
+//! among equals who began to wait first: so some are heard whole, and not all in pieces. What is too much piles up with those who came last, and is
+//! shed there: of the lowest priority, the oldest of the longest queues; and nothing is passed on that has waited too long to be of use.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -16,25 +17,34 @@ const MOST: usize = 4_096;
 const SHED: usize = MOST / 8;
 /// Voice that has waited for longer would come too late.
 const TOO_OLD: Duration = Duration::from_millis(100);
+/// Who has not had to wait for so long has no place among those who wait any more.
+const FORGET: Duration = Duration::from_millis(500);
 /// Low to high.
 const PRIORITIES: usize = 4;
-
-struct Waiting {
-    since: Instant,
-    link: From,
-    packet: Vec<u8>,
-}
 
 /// By which adapter it came, and by which link.
 type From = (usize, LinkId);
 
-/// Voice that waits, by priority.
+struct Waiting {
+    since: Instant,
+    packet: Vec<u8>,
+}
+
+/// Those of one priority who wait, by their places.
+type Line = BTreeMap<(u64, From), VecDeque<Waiting>>;
+
+/// Voice that waits.
 #[derive(Default)]
 pub(super) struct Ingress {
-    queues: [VecDeque<Waiting>; PRIORITIES],
+    lines: [Line; PRIORITIES],
+    waiting: usize,
+    /// Whose place is which, and when they last had to wait.
+    places: BTreeMap<From, (u64, Instant)>,
+    next_place: u64,
+    /// With so many places it is looked whose can be forgotten.
+    forget_at: usize,
     /// Buffers to use again.
     free: Vec<Vec<u8>>,
-    /// Packets that were shed.
     shed: u64,
 }
 
@@ -44,8 +54,8 @@ impl Ingress {
         self.shed
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.queues.iter().all(VecDeque::is_empty)
+    pub(super) const fn is_empty(&self) -> bool {
+        self.waiting == 0
     }
 
     /// Lets a packet wait.
@@ -53,21 +63,29 @@ impl Ingress {
         let mut buffer = self.free.pop().unwrap_or_default();
         buffer.clear();
         buffer.extend_from_slice(packet);
-        self.queues[rank(priority)].push_back(Waiting { since: now, link, packet: buffer });
-        if self.queues.iter().map(VecDeque::len).sum::<usize>() > MOST {
+        let place = self.place(now, link);
+        let queue = self.lines[rank(priority)].entry((place, link)).or_default();
+        queue.push_back(Waiting { since: now, packet: buffer });
+        self.waiting += 1;
+        if self.waiting > MOST {
             self.make_room();
         }
     }
 
     /// The packet whose turn it is, in the place of what is in `packet`.
     pub(super) fn pop(&mut self, now: Instant, packet: &mut Vec<u8>) -> Option<From> {
-        for queue in self.queues.iter_mut().rev() {
-            while let Some(mut waiting) = queue.pop_front() {
-                let is_too_old = now.saturating_duration_since(waiting.since) > TOO_OLD;
+        for line in self.lines.iter_mut().rev() {
+            while let Some(mut first) = line.first_entry() {
+                let link = first.key().1;
+                let Some(mut waiting) = first.get_mut().pop_front() else {
+                    first.remove();
+                    continue;
+                };
+                self.waiting -= 1;
                 std::mem::swap(packet, &mut waiting.packet);
                 self.free.push(waiting.packet);
-                if !is_too_old {
-                    return Some(waiting.link);
+                if now.saturating_duration_since(waiting.since) <= TOO_OLD {
+                    return Some(link);
                 }
                 self.shed += 1;
             }
@@ -75,11 +93,27 @@ impl Ingress {
         None
     }
 
+    fn place(&mut self, now: Instant, link: From) -> u64 {
+        let is_kept = |last: Instant| now.saturating_duration_since(last) <= FORGET;
+        if let Some((place, last)) = self.places.get_mut(&link).filter(|(_, last)| is_kept(*last)) {
+            *last = now;
+            return *place;
+        }
+        self.next_place += 1;
+        self.places.insert(link, (self.next_place, now));
+        if self.places.len() > self.forget_at.max(MOST) {
+            self.places.retain(|_, (_, last)| is_kept(*last));
+            self.forget_at = 2 * self.places.len();
+        }
+        self.next_place
+    }
+
     fn make_room(&mut self) {
         let mut wanted = SHED;
-        for queue in &mut self.queues {
-            let shed = shed(queue, wanted);
+        for line in &mut self.lines {
+            let shed = shed(line, wanted, &mut self.free);
             self.shed += shed as u64;
+            self.waiting -= shed;
             wanted -= shed;
             if wanted == 0 {
                 return;
@@ -88,26 +122,21 @@ impl Ingress {
     }
 }
 
-/// Cuts the longest speakers' queues, from their old ends, until so many packets are gone or nothing is left.
-fn shed(queue: &mut VecDeque<Waiting>, wanted: usize) -> usize {
-    let wanted = wanted.min(queue.len());
-    let mut counts: BTreeMap<From, usize> = BTreeMap::new();
-    queue.iter().for_each(|waiting| *counts.entry(waiting.link).or_default() += 1);
-    let mut most = counts.values().copied().max().unwrap_or(0);
-    let over = |most: usize| counts.values().map(|count| count.saturating_sub(most)).sum::<usize>();
+/// Cuts the longest queues, from their old ends, until so many packets are gone or nothing is left.
+fn shed(line: &mut Line, wanted: usize, free: &mut Vec<Vec<u8>>) -> usize {
+    let wanted = wanted.min(line.values().map(VecDeque::len).sum());
+    let mut most = line.values().map(VecDeque::len).max().unwrap_or(0);
+    let over = |most: usize| line.values().map(|queue| queue.len().saturating_sub(most)).sum::<usize>();
     while most > 0 && over(most) < wanted {
         most -= 1;
     }
     let mut left = wanted;
-    queue.retain(|waiting| {
-        let Some(count) = counts.get_mut(&waiting.link) else { return true };
-        let goes = left > 0 && *count > most;
-        if goes {
-            *count -= 1;
-            left -= 1;
-        }
-        !goes
-    });
+    // From the last place on: they gave way before, too.
+    for queue in line.values_mut().rev() {
+        let goes = queue.len().saturating_sub(most).min(left);
+        free.extend(queue.drain(..goes).map(|waiting| waiting.packet));
+        left -= goes;
+    }
     wanted - left
 }
 
@@ -139,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_priority_goes_first_and_each_speakers_packets_in_their_order() {
+    fn the_highest_priority_goes_first_and_among_equals_who_began_to_wait_first() {
         let (mut ingress, now) = (Ingress::default(), now());
         let priorities = [Priority::Low, Priority::High, Priority::None, Priority::Default, Priority::Medium];
         for number in 0..3 {
@@ -157,10 +186,10 @@ mod tests {
             (4, 1),
             (4, 2),
             (2, 0),
-            (3, 0),
             (2, 1),
-            (3, 1),
             (2, 2),
+            (3, 0),
+            (3, 1),
             (3, 2),
             (0, 0),
             (0, 1),

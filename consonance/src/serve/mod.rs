@@ -4,6 +4,8 @@ mod adapter;
 mod admission;
 mod http;
 mod ingress;
+#[cfg(test)]
+mod overload;
 mod session;
 mod settings;
 mod udp;

@@ -33,6 +33,10 @@ pub(crate) struct Session {
     adapters: Vec<Box<dyn Adapter>>,
     admission: Admission,
     ingress: Ingress,
+    /// Copies of voice that one turn makes at most.
+    pub(super) copies: usize,
+    /// Copies that this turn has made.
+    made: usize,
     /// By the core's index of the connection: which adapter's and which link, and whose key it has shown.
     links: Vec<Option<(usize, LinkId)>>,
     keys: Vec<Option<Fingerprint>>,
@@ -54,6 +58,8 @@ impl Session {
             adapters,
             admission,
             ingress: Ingress::default(),
+            copies: COPIES,
+            made: 0,
             links: Vec::new(),
             keys: Vec::new(),
             connections,
@@ -64,6 +70,7 @@ impl Session {
 
     /// In, due, out.
     pub(crate) fn turn(&mut self, now: Now) {
+        self.made = 0;
         for which in 0..self.adapters.len() {
             self.adapters[which].receive(now);
             self.take_events(now, which);
@@ -163,11 +170,16 @@ impl Session {
 
     fn on_packet(&mut self, now: Now, which: usize, link: LinkId, delivery: Delivery, packet: &mut [u8]) {
         let Some(from) = self.connection(which, link) else { return };
-        // Voice waits for its turn; everything else is answered first.
+        // When too much voice comes, it waits for its turn; everything else is answered all the same.
         if delivery == Delivery::Unreliable
             && let Some(priority) = self.core.voice_priority(from, packet)
         {
-            return self.ingress.push(now.real, priority, (which, link), packet);
+            if self.ingress.is_empty() && self.made < self.copies {
+                self.made += self.forward(now, which, link, packet);
+            } else {
+                self.ingress.push(now.real, priority, (which, link), packet);
+            }
+            return;
         }
         self.core.handle_packet(now.core, from, delivery, packet);
         // Joins that wait for an answer have few places: none waits for the others that came at the same time.
@@ -177,11 +189,11 @@ impl Session {
     }
 
     fn pass_on_voice(&mut self, now: Now) {
-        let (mut packet, mut copies) = (std::mem::take(&mut self.packet), 0);
-        while copies < COPIES
+        let mut packet = std::mem::take(&mut self.packet);
+        while self.made < self.copies
             && let Some((which, link)) = self.ingress.pop(now.real, &mut packet)
         {
-            copies += self.forward(now, which, link, &mut packet);
+            self.made += self.forward(now, which, link, &mut packet);
         }
         self.packet = packet;
     }
