@@ -153,7 +153,7 @@ impl Crowd {
         let mut core = Client::new(config, who as u64 + 1, client_storage_vec!(people: 4, speakers: 2));
         let room = core.use_room(now, "hall", RoomUse::Both).unwrap();
         // Every tenth is somebody who should be heard whatever happens.
-        let priority = if who % 10 == 0 { Priority::High } else { Priority::Default };
+        let priority = if who.is_multiple_of(10) { Priority::High } else { Priority::Default };
         core.open_channel(now, TalkTo::Room(room), ChannelOptions { priority, ..ChannelOptions::DEFAULT }).unwrap();
         core.connect(now);
         core.handle_connected(now);
