@@ -54,35 +54,40 @@ struct Media {
     id: u32,
 }
 
+/// In this order in memory: what each datagram touches lies together at the front, and QUIC's state, which is kilobytes, after it.
+#[repr(C)]
 pub(crate) struct Link {
-    pub(crate) quic: Connection,
+    pub(crate) is_up: bool,
+    is_client: bool,
+    /// Something was opened since it was last looked at.
+    heard: bool,
+    /// Where datagrams go.
+    pub(crate) peer: SocketAddr,
+    /// A word that has to leave, and where to.
+    word: Option<(SocketAddr, Word)>,
+    media: Option<Media>,
+    /// A new address that the peer seems to have, and what was asked there.
+    candidate: Option<(SocketAddr, [u8; 8])>,
     pub(crate) handle: ConnectionHandle,
     seen: Seen,
     stream: Option<StreamId>,
     out: LaneOut,
     into: LaneIn,
-    media: Option<Media>,
-    /// Where datagrams go.
-    pub(crate) peer: SocketAddr,
-    /// A new address that the peer seems to have, and what was asked there.
-    candidate: Option<(SocketAddr, [u8; 8])>,
-    /// A word that has to leave, and where to.
-    word: Option<(SocketAddr, Word)>,
     down: Option<DownReason>,
-    pub(crate) is_up: bool,
     /// The end has been told.
     is_over: bool,
     /// Until when the handshake has to be over.
     handshake_until: Option<Instant>,
     /// A client's: when it looks whether anything has come since the last time.
     look_at: Option<Instant>,
-    heard: bool,
+    pub(crate) quic: Connection,
 }
 
 impl Link {
     pub(crate) fn new(handle: ConnectionHandle, quic: Connection, seen: Seen, until: Instant) -> Self {
         let peer = quic.remote_address();
         Self {
+            is_client: quic.side() == Side::Client,
             quic,
             handle,
             seen,
@@ -133,9 +138,9 @@ impl Link {
         let (up, down) = (secret(b"client to server")?, secret(b"server to client")?);
         let mut id = [0; 4];
         session.export_keying_material(&mut id, b"EXPORTER-consonance-media", b"id").ok()?;
-        let (out, into) = if self.quic.side() == Side::Client { (up, down) } else { (down, up) };
+        let (out, into) = if self.is_client { (up, down) } else { (down, up) };
         self.media = Some(Media { sealer: Sealer::new(out), opener: Opener::new(into), id: u32::from_be_bytes(id) });
-        if self.quic.side() == Side::Client {
+        if self.is_client {
             self.stream = Some(self.quic.streams().open(Dir::Bi)?);
             self.look_at = Some(now + SILENCE);
         }
@@ -254,7 +259,7 @@ impl Link {
     }
 
     fn sealed_id(&self) -> Option<u32> {
-        self.media_id().filter(|_| self.quic.side() == Side::Client)
+        self.media_id().filter(|_| self.is_client)
     }
 
     /// Seals the word that has to leave, appended to `out`; gives where it goes.
@@ -305,7 +310,7 @@ impl Link {
         if self.candidate.is_some_and(|(address, bytes)| address == from && answered == Some(bytes)) {
             (self.peer, self.candidate) = (from, None);
         }
-        let moved = from != self.peer && newest && self.quic.side() == Side::Server;
+        let moved = from != self.peer && newest && !self.is_client;
         if moved {
             // Asked again with each of its datagrams until it answers: what is sent is never more than what came.
             let asked = self.candidate.filter(|(address, _)| *address == from);

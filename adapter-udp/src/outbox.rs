@@ -24,14 +24,15 @@ pub enum Flush {
 /// A packet with its length before it, in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Piece {
-    start: u64,
+    /// Where it begins, counted from the first byte that ever was in the store; wraps.
+    start: u32,
     len: u16,
 }
 
 /// What waits for one link.
 #[derive(Debug, Default)]
 struct Outbox {
-    pieces: VecDeque<Piece>,
+    pieces: Vec<Piece>,
     /// When it has to leave, if nothing flushes it before.
     due: Option<Instant>,
     /// It is among those that leave next.
@@ -44,7 +45,7 @@ pub(crate) struct Outboxes {
     window: Duration,
     /// Packets, each with its length before it. `base` was cleared away before.
     store: Vec<u8>,
-    base: u64,
+    base: u32,
     /// With so many bytes the store is cleared away.
     clear_at: usize,
     /// By link.
@@ -78,7 +79,7 @@ impl Outboxes {
         self.clear_away();
         let start = self.store.len();
         pack::pack(packet, &mut self.store);
-        Kept(Piece { start: self.base + start as u64, len: (self.store.len() - start) as u16 })
+        Kept(Piece { start: self.base.wrapping_add(start as u32), len: (self.store.len() - start) as u16 })
     }
 
     /// Puts a kept packet by for a link.
@@ -87,10 +88,10 @@ impl Outboxes {
         if outbox.pieces.is_empty() {
             self.waiting += 1;
         } else if outbox.pieces.len() >= MOST_WAITING {
-            outbox.pieces.pop_front();
+            outbox.pieces.remove(0);
             self.dropped += 1;
         }
-        outbox.pieces.push_back(piece);
+        outbox.pieces.push(piece);
         if flush == Flush::Now || self.window.is_zero() {
             self.make_ready(link);
         } else if outbox.due.is_none() && !outbox.is_ready {
@@ -157,12 +158,12 @@ impl Outboxes {
             count += 1;
         }
         let (pieces, plain) = &mut self.last;
-        if !outbox.pieces.range(..count).eq(pieces.iter()) {
+        if outbox.pieces[..count] != pieces[..] {
             pieces.clear();
-            pieces.extend(outbox.pieces.range(..count));
+            pieces.extend_from_slice(&outbox.pieces[..count]);
             plain.clear();
             for piece in &*pieces {
-                let start = piece.start.saturating_sub(self.base) as usize;
+                let start = piece.start.wrapping_sub(self.base) as usize;
                 plain.extend_from_slice(self.store.get(start..start + usize::from(piece.len)).unwrap_or_default());
             }
         }
@@ -186,13 +187,14 @@ impl Outboxes {
     /// Nobody's packets go at once; those before the oldest that anybody waits for only when they have become many.
     fn clear_away(&mut self) {
         if self.waiting == 0 {
-            self.base += self.store.len() as u64;
+            self.base = self.base.wrapping_add(self.store.len() as u32);
             self.store.clear();
         } else if self.store.len() >= self.clear_at {
-            let oldest = self.boxes.iter().filter_map(|outbox| outbox.pieces.front()).map(|piece| piece.start).min();
-            let gone = oldest.map_or(self.store.len(), |oldest| oldest.saturating_sub(self.base) as usize);
+            let oldest = self.boxes.iter().filter_map(|outbox| outbox.pieces.first());
+            let oldest = oldest.map(|piece| piece.start.wrapping_sub(self.base) as usize).min();
+            let gone = oldest.unwrap_or(self.store.len());
             self.store.drain(..gone);
-            self.base += gone as u64;
+            self.base = self.base.wrapping_add(gone as u32);
             // To look costs a walk over all links, so it is done the more seldom the more there is.
             self.clear_at = CLEAR_AWAY.max(2 * self.store.len());
         }

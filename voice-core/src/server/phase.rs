@@ -1,7 +1,7 @@
 //! Frames that arrive together: a transport packs those for one listener into one datagram, and the datagram is what costs.
 //!
-//! Each room has a point within 20 ms at which its speakers' frames should arrive; the points of different rooms are spread over the 20 ms, so that they
-//! don't all fall due at once. A speaker whose frames arrive elsewhere is told, and moves in a pause: docs/PROTOCOL.md, section 5.2. And for each
+//! Each room has a point within 20 ms at which its speakers' frames should arrive. There are four, so that not all rooms fall due at once, and those that do are
+//! received and sent together. A speaker whose frames arrive elsewhere is told, and moves in a pause: docs/PROTOCOL.md, section 5.2. And for each
 //! packet it is known whether frames of other speakers of the room are due within the window, for which it may wait.
 
 use core::time::Duration;
@@ -15,8 +15,8 @@ use crate::{
 
 /// Frame lengths are multiples of it or divide it.
 const GRID_US: u64 = 20_000;
-/// From one room's point to the next one's: the golden section of the grid, which spreads any number of rooms.
-const STEP_US: u64 = 12_361;
+/// From one point to the next.
+const STEP_US: u64 = 5_000;
 /// The shortest frame.
 const SHORTEST: Duration = Duration::from_millis(10);
 /// A mean of so many frames says where they arrive.
