@@ -14,8 +14,11 @@
 //! | packets on the QUIC stream | `lane.rs` |
 //! | one connection | `link.rs` |
 //! | all connections of a port | `endpoint.rs` |
+//! | clients that speak to each other without the server | `direct/` |
 //! | system calls | `socket.rs` |
 
+mod address;
+mod direct;
 mod endpoint;
 mod identity;
 mod lane;
@@ -24,6 +27,7 @@ mod media;
 mod pack;
 mod socket;
 
+pub use direct::{Direct, DirectConfig, DirectDrops, DirectEvent, Families, Unsent, local_addresses};
 pub use endpoint::{Config, ConnectError, Drops, Endpoint, Event, LinkId, SendError, Traffic, Transmit};
 pub use identity::{Fingerprint, Identity, IdentityError, Trust};
 pub use link::DownReason;

@@ -73,6 +73,8 @@ pub(crate) struct Link {
     waiting: Vec<u8>,
     /// A word that has to leave, and where to.
     word: Option<(SocketAddr, Word)>,
+    /// A client's own address, as the server last said.
+    pub(crate) outside: Option<SocketAddr>,
     down: Option<DownReason>,
     pub(crate) is_up: bool,
     /// The end has been told.
@@ -101,6 +103,7 @@ impl Link {
             candidate: None,
             waiting: Vec::new(),
             word: None,
+            outside: None,
             down: None,
             is_up: false,
             is_over: false,
@@ -312,12 +315,14 @@ impl Link {
         let media = self.media.as_mut().filter(|_| self.is_up).ok_or(Refused::Forged)?;
         let (plain, newest) = media.opener.open(header, datagram)?;
         self.heard = true;
-        let (mut answered, mut asked) = (None, None);
+        let (mut answered, mut asked, mut asked_address) = (None, None, false);
         for item in pack::unpack(plain) {
             match item {
                 Item::Packet(packet) => take(packet),
                 Item::Word(Word::Challenge(bytes)) => asked = Some(bytes),
                 Item::Word(Word::Response(bytes)) => answered = Some(bytes),
+                Item::Word(Word::AskAddress(_)) => asked_address = true,
+                Item::Word(Word::Address(address)) => self.outside = Some(address),
             }
         }
         if let Some(bytes) = asked {
@@ -335,8 +340,16 @@ impl Link {
             let asked = self.candidate.filter(|(address, _)| *address == from);
             let (_, bytes) = *self.candidate.insert(asked.unwrap_or_else(|| (from, challenge())));
             self.word = Some((from, Word::Challenge(bytes)));
+        } else if asked_address && from == self.peer && self.quic.side() == Side::Server {
+            // Only there: the answer is longer than the question.
+            self.word = Some((from, Word::Address(from)));
         }
         Ok(())
+    }
+
+    /// Asks the server which address it sees; not while another word has to leave.
+    pub(crate) fn ask_address(&mut self) {
+        self.word.get_or_insert((self.peer, Word::AskAddress([0; 8])));
     }
 
     /// Whether a word has to leave.

@@ -1,5 +1,9 @@
 //! Packets that share a datagram: each with its length before it, 1 B below 128 and else 2 B with the highest bit set. A length of 0 begins
-//! a word of the transport's own: its kind and 8 B.
+//! a word of the transport's own: its kind and 8 B, or an address.
+
+use std::net::SocketAddr;
+
+use crate::address::{ADDRESS, read_address, write_address};
 
 /// A packet, or a word of the transport's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,10 +19,16 @@ pub(crate) enum Word {
     Challenge([u8; 8]),
     /// The same 8 B back.
     Response([u8; 8]),
+    /// From a client: which address do its datagrams come from?
+    AskAddress([u8; 8]),
+    /// From a server: from this one.
+    Address(SocketAddr),
 }
 
 const CHALLENGE: u8 = 1;
 const RESPONSE: u8 = 2;
+const ASK_ADDRESS: u8 = 3;
+const IS_ADDRESS: u8 = 4;
 /// Longest packet that has a length.
 pub(crate) const LONGEST: usize = 0x7FFF;
 
@@ -43,6 +53,11 @@ pub(crate) fn pack_word(word: Word, out: &mut Vec<u8>) {
     let (kind, bytes) = match word {
         Word::Challenge(bytes) => (CHALLENGE, bytes),
         Word::Response(bytes) => (RESPONSE, bytes),
+        Word::AskAddress(bytes) => (ASK_ADDRESS, bytes),
+        Word::Address(address) => {
+            out.extend([0, IS_ADDRESS]);
+            return out.extend(write_address(address));
+        }
     };
     out.extend([0, kind]);
     out.extend(bytes);
@@ -66,13 +81,7 @@ pub(crate) fn first_len(plain: &[u8]) -> Option<usize> {
 fn split(bytes: &[u8]) -> Option<(Item<'_>, &[u8])> {
     let (&first, rest) = bytes.split_first()?;
     if first == 0 {
-        let (&[kind, ref word @ ..], after) = rest.split_first_chunk::<9>()?;
-        let word = match kind {
-            CHALLENGE => Word::Challenge(*word),
-            RESPONSE => Word::Response(*word),
-            _ => return None,
-        };
-        return Some((Item::Word(word), after));
+        return split_word(rest);
     }
     let (len, rest) = if first < 0x80 {
         (usize::from(first), rest)
@@ -82,6 +91,22 @@ fn split(bytes: &[u8]) -> Option<(Item<'_>, &[u8])> {
     };
     let (packet, after) = rest.split_at_checked(len)?;
     Some((Item::Packet(packet), after))
+}
+
+fn split_word(bytes: &[u8]) -> Option<(Item<'_>, &[u8])> {
+    let (&kind, rest) = bytes.split_first()?;
+    if kind == IS_ADDRESS {
+        let (address, after) = rest.split_first_chunk::<ADDRESS>()?;
+        return Some((Item::Word(Word::Address(read_address(address))), after));
+    }
+    let (word, after) = rest.split_first_chunk::<8>()?;
+    let word = match kind {
+        CHALLENGE => Word::Challenge(*word),
+        RESPONSE => Word::Response(*word),
+        ASK_ADDRESS => Word::AskAddress(*word),
+        _ => return None,
+    };
+    Some((Item::Word(word), after))
 }
 
 #[cfg(test)]
@@ -101,9 +126,14 @@ mod tests {
                 prop_assert_eq!(plain.len() - before, packed_len(packet.len()));
             }
             pack_word(Word::Response([4; 8]), &mut plain);
+            let address = Word::Address(SocketAddr::from(([192, 0, 2, 1], 7_757)));
+            pack_word(address, &mut plain);
+            pack_word(Word::AskAddress([5; 8]), &mut plain);
             let items: Vec<_> = unpack(&plain).collect();
-            prop_assert_eq!(items.len(), packets.len() + 2);
+            prop_assert_eq!(items.len(), packets.len() + 4);
             prop_assert_eq!(items[0], Item::Word(Word::Challenge([3; 8])));
+            let last = [Word::Response([4; 8]), address, Word::AskAddress([5; 8])].map(Item::Word);
+            prop_assert_eq!(&items[packets.len() + 1..], last);
             for (item, packet) in items[1..].iter().zip(&packets) {
                 prop_assert_eq!(*item, Item::Packet(packet));
             }
