@@ -7,7 +7,7 @@ use std::{
 };
 
 use adapter_udp::{Direct, DirectConfig, Endpoint, Families, LinkId, local_addresses};
-use voice_core::{Client, ClientEvent, ClientId, ClientMemory, PathId, wire::Voice};
+use voice_core::{Client, ClientEvent, ClientId, ClientMemory, PathId, RoomId, wire::Voice};
 
 use crate::clock::Now;
 
@@ -86,6 +86,8 @@ pub(crate) struct DirectPaths {
     look_at: Option<Instant>,
     /// Whether somebody may have come into a room of this client, or left one.
     stale: bool,
+    /// The rooms of this client, as the server last said; no event tells of the own ones.
+    rooms: Vec<RoomId>,
 }
 
 impl DirectPaths {
@@ -93,7 +95,7 @@ impl DirectPaths {
     pub(crate) fn new(server: SocketAddr, port: u16, families: Families) -> Self {
         let loopback = server.ip().to_canonical().is_loopback();
         let direct = Direct::new(DirectConfig { families, loopback, ..DirectConfig::DEFAULT });
-        Self { direct, server, port, look_at: None, stale: false }
+        Self { direct, server, port, look_at: None, stale: false, rooms: Vec::new() }
     }
 
     /// Takes note of what may change who is wanted.
@@ -124,8 +126,12 @@ impl DirectPaths {
             self.direct.set_local(now.real, &local_addresses(self.server, self.port));
         }
         self.direct.set_session(now.real, core.session().zip(core.id()));
+        let rooms = core.id().and_then(|id| core.person(id)).map_or(&[][..], |me| me.rooms());
+        if rooms != self.rooms {
+            (self.rooms, self.stale) = (rooms.to_vec(), true);
+        }
         if std::mem::take(&mut self.stale) {
-            self.direct.set_wanted(now.real, &in_the_same_rooms(core));
+            self.direct.set_wanted(now.real, &in_these_rooms(core, &self.rooms));
         }
         let seen = |_: &Direct, _: PathId, packet: &[u8]| ways.note(Way::Direct, packet);
         self.direct.drive(now.real, now.core, core, server, seen);
@@ -136,11 +142,10 @@ impl DirectPaths {
     }
 }
 
-/// Those who hear what is said in a room of this client, but for whom it has muted: they alone learn its addresses.
-fn in_the_same_rooms<M: ClientMemory>(core: &Client<M>) -> Vec<ClientId> {
-    let Some(me) = core.id().and_then(|id| core.person(id)) else { return Vec::new() };
-    let others = core.roster().filter(|who| who.id() != me.id() && !who.is_muted_here());
-    others.filter(|who| who.rooms().iter().any(|room| me.rooms().contains(room))).map(|who| who.id()).collect()
+/// Those who hear what is said in these rooms, but for whom this client has muted: they alone learn its addresses.
+fn in_these_rooms<M: ClientMemory>(core: &Client<M>, rooms: &[RoomId]) -> Vec<ClientId> {
+    let others = core.roster().filter(|who| Some(who.id()) != core.id() && !who.is_muted_here());
+    others.filter(|who| who.rooms().iter().any(|room| rooms.contains(room))).map(|who| who.id()).collect()
 }
 
 #[cfg(test)]

@@ -54,6 +54,10 @@ const SOON: u32 = 4;
 /// After that: a NAT that has restarted is noticed within that time.
 const ASK_AGAIN: Duration = Duration::from_secs(15);
 
+/// Messages of clients who aren't wanted yet, that are kept for [`EARLY`]: the others may have seen this client come into their room before it did.
+const MOST_EARLY: usize = 8;
+const EARLY: Duration = Duration::from_secs(2);
+
 /// What direct paths are used for, and their limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DirectConfig {
@@ -120,6 +124,8 @@ pub struct Direct {
     ask_at: Option<Instant>,
     asked: u32,
     pairs: Vec<Pair>,
+    /// What came too early, from whom and when.
+    early: VecDeque<(Instant, ClientId, Vec<u8>)>,
     paths: u32,
     budget: Budget,
     events: VecDeque<DirectEvent>,
@@ -140,6 +146,7 @@ impl Direct {
             ask_at: None,
             asked: 0,
             pairs: Vec::new(),
+            early: VecDeque::new(),
             paths: 0,
             budget: Budget::default(),
             events: VecDeque::new(),
@@ -180,6 +187,7 @@ impl Direct {
             return;
         }
         self.set_wanted(now, &[]);
+        self.early.clear();
         self.me = me;
         self.ready_at = me.map(|_| now + PATIENCE);
         (self.ask_at, self.asked) = (me.map(|_| now), 0);
@@ -205,6 +213,24 @@ impl Direct {
             self.paths = self.paths.wrapping_add(1);
             self.pairs.push(Pair::new(now, client, PathId(self.paths), me < client));
         }
+        self.take_early(now);
+    }
+
+    /// Takes what came too early, as far as it isn't any more, and forgets what is too old.
+    fn take_early(&mut self, now: Instant) {
+        for (at, from, bytes) in std::mem::take(&mut self.early) {
+            if self.is_wanted(from) {
+                self.handle_rendezvous(now, from, &bytes);
+            } else if now < at + EARLY {
+                self.early.push_back((at, from, bytes));
+            } else {
+                self.drops.rendezvous += 1;
+            }
+        }
+    }
+
+    fn is_wanted(&self, client: ClientId) -> bool {
+        self.pairs.iter().any(|pair| pair.client == client)
     }
 
     /// The addresses that the own socket has on this machine's networks, the best first: see [`local_addresses`]. When they change, there are new
@@ -232,7 +258,9 @@ impl Direct {
 
     /// Takes what another client sent through the server.
     pub fn handle_rendezvous(&mut self, now: Instant, from: ClientId, bytes: &[u8]) {
-        if self.take_rendezvous(now, from, bytes).is_none() {
+        if !self.is_wanted(from) && self.early.len() < MOST_EARLY {
+            self.early.push_back((now, from, bytes.to_vec()));
+        } else if self.take_rendezvous(now, from, bytes).is_none() {
             self.drops.rendezvous += 1;
         }
     }
@@ -292,6 +320,7 @@ impl Direct {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.take_early(now);
         if self.ask_at.is_some_and(|at| at <= now) {
             self.asked += 1;
             self.ask_at = Some(now + if self.asked < SOON { ASK_SOON } else { ASK_AGAIN });

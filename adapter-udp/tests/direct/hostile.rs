@@ -165,7 +165,7 @@ fn somebody_who_is_not_wanted_learns_no_address() {
     let offer = other.messages.iter().find(|(from, _)| *from == 0).unwrap().1.clone();
     let now = lab.now;
     lab.ends[1].direct.handle_rendezvous(now, client(0), &offer);
-    lab.run(5_000);
+    lab.run(20_000);
     assert!(lab.messages.is_empty() && lab.net.log.is_empty());
     assert_eq!(lab.ends[1].direct.drops().rendezvous, 1);
 }

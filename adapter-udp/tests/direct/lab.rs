@@ -96,11 +96,15 @@ impl Lab {
         self.ends.iter_mut().for_each(|end| end.direct.set_wanted(self.now, &all));
     }
 
+    /// Lets time pass, from one thing that is due to the next.
     pub(crate) fn run(&mut self, ms: u64) {
         let end = self.now + Duration::from_millis(ms);
         while self.now < end {
             self.turn();
-            self.now += Duration::from_millis(1);
+            let said = self.said.front().map(|(at, ..)| *at);
+            let due = self.ends.iter().filter_map(|end| end.direct.poll_timeout());
+            let next = due.chain(said).chain(self.net.poll_timeout()).min().unwrap_or(end);
+            self.now = next.max(self.now + Duration::from_millis(1)).min(end);
         }
     }
 

@@ -3,6 +3,7 @@
 mod hostile;
 mod lab;
 mod net;
+mod talk;
 
 use adapter_udp::{DirectEvent, Families};
 use lab::{Lab, client};

@@ -1,4 +1,4 @@
-//! An internet of this program's own: machines, NATs before them, and datagrams that take 20 ms.
+//! An internet of this program's own: machines, NATs before them, and datagrams that take their time.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// From one machine to another.
+/// From one machine to another, if nothing else is said.
 pub(crate) const WAY: Duration = Duration::from_millis(20);
 
 /// What a NAT does, in the words of RFC 4787.
@@ -83,6 +83,8 @@ pub(crate) struct Net {
     under_way: VecDeque<(Instant, SocketAddr, SocketAddr, Vec<u8>)>,
     pub(crate) log: Vec<Sent>,
     pub(crate) loses: Loses,
+    /// How long a datagram takes from one machine to another.
+    pub(crate) way: Duration,
 }
 
 impl Net {
@@ -93,6 +95,7 @@ impl Net {
             under_way: VecDeque::new(),
             log: Vec::new(),
             loses: Box::new(|_, _| false),
+            way: WAY,
         }
     }
 
@@ -144,13 +147,18 @@ impl Net {
         let beside = nat.is_some() && self.machines.iter().any(|machine| machine.address == to && machine.nat == nat);
         let from = if beside { self.machines[node].address } else { self.outside(node, to) };
         if !(self.loses)(node, bytes) {
-            self.under_way.push_back((now + WAY, from, to, bytes.to_vec()));
+            self.under_way.push_back((now + self.way, from, to, bytes.to_vec()));
         }
     }
 
     /// Puts a datagram of somebody else's on the way.
     pub(crate) fn inject(&mut self, now: Instant, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
-        self.under_way.push_back((now + WAY, from, to, bytes.to_vec()));
+        self.under_way.push_back((now + self.way, from, to, bytes.to_vec()));
+    }
+
+    /// When the next datagram comes.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.under_way.front().map(|(at, ..)| *at)
     }
 
     /// The next datagram that has come: to which machine, and from where.
