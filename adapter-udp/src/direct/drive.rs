@@ -22,6 +22,11 @@ impl Direct {
     ) {
         let (endpoint, link) = server;
         self.set_session(now, core.session().zip(core.id()));
+        if link.is_some() && link != self.link {
+            // Another link may come from another address.
+            self.link = link;
+            self.ask_soon(now);
+        }
         if let Some(outside) = link.and_then(|link| endpoint.outside_address(link)) {
             self.set_outside(now, outside);
         }

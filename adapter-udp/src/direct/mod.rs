@@ -34,7 +34,7 @@ use voice_core::{ClientId, PathId, SessionId};
 
 use crate::{
     address::canonical,
-    endpoint::{Traffic, Transmit},
+    endpoint::{LinkId, Traffic, Transmit},
     media::{Header, Refused, is_straight},
     pack::{self, Item},
 };
@@ -123,6 +123,8 @@ pub struct Direct {
     outside: Option<SocketAddr>,
     ask_at: Option<Instant>,
     asked: u32,
+    /// To the server, as last seen by [`Direct::drive`].
+    link: Option<LinkId>,
     pairs: Vec<Pair>,
     /// What came too early, from whom and when.
     early: VecDeque<(Instant, ClientId, Vec<u8>)>,
@@ -145,6 +147,7 @@ impl Direct {
             outside: None,
             ask_at: None,
             asked: 0,
+            link: None,
             pairs: Vec::new(),
             early: VecDeque::new(),
             paths: 0,
@@ -239,7 +242,7 @@ impl Direct {
         let addresses = self.sieve().sift(addresses.iter().copied());
         if self.local != addresses {
             self.local = addresses;
-            (self.ask_at, self.asked) = (self.ask_at.map(|_| now), 0);
+            self.ask_soon(now);
             self.renew(now);
         }
     }
@@ -402,6 +405,10 @@ impl Direct {
         // Two ends never use the same id for the same path: there are 2^32, and a few dozen are used.
         let id = ids.take(64).find(|id| !self.pairs.iter().any(|pair| pair.uses(*id)))?;
         Some(Own { parties: Parties::of(session, me, client), sieve: self.sieve(), candidates, id })
+    }
+
+    fn ask_soon(&mut self, now: Instant) {
+        (self.ask_at, self.asked) = (self.ask_at.map(|_| now), 0);
     }
 
     fn renew(&mut self, now: Instant) {

@@ -206,14 +206,12 @@ impl Person {
         let mut buffer = [0; 1_200];
         while let Some(transmit) = self.core.poll_transmit(core_now, &mut buffer) {
             let packet = &buffer[..transmit.len];
-            match (transmit.to, self.link) {
-                (Route::Path(path), _) => {
-                    if self.direct.send(path, packet).is_err() {
-                        self.core.handle_unsent(core_now, path, packet);
-                    }
+            if let Route::Path(path) = transmit.to {
+                if self.direct.send(path, packet).is_err() {
+                    self.core.handle_unsent(core_now, path, packet);
                 }
-                (_, Some(link)) => _ = self.endpoint.send(now, link, transmit.delivery, packet),
-                _ => {}
+            } else if let Some(link) = self.link {
+                let _ = self.endpoint.send(now, link, transmit.delivery, packet);
             }
         }
         if self.core.transport_wanted() != self.attempt {

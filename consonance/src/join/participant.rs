@@ -316,7 +316,9 @@ impl Participant {
                 let address = self.net.direct_address(id).map_or("unknown".into(), |address| address.to_string());
                 println!("{}: speech goes directly, to {address}", self.name_of(id));
             }
-            ClientEvent::DirectDown(id) => println!("{}: speech goes over the server", self.name_of(id)),
+            ClientEvent::DirectDown(id) if self.net.core.person(id).is_some() => {
+                println!("{}: speech goes over the server", self.name_of(id));
+            }
             ClientEvent::Unheard => println!("nobody hears: waiting"),
             ClientEvent::ServerMuted(true) => println!("the server has muted this client"),
             _ => {}
