@@ -273,6 +273,19 @@ impl Endpoint {
         self.link(link).map(|link| (link.peer, link.quic.rtt()))
     }
 
+    /// Asks a server which address this client's datagrams come from; [`Endpoint::outside_address`] has the answer when it has come. Either may
+    /// be lost.
+    pub fn ask_address(&mut self, link: LinkId) {
+        let Some(index) = self.index(link).filter(|index| self.is_client(*index)) else { return };
+        self.with(index, Link::ask_address);
+        self.outboxes.make_ready(index);
+    }
+
+    /// The address that this client's datagrams come from, as the server last said.
+    pub fn outside_address(&self, link: LinkId) -> Option<SocketAddr> {
+        self.link(link).and_then(|link| link.outside)
+    }
+
     /// Begins a link to a server. [`Event::Up`] or [`Event::Down`] tells how it went.
     ///
     /// # Errors

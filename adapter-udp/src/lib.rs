@@ -15,8 +15,11 @@
 //! | packets on the QUIC stream | `lane.rs` |
 //! | one connection | `link.rs` |
 //! | all connections of a port | `endpoint.rs` |
+//! | clients that speak to each other without the server | `direct/` |
 //! | system calls | `socket.rs` |
 
+mod address;
+mod direct;
 mod endpoint;
 mod identity;
 mod lane;
@@ -26,6 +29,7 @@ mod outbox;
 mod pack;
 mod socket;
 
+pub use direct::{Direct, DirectConfig, DirectDrops, DirectEvent, Families, Unsent, local_addresses};
 pub use endpoint::{Config, ConnectError, Drops, Endpoint, Event, LinkId, Received, SendError, Traffic, Transmit};
 pub use identity::{Fingerprint, Identity, IdentityError, Trust};
 pub use link::DownReason;

@@ -73,6 +73,8 @@ pub(crate) struct Link {
     stream: Option<StreamId>,
     out: LaneOut,
     into: LaneIn,
+    /// A client's own address, as the server last said.
+    pub(crate) outside: Option<SocketAddr>,
     down: Option<DownReason>,
     /// The end has been told.
     is_over: bool,
@@ -98,6 +100,7 @@ impl Link {
             peer,
             candidate: None,
             word: None,
+            outside: None,
             down: None,
             is_up: false,
             is_over: false,
@@ -293,12 +296,14 @@ impl Link {
         let media = self.media.as_mut().filter(|_| self.is_up).ok_or(Refused::Forged)?;
         let (plain, newest) = media.opener.open(header, datagram)?;
         self.heard = true;
-        let (mut answered, mut asked, mut packets) = (None, None, 0);
+        let (mut answered, mut asked, mut asked_address, mut packets) = (None, None, false, 0);
         for item in pack::unpack(plain) {
             match item {
                 Item::Packet(_) => packets += 1,
                 Item::Word(Word::Challenge(bytes)) => asked = Some(bytes),
                 Item::Word(Word::Response(bytes)) => answered = Some(bytes),
+                Item::Word(Word::AskAddress(_)) => asked_address = true,
+                Item::Word(Word::Address(address)) => self.outside = Some(address),
             }
         }
         if let Some(bytes) = asked {
@@ -316,6 +321,9 @@ impl Link {
             let asked = self.candidate.filter(|(address, _)| *address == from);
             let (_, bytes) = *self.candidate.insert(asked.unwrap_or_else(|| (from, challenge())));
             self.word = Some((from, Word::Challenge(bytes)));
+        } else if asked_address && from == self.peer && !self.is_client {
+            // Only there: the answer is longer than the question.
+            self.word = Some((from, Word::Address(from)));
         }
         Ok((Packets::new(plain), packets))
     }
@@ -323,6 +331,11 @@ impl Link {
     /// Whether it would open a datagram, which stays as it is.
     pub(crate) fn opens(&self, header: Header, datagram: &[u8]) -> bool {
         self.media.as_ref().is_some_and(|media| media.opener.opens(header, &mut datagram.to_vec()))
+    }
+
+    /// Asks the server which address it sees; not while another word has to leave.
+    pub(crate) fn ask_address(&mut self) {
+        self.word.get_or_insert((self.peer, Word::AskAddress([0; 8])));
     }
 
     /// Whether a word has to leave.

@@ -1,7 +1,8 @@
 //! Sealed datagrams: AES-128-GCM with the full tag, under keys from the TLS exporter (RFC 8446, 7.5), one secret for each direction.
 //!
-//! A datagram is `10i00000`, the link's media id if `i` is set (4 B), the low half of its number (2 B), and the sealed packets. The first byte
-//! tells it from QUIC (RFC 9443, 3). What is before the sealed part is authenticated with it.
+//! A datagram is `10id0000`, the link's media id if `i` is set (4 B), the low half of its number (2 B), and the sealed packets. The first byte
+//! tells it from QUIC (RFC 9443, 3); `d`, always with `i`, that it goes straight from client to client. What is before the sealed part is
+//! authenticated with it.
 //!
 //! Numbers are 64 bit, rise by one, and are never used twice: the sealer alone hands them out, and ends with the link. The nonce is
 //! the key's own start value xor the number, as in QUIC (RFC 9001, 5.3). After 2^20 datagrams a key is replaced by one made from it; which
@@ -24,6 +25,8 @@ const KIND: u8 = 0x80;
 const KIND_MASK: u8 = 0xC0;
 const WITH_ID: u8 = 0x20;
 const RESERVED: u8 = 0x1F;
+/// The first byte of what goes straight from client to client.
+const STRAIGHT: u8 = KIND | WITH_ID | 0x10;
 
 /// What both ends of a direction derive its keys from.
 #[derive(Clone)]
@@ -94,6 +97,15 @@ impl Sealer {
 
     /// Appends a datagram to `out`. `None` when all numbers have been used, after 2^48.
     pub(crate) fn seal(&mut self, id: Option<u32>, plain: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        self.seal_after(KIND | if id.is_some() { WITH_ID } else { 0 }, id, plain, out)
+    }
+
+    /// As [`Sealer::seal`], for what goes straight from client to client.
+    pub(crate) fn seal_straight(&mut self, id: u32, plain: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        self.seal_after(STRAIGHT, Some(id), plain, out)
+    }
+
+    fn seal_after(&mut self, first: u8, id: Option<u32>, plain: &[u8], out: &mut Vec<u8>) -> Option<()> {
         let number = self.next;
         self.next = number.checked_add(1).filter(|next| *next < 1 << 48)?;
         if number > 0 && number.trailing_zeros() >= KEY_SPAN_BITS {
@@ -101,7 +113,7 @@ impl Sealer {
             self.keys = self.secret.keys();
         }
         let start = out.len();
-        out.push(KIND | if id.is_some() { WITH_ID } else { 0 });
+        out.push(first);
         out.extend(id.iter().flat_map(|id| id.to_be_bytes()));
         out.extend((number as u16).to_be_bytes());
         let body = out.len();
@@ -130,12 +142,29 @@ pub(crate) fn is_media(datagram: &[u8]) -> bool {
     datagram.first().is_some_and(|first| first & KIND_MASK == KIND)
 }
 
+/// Whether a datagram comes straight from another client.
+pub(crate) fn is_straight(datagram: &[u8]) -> bool {
+    datagram.first() == Some(&STRAIGHT)
+}
+
 impl Header {
-    /// Reads the start; `None` if it is too short or has a reserved bit set.
+    /// Reads the start; `None` if it is too short or has a reserved bit set, that of direct paths included.
     pub(crate) fn read(datagram: &[u8]) -> Option<Self> {
         let flags = *datagram.first()?;
-        let len = header_len(flags & WITH_ID != 0);
-        if flags & KIND_MASK != KIND || flags & RESERVED != 0 || datagram.len() < len + TAG {
+        if flags & KIND_MASK != KIND || flags & RESERVED != 0 {
+            return None;
+        }
+        Self::read_after(datagram, header_len(flags & WITH_ID != 0))
+    }
+
+    /// Reads the start of what comes straight from another client, and the id that it begins with; `None` if it is too short or something else.
+    pub(crate) fn read_straight(datagram: &[u8]) -> Option<(Self, u32)> {
+        let header = Self::read_after(datagram, header_len(true)).filter(|_| is_straight(datagram))?;
+        Some((header, header.id?))
+    }
+
+    fn read_after(datagram: &[u8], len: usize) -> Option<Self> {
+        if datagram.len() < len + TAG {
             return None;
         }
         let id = (len == 7).then(|| u32::from_be_bytes([datagram[1], datagram[2], datagram[3], datagram[4]]));
@@ -306,6 +335,20 @@ mod tests {
             assert!(opened(&mut opener, &datagram[..len]).is_err(), "{len} bytes");
         }
         assert!(opened(&mut opener, &datagram).is_ok());
+    }
+
+    #[test]
+    fn what_goes_straight_to_a_client_is_taken_for_nothing_else() {
+        let (mut sealer, mut opener) = pair();
+        let mut out = Vec::new();
+        sealer.seal_straight(0xDEAD_BEEF, b"some voice", &mut out).unwrap();
+        assert!(is_media(&out) && is_straight(&out));
+        assert_eq!(Header::read(&out), None, "no server takes it");
+        let (header, id) = Header::read_straight(&out).unwrap();
+        assert_eq!(id, 0xDEAD_BEEF);
+        assert_eq!(opener.open(header, &mut out).unwrap().0, b"some voice");
+        let to_server = sealed(&mut sealer, Some(5), b"some voice");
+        assert!(!is_straight(&to_server) && Header::read_straight(&to_server).is_none());
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Packets that share a datagram: each with its length before it, 1 B below 128 and else 2 B with the highest bit set. A length of 0 begins
-//! a word of the transport's own: its kind and 8 B.
+//! a word of the transport's own: its kind and 8 B, or an address.
+
+use std::net::SocketAddr;
+
+use crate::address::{ADDRESS, read_address, write_address};
 
 /// A packet, or a word of the transport's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,10 +19,16 @@ pub(crate) enum Word {
     Challenge([u8; 8]),
     /// The same 8 B back.
     Response([u8; 8]),
+    /// From a client: which address do its datagrams come from?
+    AskAddress([u8; 8]),
+    /// From a server: from this one.
+    Address(SocketAddr),
 }
 
 const CHALLENGE: u8 = 1;
 const RESPONSE: u8 = 2;
+const ASK_ADDRESS: u8 = 3;
+const IS_ADDRESS: u8 = 4;
 /// Longest packet that has a length.
 pub(crate) const LONGEST: usize = 0x7FFF;
 
@@ -43,6 +53,11 @@ pub(crate) fn pack_word(word: Word, out: &mut Vec<u8>) {
     let (kind, bytes) = match word {
         Word::Challenge(bytes) => (CHALLENGE, bytes),
         Word::Response(bytes) => (RESPONSE, bytes),
+        Word::AskAddress(bytes) => (ASK_ADDRESS, bytes),
+        Word::Address(address) => {
+            out.extend([0, IS_ADDRESS]);
+            return out.extend(write_address(address));
+        }
     };
     out.extend([0, kind]);
     out.extend(bytes);
@@ -89,13 +104,7 @@ impl<'d> Iterator for Packets<'d> {
 fn first(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
     let (&first, rest) = bytes.split_first()?;
     if first == 0 {
-        let &[kind, ref word @ ..] = rest.first_chunk::<9>()?;
-        let word = match kind {
-            CHALLENGE => Word::Challenge(*word),
-            RESPONSE => Word::Response(*word),
-            _ => return None,
-        };
-        return Some((Item::Word(word), 10));
+        return first_word(rest).map(|(word, len)| (Item::Word(word), 1 + len));
     }
     let (len, head) = if first < 0x80 {
         (usize::from(first), 1)
@@ -103,6 +112,22 @@ fn first(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
         (usize::from(u16::from_be_bytes([first & 0x7F, *rest.first()?])), 2)
     };
     bytes.get(head..head + len).map(|packet| (Item::Packet(packet), head + len))
+}
+
+/// The word after its 0, and how many bytes it takes.
+fn first_word(bytes: &[u8]) -> Option<(Word, usize)> {
+    let (&kind, rest) = bytes.split_first()?;
+    if kind == IS_ADDRESS {
+        return Some((Word::Address(read_address(rest.first_chunk::<ADDRESS>()?)), 1 + ADDRESS));
+    }
+    let word = *rest.first_chunk::<8>()?;
+    let word = match kind {
+        CHALLENGE => Word::Challenge(word),
+        RESPONSE => Word::Response(word),
+        ASK_ADDRESS => Word::AskAddress(word),
+        _ => return None,
+    };
+    Some((word, 9))
 }
 
 #[cfg(test)]
@@ -122,11 +147,16 @@ mod tests {
                 prop_assert_eq!(plain.len() - before, packed_len(packet.len()));
             }
             pack_word(Word::Response([4; 8]), &mut plain);
+            let address = Word::Address(SocketAddr::from(([192, 0, 2, 1], 7_757)));
+            pack_word(address, &mut plain);
+            pack_word(Word::AskAddress([5; 8]), &mut plain);
             let items: Vec<_> = unpack(&plain).collect();
             let mut again = plain.clone();
             prop_assert!(Packets::new(&mut again).map(|packet| &*packet).eq(packets.iter()), "and so do those that may be changed");
-            prop_assert_eq!(items.len(), packets.len() + 2);
+            prop_assert_eq!(items.len(), packets.len() + 4);
             prop_assert_eq!(items[0], Item::Word(Word::Challenge([3; 8])));
+            let last = [Word::Response([4; 8]), address, Word::AskAddress([5; 8])].map(Item::Word);
+            prop_assert_eq!(&items[packets.len() + 1..], last);
             for (item, packet) in items[1..].iter().zip(&packets) {
                 prop_assert_eq!(*item, Item::Packet(packet));
             }

@@ -42,6 +42,18 @@ impl Socket {
         Ok(Self(socket))
     }
 
+    /// Whether it is an IPv6 socket that reaches IPv4, too, by addresses such as `::ffff:a.b.c.d`. On systems other than Unix it is said that it
+    /// doesn't.
+    pub fn has_both_families(&self) -> bool {
+        #[cfg(unix)]
+        {
+            self.0.local_addr().is_ok_and(|address| address.is_ipv6())
+                && rustix::net::sockopt::ipv6_v6only(&self.0).is_ok_and(|only| !only)
+        }
+        #[cfg(not(unix))]
+        false
+    }
+
     /// Where it is bound.
     ///
     /// # Errors

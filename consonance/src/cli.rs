@@ -178,6 +178,10 @@ pub(crate) struct JoinArgs {
     /// Text to write to the first room
     #[arg(long, value_name = "TEXT")]
     pub(crate) text: Option<String>,
+    /// Send all voice over the server; else it goes straight to those in the same rooms where networks allow it, which shows them this machine's
+    /// addresses
+    #[arg(long)]
+    pub(crate) no_direct: bool,
     /// Leave after so long; without it, when all is said, or never if nothing is to be said
     #[arg(long, value_name = "S")]
     pub(crate) seconds: Option<u64>,

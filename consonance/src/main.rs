@@ -4,6 +4,7 @@ mod cli;
 mod clock;
 mod columns;
 mod demo;
+mod direct_paths;
 mod fail;
 mod home;
 mod join;

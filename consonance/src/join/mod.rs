@@ -5,13 +5,20 @@ mod mouth;
 mod participant;
 mod place;
 
-use std::{fs, path::Path, process::ExitCode, time::Duration};
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
+    process::ExitCode,
+    time::Duration,
+};
 
-use adapter_udp::{Config, Endpoint, Incoming, Outgoing, Socket};
+use adapter_udp::{Config, Endpoint, Families, Incoming, Outgoing, Socket};
 
 use crate::{
     cli::JoinArgs,
     clock::{Clock, Now},
+    direct_paths::DirectPaths,
     fail::Fail,
     home::{self, KnownServers},
     out_dir::OutDir,
@@ -44,12 +51,10 @@ pub(crate) fn run(args: &JoinArgs) -> Result<ExitCode, Fail> {
     let identity = home::identity(&folder, "client.pem")?;
     let known = KnownServers::read(&folder)?;
     let server = resolve(&args.server)?;
-    let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = Socket::bind(any.parse().expect("an address"))
-        .map_err(|error| Fail::new(format!("no UDP socket: {error}"), "look whether this machine has a network"))?;
+    let (socket, server, direct) = open_socket(server, !args.no_direct)?;
     let mut wire = Wire { socket, incoming: Incoming::default(), outgoing: Outgoing::default() };
     let transport = Endpoint::client(Config { links: 4, ..Config::DEFAULT }, identity);
-    let mut somebody = Participant::new(transport, server, known, Wishes::of(args)?, mouth)?;
+    let mut somebody = Participant::new(transport, server, direct, known, Wishes::of(args)?, mouth)?;
     let clock = Clock::start();
     let seconds = args.seconds.map(Duration::from_secs);
     println!("{}: trying for up to {} s", args.server, PATIENCE.as_secs());
@@ -61,11 +66,36 @@ pub(crate) fn run(args: &JoinArgs) -> Result<ExitCode, Fail> {
         turn(&mut wire, &mut somebody, clock, clock.now(), Duration::from_millis(20))?;
     }
     println!("{}", somebody.summary());
+    somebody.ways().iter().for_each(|line| println!("{line}"));
     if let (Some(out), Some(folder)) = (out, &args.record) {
         out.publish(&ear.files(|id| somebody.name_of(id))?)?;
         println!("what was heard is in {}", folder.display());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A socket of a free port, the server's address as it writes it, and direct paths if they are wanted: then of both families, if the system
+/// can, so that others are reached by either, whichever the server has.
+fn open_socket(server: SocketAddr, direct: bool) -> Result<(Socket, SocketAddr, Option<DirectPaths>), Fail> {
+    let bind = |any: IpAddr| Socket::bind(SocketAddr::new(any, 0));
+    let both = bind(Ipv6Addr::UNSPECIFIED.into()).ok().filter(|socket| direct && socket.has_both_families());
+    let (families, any) = match server {
+        _ if both.is_some() => (Families::Both, Ipv6Addr::UNSPECIFIED.into()),
+        SocketAddr::V4(_) => (Families::V4, IpAddr::from(Ipv4Addr::UNSPECIFIED)),
+        SocketAddr::V6(_) => (Families::V6, Ipv6Addr::UNSPECIFIED.into()),
+    };
+    let socket = both.map_or_else(|| bind(any), Ok);
+    let socket = socket
+        .map_err(|error| Fail::new(format!("no UDP socket: {error}"), "look whether this machine has a network"))?;
+    let paths = match socket.address() {
+        Ok(address) if direct => Some(DirectPaths::new(server, address.port(), families)),
+        _ => None,
+    };
+    let server = match (families, server) {
+        (Families::Both, SocketAddr::V4(v4)) => SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port()),
+        _ => server,
+    };
+    Ok((socket, server, paths))
 }
 
 /// Talks and listens until all is said, or the time is over.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use adapter_udp::{DownReason, Endpoint, Fingerprint, Trust};
 use voice_core::{
-    ChannelHandle, ChannelOptions, Client, ClientConfig, ClientEvent, ClientId, Message, RoomHandle, RoomUse, State,
+    ChannelHandle, ChannelOptions, Client, ClientConfig, ClientEvent, ClientId, RoomHandle, RoomUse, State,
     StateReason, TalkTo, client_storage_vec,
 };
 
@@ -12,6 +12,7 @@ use super::mouth::Mouth;
 use crate::{
     cli::JoinArgs,
     clock::Now,
+    direct_paths::{DirectPaths, Way},
     fail::Fail,
     home::KnownServers,
     net_client::{Core, Happened, NetClient},
@@ -72,12 +73,13 @@ impl Participant {
     pub(crate) fn new(
         transport: Endpoint,
         server: SocketAddr,
+        direct: Option<DirectPaths>,
         known: KnownServers,
         wishes: Wishes,
         mouth: Mouth,
     ) -> Result<Self, Fail> {
         let mut config = ClientConfig::new(&wishes.name).expect("a name of at most 64 bytes");
-        config.direct = false;
+        config.direct = direct.is_some();
         config.dred = cfg!(feature = "opus16");
         let mut core = Client::new(config, crate::serve::seed(), client_storage_vec!(people: 4_096, speakers: 16));
         if let Some(password) = &wishes.password {
@@ -91,7 +93,7 @@ impl Participant {
         let pinned = wishes.fingerprint.or_else(|| known.get(&wishes.server));
         let trust = pinned.map_or(Trust::FirstUse, Trust::Pinned);
         Ok(Self {
-            net: NetClient::new(core, transport, server, trust),
+            net: NetClient::new(core, transport, server, trust).with_direct(direct),
             known,
             wishes,
             mouth,
@@ -149,6 +151,13 @@ impl Participant {
         while let Some(event) = self.net.poll_event() {
             self.on_event(now, event)?;
         }
+        while let Some((speaker, way)) = self.net.ways().poll_change() {
+            let name = self.name_of(speaker);
+            match way {
+                Way::Direct => println!("{name} is heard directly"),
+                Way::Server => println!("{name} is heard over the server"),
+            }
+        }
         Ok(())
     }
 
@@ -162,6 +171,15 @@ impl Participant {
 
     pub(crate) fn leave(&mut self, now: Now) {
         self.net.core.disconnect(now.core);
+    }
+
+    /// By which way those were heard who were, a line for each.
+    pub(crate) fn ways(&mut self) -> Vec<String> {
+        let heard: Vec<_> = self.net.ways().heard().collect();
+        let line = |(id, heard): (ClientId, crate::direct_paths::Heard)| {
+            format!("{}: {} voice packets directly, {} over the server", self.name_of(id), heard.direct, heard.server)
+        };
+        heard.into_iter().map(line).collect()
     }
 
     /// How the connection was, in a line.
@@ -289,12 +307,17 @@ impl Participant {
             ClientEvent::StartedSpeaking(id) => println!("{} speaks", self.name_of(id)),
             ClientEvent::RoomGranted(room) => self.write_text(now, room)?,
             ClientEvent::TextReceived => {
-                while let Some(message) = self.net.core.take_message() {
-                    if let Message::Text { from, text, .. } = message {
-                        let name = self.names.get(&from).map_or("somebody", String::as_str);
-                        println!("{name}: {}", text.replace(char::is_control, " "));
-                    }
+                while let Some((from, text)) = self.net.take_text() {
+                    let name = self.names.get(&from).map_or("somebody", String::as_str);
+                    println!("{name}: {}", text.replace(char::is_control, " "));
                 }
+            }
+            ClientEvent::DirectUp(id) => {
+                let address = self.net.direct_address(id).map_or("unknown".into(), |address| address.to_string());
+                println!("{}: speech goes directly, to {address}", self.name_of(id));
+            }
+            ClientEvent::DirectDown(id) if self.net.core.person(id).is_some() => {
+                println!("{}: speech goes over the server", self.name_of(id));
             }
             ClientEvent::Unheard => println!("nobody hears: waiting"),
             ClientEvent::ServerMuted(true) => println!("the server has muted this client"),
