@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::fail::Fail;
+use crate::{fail::Fail, log::Level};
 
 /// Voice chat for games: shown and tried on a simulated network, and served over UDP.
 ///
@@ -143,6 +143,9 @@ pub(crate) struct ServeArgs {
     /// Rooms at once, 1 to 4,096 [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) rooms: Option<u16>,
+    /// How much is written to stderr about what happens [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log: Option<Level>,
 }
 
 /// What somebody who takes part does.

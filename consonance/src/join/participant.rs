@@ -15,6 +15,7 @@ use crate::{
     fail::Fail,
     home::KnownServers,
     net_client::{Core, Happened, NetClient},
+    printable::Printable,
     serve::{TOO_MANY_TRIES, WRONG_PASSWORD},
 };
 
@@ -279,20 +280,20 @@ impl Participant {
                 if let Some(person) = self.net.core.person(id) {
                     let name = person.name().to_owned();
                     if self.names.insert(id, name.clone()).is_none() {
-                        println!("{name} is there");
+                        println!("{} is there", Printable(&name));
                     }
                 }
             }
-            ClientEvent::Left(id) => println!("{} has left", self.name_of(id)),
-            ClientEvent::Reconnecting(id) => println!("{} is reconnecting", self.name_of(id)),
-            ClientEvent::Resumed(id) => println!("{} is back", self.name_of(id)),
-            ClientEvent::StartedSpeaking(id) => println!("{} speaks", self.name_of(id)),
+            ClientEvent::Left(id) => println!("{} has left", Printable(&self.name_of(id))),
+            ClientEvent::Reconnecting(id) => println!("{} is reconnecting", Printable(&self.name_of(id))),
+            ClientEvent::Resumed(id) => println!("{} is back", Printable(&self.name_of(id))),
+            ClientEvent::StartedSpeaking(id) => println!("{} speaks", Printable(&self.name_of(id))),
             ClientEvent::RoomGranted(room) => self.write_text(now, room)?,
             ClientEvent::TextReceived => {
                 while let Some(message) = self.net.core.take_message() {
                     if let Message::Text { from, text, .. } = message {
                         let name = self.names.get(&from).map_or("somebody", String::as_str);
-                        println!("{name}: {}", text.replace(char::is_control, " "));
+                        println!("{}: {}", Printable(name), Printable(text));
                     }
                 }
             }
@@ -319,7 +320,7 @@ impl Participant {
         match (state, reason) {
             (State::Connected, _) => {
                 self.connected = true;
-                println!("connected to {server} as {}", self.wishes.name);
+                println!("connected to {server} as {}", Printable(&self.wishes.name));
             }
             (State::Reconnecting, _) if self.connected => println!("reconnecting ({reason:?})"),
             (State::Disconnected, StateReason::Refused(why)) => {

@@ -9,7 +9,7 @@ use std::{process::ExitCode, sync::Arc, sync::atomic::AtomicBool, sync::atomic::
 
 use adapter_udp::{Config, Endpoint, Socket};
 
-use crate::{cli::ServeArgs, clock::Clock, fail::Fail, home};
+use crate::{cli::ServeArgs, clock::Clock, fail::Fail, home, log};
 use admission::Admission;
 pub(crate) use admission::{TOO_MANY_TRIES, WRONG_PASSWORD};
 use session::Session;
@@ -31,6 +31,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
     let folder = home::folder()?;
     let identity = home::identity(&folder, "server.pem")?;
     let settings = Settings::of(args)?;
+    let _log = log::start(settings.log);
     let admission = Admission::new(settings.password.as_deref())?;
     let socket = Socket::bind(settings.listen).map_err(|error| {
         let cure = match error.kind() {
@@ -55,6 +56,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
     let mut server = Session::new(endpoint, admission, usize::from(settings.clients), usize::from(settings.rooms));
     let clock = Clock::start();
     serve(&socket, &mut server, &page, clock, || stop.load(Ordering::Relaxed))?;
+    tracing::info!("stopping: telling everybody");
     server.say_goodbye(clock.now());
     let until = clock.now().real + GOODBYE;
     serve(&socket, &mut server, &page, clock, || clock.now().real >= until)?;

@@ -4,12 +4,16 @@ use std::{net::SocketAddr, time::Duration};
 
 use adapter_udp::{Endpoint, Event, Fingerprint, LinkId};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use tracing::{debug, info, warn};
 use voice_core::{
     Admission as Joining, Connection, ConnectionId, Delivery, Identity, PendingJoin, Post, Room, Route, Seat, Server,
     ServerConfig, ServerEvent, ServerStorage, server_storage_vec,
 };
 
-use super::{admission::Admission, http::Metrics};
+use super::{
+    admission::{Admission, WRONG_PASSWORD},
+    http::Metrics,
+};
 use crate::clock::Now;
 
 type Core = Server<
@@ -113,6 +117,7 @@ impl Session {
     fn on_event(&mut self, now: Now, event: Event) {
         match event {
             Event::Up(link, key) => {
+                debug!(link = link.index(), peer = ?self.transport.peer(link).map(|(peer, _)| peer), "connected");
                 let Ok(connection) = self.core.handle_connected(now.core) else {
                     return self.transport.close(now.real, link);
                 };
@@ -126,7 +131,8 @@ impl Session {
                     self.tell_all(now);
                 }
             }
-            Event::Down(link, _) => {
+            Event::Down(link, reason) => {
+                debug!(link = link.index(), ?reason, "disconnected");
                 if let Some(connection) = self.connections.get_mut(link.index()).and_then(Option::take) {
                     self.lines[connection.index()] = None;
                     self.core.handle_disconnected(now.core, connection);
@@ -178,13 +184,13 @@ impl Session {
                     self.transport.close(now.real, line.link);
                 }
             }
-            ServerEvent::Joined { id, resumed } => {
-                println!("{} {} (client {id})", name(&self.core, id), if resumed { "is back" } else { "joined" });
-            }
-            ServerEvent::Reconnecting { id } => println!("{} lost its connection (client {id})", name(&self.core, id)),
-            ServerEvent::Left { id, reason } => println!("client {id} left: {reason:?}"),
+            ServerEvent::Joined { id, resumed: false } => info!(client = %id, name = name(&self.core, id), "joined"),
+            ServerEvent::Joined { id, resumed: true } => info!(client = %id, name = name(&self.core, id), "is back"),
+            ServerEvent::Reconnecting { id } => info!(client = %id, name = name(&self.core, id), "lost its connection"),
+            ServerEvent::Left { id, reason } => info!(client = %id, ?reason, "left"),
+            // As often as it likes, so nothing that it could fill a log with.
             ServerEvent::SpoofedSender { id, claimed } => {
-                println!("client {id} sent voice in the name of {claimed}: dropped")
+                debug!(client = %id, %claimed, "voice in another's name: dropped")
             }
             _ => {}
         }
@@ -199,7 +205,11 @@ impl Session {
         let done = match admitted {
             Ok(()) => self.core.accept(now.core, connection, identity(line.key)),
             Err(reason) => {
-                println!("{name} from {peer} was refused (reason {reason})");
+                match reason {
+                    WRONG_PASSWORD => warn!(from = %peer, name, "refused: wrong password"),
+                    // Said once already; somebody who goes on guessing shall not fill the log.
+                    _ => debug!(from = %peer, name, reason, "refused"),
+                }
                 self.core.refuse(now.core, connection, reason)
             }
         };

@@ -4,7 +4,7 @@ use std::{fs, net::SocketAddr, path::Path};
 
 use serde::Deserialize;
 
-use crate::{cli::ServeArgs, fail::Fail};
+use crate::{cli::ServeArgs, fail::Fail, log::Level};
 
 /// Most clients, and most rooms.
 const MOST: u16 = 4_096;
@@ -17,6 +17,7 @@ pub(super) struct Settings {
     pub(super) clients: u16,
     pub(super) rooms: u16,
     pub(super) http: Option<SocketAddr>,
+    pub(super) log: Level,
 }
 
 /// The file. A key that isn't here is refused, so that one misspelt is noticed.
@@ -28,6 +29,7 @@ struct File {
     clients: Option<u16>,
     rooms: Option<u16>,
     http: Option<SocketAddr>,
+    log: Option<Level>,
 }
 
 impl Settings {
@@ -39,6 +41,7 @@ impl Settings {
             clients: args.clients.or(file.clients).unwrap_or(1_024),
             rooms: args.rooms.or(file.rooms).unwrap_or(1_024),
             http: args.http.or(file.http),
+            log: args.log.or(file.log).unwrap_or_default(),
         };
         for (name, value) in [("clients", settings.clients), ("rooms", settings.rooms)] {
             if !(1..=MOST).contains(&value) {
@@ -72,6 +75,7 @@ mod tests {
             clients: None,
             rooms: None,
             http: None,
+            log: None,
             config: config.map(Into::into),
         }
     }
