@@ -10,7 +10,8 @@
 //! |---|---|
 //! | keys, numbers, replays | `media.rs` |
 //! | which packets share a datagram | `pack.rs` |
-//! | certificates and fingerprints | `identity.rs` |
+//! | keys, certificates and fingerprints | `identity.rs` |
+//! | which server is believed | `trust.rs` |
 //! | packets on the QUIC stream | `lane.rs` |
 //! | one connection | `link.rs` |
 //! | all connections of a port | `endpoint.rs` |
@@ -23,8 +24,10 @@ mod link;
 mod media;
 mod pack;
 mod socket;
+mod trust;
 
 pub use endpoint::{Config, ConnectError, Drops, Endpoint, Event, LinkId, SendError, Traffic, Transmit};
-pub use identity::{Fingerprint, Identity, IdentityError, Trust};
+pub use identity::{Fingerprint, Identity, IdentityError};
 pub use link::DownReason;
 pub use socket::Socket;
+pub use trust::{Authorities, CertificateProblem, Certified, Trust, VouchError};
