@@ -33,6 +33,8 @@ enum Command {
     Join(JoinArgs),
     /// Load a server with many clients, and measure what comes through and what it costs
     Load(LoadArgs),
+    /// See who is on a running server, how they are connected and what it costs
+    Inspect(InspectArgs),
 }
 
 /// What the demonstration uses.
@@ -143,6 +145,12 @@ pub(crate) struct ServeArgs {
     /// Rooms at once, 1 to 4,096 [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) rooms: Option<u16>,
+    /// The certificate of an authority, with those in between after it, as a PEM file; without it the server makes one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// The certificate's private key, as a PEM file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
     /// How much is written to stderr about what happens [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log: Option<Level>,
@@ -166,6 +174,12 @@ pub(crate) struct JoinArgs {
     /// The server's fingerprint, if it was told by other means; else the first one seen is kept and pinned
     #[arg(long, value_name = "FINGERPRINT")]
     pub(crate) fingerprint: Option<adapter_udp::Fingerprint>,
+    /// Believe the server by its certificate for HOST, of an authority that this system trusts, instead of its fingerprint
+    #[arg(long, conflicts_with = "fingerprint")]
+    pub(crate) verify: bool,
+    /// The same with the authorities of this PEM file alone
+    #[arg(long, value_name = "FILE", conflicts_with = "fingerprint")]
+    pub(crate) ca: Option<PathBuf>,
     /// WAV files to say, one after the other
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) say: Vec<PathBuf>,
@@ -215,6 +229,20 @@ pub(crate) struct LoadArgs {
     pub(crate) json: bool,
 }
 
+/// Which server is looked at, and how.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// Where the server answers HTTP: what it was told by --http, and printed; the port is 7757 if none is said
+    #[arg(value_name = "HOST[:PORT]", default_value = "127.0.0.1")]
+    pub(crate) server: String,
+    /// Print one table, with the rates of a second, and end; so it is without a terminal, too
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Print what the server says, as JSON; docs/OPERATING.md has the fields
+    #[arg(long, conflicts_with = "once")]
+    pub(crate) json: bool,
+}
+
 impl Cli {
     pub(crate) fn run(self) -> Result<ExitCode, Fail> {
         match self.command {
@@ -225,6 +253,7 @@ impl Cli {
             Some(Command::Serve(args)) => crate::serve::run(&args),
             Some(Command::Join(args)) => crate::join::run(&args),
             Some(Command::Load(args)) => crate::load::run(&args),
+            Some(Command::Inspect(args)) => crate::inspect::run(&args),
         }
     }
 }

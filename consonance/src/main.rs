@@ -6,6 +6,7 @@ mod columns;
 mod demo;
 mod fail;
 mod home;
+mod inspect;
 mod join;
 mod load;
 mod log;
@@ -15,6 +16,7 @@ mod page;
 mod printable;
 mod quality;
 mod serve;
+mod server_state;
 mod sim;
 mod speech;
 

@@ -4,6 +4,7 @@ mod ear;
 mod mouth;
 mod participant;
 mod place;
+mod trust;
 
 use std::{fs, path::Path, process::ExitCode, time::Duration};
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use adapter_udp::{DownReason, Endpoint, Fingerprint, Trust};
+use adapter_udp::{CertificateProblem, DownReason, Endpoint, Fingerprint, Trust};
 use voice_core::{
     ChannelHandle, ChannelOptions, Client, ClientConfig, ClientEvent, ClientId, Message, RoomHandle, RoomUse, State,
     StateReason, TalkTo, client_storage_vec,
@@ -26,6 +26,7 @@ pub(crate) struct Wishes {
     rooms: Vec<String>,
     password: Option<String>,
     fingerprint: Option<Fingerprint>,
+    certified: Option<Trust>,
     whisper: Option<String>,
     text: Option<String>,
 }
@@ -49,6 +50,7 @@ impl Wishes {
             rooms: args.room.clone(),
             password: args.password.clone(),
             fingerprint: args.fingerprint,
+            certified: super::trust::certified(args)?,
             whisper: args.whisper.clone(),
             text: args.text.clone(),
         })
@@ -90,7 +92,7 @@ impl Participant {
             wishes.rooms.iter().map(|room| core.use_room(now, room, RoomUse::Both).map_err(too_many)).collect();
         core.connect(now);
         let pinned = wishes.fingerprint.or_else(|| known.get(&wishes.server));
-        let trust = pinned.map_or(Trust::FirstUse, Trust::Pinned);
+        let trust = wishes.certified.clone().unwrap_or_else(|| pinned.map_or(Trust::FirstUse, Trust::Pinned));
         Ok(Self {
             net: NetClient::new(core, transport, server, trust),
             known,
@@ -241,8 +243,11 @@ impl Participant {
     }
 
     fn on_up(&mut self, key: Fingerprint) -> Result<(), Fail> {
-        if self.net.trust == Trust::FirstUse {
-            let server = &self.wishes.server;
+        let server = &self.wishes.server;
+        if matches!(self.net.trust, Trust::Certified(_)) && !self.connected {
+            println!("{server} has a certificate for its name, of fingerprint {key}");
+        }
+        if matches!(self.net.trust, Trust::FirstUse) {
             println!("{server} is met for the first time; its fingerprint is kept: {key}");
             self.known.keep(server, key)?;
             self.net.trust = Trust::Pinned(key);
@@ -259,9 +264,24 @@ impl Participant {
                 let cure = match self.wishes.fingerprint {
                     Some(_) => "compare it with the one of --fingerprint".into(),
                     None => format!(
-                        "ask who runs the server; if it is right, remove the line of {server} from {}",
+                        "ask who runs the server; if it is right, remove the line of {server} from {}; if it has a certificate, use --verify",
                         self.known.path().display()
                     ),
+                };
+                return Err(Fail::new(what, cure));
+            }
+            DownReason::BadCertificate(shown, problem) => {
+                let server = &self.wishes.server;
+                let what = format!(
+                    "{server}: its certificate doesn't prove that it is that server: {problem}; it shows {shown}"
+                );
+                let cure = match problem {
+                    CertificateProblem::WrongName(_) => "join by a name that it is for",
+                    CertificateProblem::UnknownAuthority => {
+                        "name its authority by --ca FILE, or leave --verify out and pin its fingerprint"
+                    }
+                    CertificateProblem::NotYetValid => "look at this machine's clock, or ask who runs the server",
+                    _ => "ask who runs the server to renew it",
                 };
                 return Err(Fail::new(what, cure));
             }

@@ -1,9 +1,11 @@
 //! `consonance serve`: a server on one UDP port.
 
 mod admission;
+mod certificate;
 mod http;
 mod session;
 mod settings;
+mod state;
 
 use std::{process::ExitCode, sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering, time::Duration};
 
@@ -28,10 +30,12 @@ const PAGE_EVERY: Duration = Duration::from_secs(1);
 const GOODBYE: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
-    let folder = home::folder()?;
-    let identity = home::identity(&folder, "server.pem")?;
     let settings = Settings::of(args)?;
     let _log = log::start(settings.log);
+    let identity = match &settings.certificate {
+        Some((certificate, key)) => certificate::identity(certificate, key)?,
+        None => home::identity(&home::folder()?, "server.pem")?,
+    };
     let admission = Admission::new(settings.password.as_deref())?;
     let socket = Socket::bind(settings.listen).map_err(|error| {
         let cure = match error.kind() {
@@ -49,7 +53,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
     println!("{}", admission.about());
     let page = http::Page::default();
     if let Some(address) = settings.http {
-        println!("http://{}/metrics and /healthz", http::answer(address, page.clone())?);
+        println!("http://{}/metrics, /healthz and /state", http::answer(address, page.clone())?);
     }
     println!("join with: consonance join {} --name NAME --room ROOM", joinable(address));
     let stop = stop_flag();
@@ -81,6 +85,7 @@ fn serve(
             page.put(server.metrics());
             page_at = now.real + PAGE_EVERY;
         }
+        page.offer_state(now.real, || server.state(clock.seconds()));
         for _ in 0..BATCH {
             let Some((len, from)) = socket.receive(&mut buffer) else { break };
             server.handle_datagram(now, from, &mut buffer[..len]);
@@ -96,7 +101,7 @@ fn serve(
 }
 
 /// Set when the program is asked to end.
-fn stop_flag() -> Arc<AtomicBool> {
+pub(crate) fn stop_flag() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     // Where signals can't be caught the program ends at once, as it would without.

@@ -13,10 +13,11 @@ use voice_core::{
 use super::{
     admission::{Admission, WRONG_PASSWORD},
     http::Metrics,
+    state,
 };
-use crate::clock::Now;
+use crate::{clock::Now, server_state::ServerState};
 
-type Core = Server<
+pub(super) type Core = Server<
     ServerStorage<Vec<Seat>, Vec<Room>, Vec<u64>, Vec<Connection>, Vec<Post>, Vec<PendingJoin>, Vec<ConnectionId>>,
 >;
 
@@ -31,6 +32,8 @@ pub(crate) struct Session {
     core: Core,
     transport: Endpoint,
     admission: Admission,
+    /// Most people.
+    clients: usize,
     /// By the core's index of the connection.
     lines: Vec<Option<Line>>,
     /// By the transport's index of the link.
@@ -41,7 +44,7 @@ impl Session {
     pub(crate) fn new(transport: Endpoint, admission: Admission, clients: usize, rooms: usize) -> Self {
         let config = ServerConfig { admission: Joining::Ask, ..ServerConfig::DEFAULT };
         let core = Server::new(config, seed(), server_storage_vec!(clients: clients, rooms: rooms));
-        Self { core, transport, admission, lines: Vec::new(), connections: Vec::new() }
+        Self { core, transport, admission, clients, lines: Vec::new(), connections: Vec::new() }
     }
 
     pub(crate) fn handle_datagram(&mut self, now: Now, from: SocketAddr, datagram: &mut [u8]) {
@@ -98,20 +101,15 @@ impl Session {
         page.counter("voice_packets_total", "Voice packets.", &ways);
         let ways = [("way=\"in\"", traffic.datagrams_in), ("way=\"out\"", traffic.datagrams_out)];
         page.counter("media_datagrams_total", "Sealed datagrams.", &ways);
-        let reasons = [
-            ("reason=\"malformed\"", drops.malformed),
-            ("reason=\"unknown_link\"", drops.unknown_link),
-            ("reason=\"forged\"", drops.forged),
-            ("reason=\"replayed\"", drops.replayed),
-            ("reason=\"full\"", drops.full),
-            ("reason=\"waited\"", drops.waited),
-        ];
-        page.counter("datagrams_dropped_total", "Datagrams that the transport dropped.", &reasons);
-        let reasons: Vec<(String, u64)> =
-            self.core.drops().iter().map(|(reason, count)| (format!("reason=\"{}\"", reason.name()), count)).collect();
-        let reasons: Vec<(&str, u64)> = reasons.iter().map(|(label, count)| (label.as_str(), *count)).collect();
-        page.counter("packets_dropped_total", "Packets that the session dropped.", &reasons);
+        page.drops("datagrams", "Datagrams that the transport dropped.", state::by_reason(&drops));
+        let reasons = self.core.drops().iter().map(|(reason, count)| (reason.name(), count));
+        page.drops("packets", "Packets that the session dropped.", reasons);
         page.finish()
+    }
+
+    /// What it is at, for `/state`.
+    pub(crate) fn state(&self, uptime_s: f64) -> ServerState {
+        state::of(&self.core, &self.transport, self.clients, uptime_s)
     }
 
     fn on_event(&mut self, now: Now, event: Event) {

@@ -1,6 +1,10 @@
 //! What a server is told: by flags, or else by a TOML file with keys of the same names, or else by the defaults.
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 
@@ -18,6 +22,8 @@ pub(super) struct Settings {
     pub(super) rooms: u16,
     pub(super) http: Option<SocketAddr>,
     pub(super) log: Level,
+    /// Certificate and key.
+    pub(super) certificate: Option<(PathBuf, PathBuf)>,
 }
 
 /// The file. A key that isn't here is refused, so that one misspelt is noticed.
@@ -30,6 +36,8 @@ struct File {
     rooms: Option<u16>,
     http: Option<SocketAddr>,
     log: Option<Level>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
 }
 
 impl Settings {
@@ -42,6 +50,7 @@ impl Settings {
             rooms: args.rooms.or(file.rooms).unwrap_or(1_024),
             http: args.http.or(file.http),
             log: args.log.or(file.log).unwrap_or_default(),
+            certificate: both(args.certificate.clone().or(file.certificate), args.key.clone().or(file.key))?,
         };
         for (name, value) in [("clients", settings.clients), ("rooms", settings.rooms)] {
             if !(1..=MOST).contains(&value) {
@@ -49,6 +58,17 @@ impl Settings {
             }
         }
         Ok(settings)
+    }
+}
+
+fn both(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<(PathBuf, PathBuf)>, Fail> {
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+        (None, None) => Ok(None),
+        (Some(_), None) => {
+            Err(Fail::new("--certificate: there is no key for it", "name its private key by --key FILE"))
+        }
+        (None, Some(_)) => Err(Fail::new("--key: there is no certificate for it", "name it by --certificate FILE")),
     }
 }
 
@@ -76,6 +96,8 @@ mod tests {
             rooms: None,
             http: None,
             log: None,
+            certificate: None,
+            key: None,
             config: config.map(Into::into),
         }
     }
