@@ -126,7 +126,8 @@ impl CertificateProblem {
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
             CertificateError::NotValidForName => Self::WrongName(Vec::new()),
             CertificateError::NotValidForNameContext { presented, .. } => Self::WrongName(presented),
-            CertificateError::UnknownIssuer => Self::UnknownAuthority,
+            // The latter: it only bears the name of one that is trusted.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownAuthority,
             other => Self::Other(other.to_string()),
         }
     }
