@@ -29,8 +29,10 @@ enum Command {
     Quality(QualityArgs),
     /// Run a server on a UDP port
     Serve(ServeArgs),
-    /// Take part in a server's session without sound devices: say a file, record what is heard
+    /// Take part in a server's session: by microphone and loudspeaker, or say a file and record what is heard
     Join(JoinArgs),
+    /// List microphones and loudspeakers
+    Devices,
     /// Load a server with many clients, and measure what comes through and what it costs
     Load(LoadArgs),
     /// See who is on a running server, how they are connected and what it costs
@@ -192,6 +194,21 @@ pub(crate) struct JoinArgs {
     /// Text to write to the first room
     #[arg(long, value_name = "TEXT")]
     pub(crate) text: Option<String>,
+    /// Microphone to use, by its name or a part of it; without it the usual one, unless there is something to --say
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["say", "no_sound"])]
+    pub(crate) microphone: Option<String>,
+    /// Loudspeaker to use, by its name or a part of it; without it the usual one, unless what is heard is recorded
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["record", "no_sound"])]
+    pub(crate) loudspeaker: Option<String>,
+    /// Send all that the microphone hears, and not speech alone
+    #[arg(long, conflicts_with_all = ["say", "no_sound"])]
+    pub(crate) open: bool,
+    /// Use neither microphone nor loudspeaker; so it is in a program built without the feature audio
+    #[arg(long)]
+    pub(crate) no_sound: bool,
+    /// People whose names are known at most; more are heard without
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u16).range(1..=16_384))]
+    pub(crate) people: u16,
     /// Leave after so long; without it, when all is said, or never if nothing is to be said
     #[arg(long, value_name = "S")]
     pub(crate) seconds: Option<u64>,
@@ -252,6 +269,7 @@ impl Cli {
             Some(Command::Quality(args)) => crate::quality::run(&args),
             Some(Command::Serve(args)) => crate::serve::run(&args),
             Some(Command::Join(args)) => crate::join::run(&args),
+            Some(Command::Devices) => crate::join::list_devices(),
             Some(Command::Load(args)) => crate::load::run(&args),
             Some(Command::Inspect(args)) => crate::inspect::run(&args),
         }

@@ -1,14 +1,14 @@
 //! What this person does in the session, and what it is told of it.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use adapter_udp::{CertificateProblem, DownReason, Endpoint, Fingerprint, Trust};
 use voice_core::{
-    ChannelHandle, ChannelOptions, Client, ClientConfig, ClientEvent, ClientId, Message, RoomHandle, RoomUse, State,
-    StateReason, TalkTo, client_storage_vec,
+    ChannelHandle, ChannelOptions, Client, ClientConfig, ClientEvent, ClientId, FrameLength, Message, RoomHandle,
+    RoomUse, State, StateReason, TalkTo, client_storage_vec,
 };
 
-use super::mouth::Mouth;
+use super::{mouth::Mouth, people::People};
 use crate::{
     cli::JoinArgs,
     clock::Now,
@@ -29,6 +29,7 @@ pub(crate) struct Wishes {
     certified: Option<Trust>,
     whisper: Option<String>,
     text: Option<String>,
+    people: usize,
 }
 
 impl Wishes {
@@ -53,6 +54,7 @@ impl Wishes {
             certified: super::trust::certified(args)?,
             whisper: args.whisper.clone(),
             text: args.text.clone(),
+            people: args.people.into(),
         })
     }
 }
@@ -62,9 +64,11 @@ pub(crate) struct Participant {
     known: KnownServers,
     wishes: Wishes,
     mouth: Mouth,
+    /// Speaks by a microphone, and so is never done.
+    live: bool,
     rooms: Vec<RoomHandle>,
     channels: Vec<ChannelHandle>,
-    names: BTreeMap<ClientId, String>,
+    people: People,
     next_frame: Option<voice_core::Instant>,
     connected: bool,
     written: bool,
@@ -78,11 +82,17 @@ impl Participant {
         known: KnownServers,
         wishes: Wishes,
         mouth: Mouth,
+        live: bool,
     ) -> Result<Self, Fail> {
         let mut config = ClientConfig::new(&wishes.name).expect("a name of at most 64 bytes");
         config.direct = false;
+        if live {
+            // What captures makes frames of one length.
+            config.longest_frame = FrameLength::Ms20;
+        }
         config.dred = cfg!(feature = "opus16");
-        let mut core = Client::new(config, crate::serve::seed(), client_storage_vec!(people: 4_096, speakers: 16));
+        let mut core =
+            Client::new(config, crate::serve::seed(), client_storage_vec!(people: wishes.people, speakers: 16));
         if let Some(password) = &wishes.password {
             core.set_credential(password.as_bytes()).expect("at most 512 bytes");
         }
@@ -98,9 +108,10 @@ impl Participant {
             known,
             wishes,
             mouth,
+            live,
             rooms: rooms?,
             channels: Vec::new(),
-            names: BTreeMap::new(),
+            people: People::default(),
             next_frame: None,
             connected: false,
             written: false,
@@ -124,11 +135,11 @@ impl Participant {
     pub(crate) fn has_said_all(&self) -> bool {
         let written = self.wishes.text.is_none() || self.written;
         let something = self.next_frame.is_some() || self.wishes.text.is_some();
-        something && written && self.mouth.is_empty()
+        something && written && self.mouth.is_empty() && !self.live
     }
 
     pub(crate) fn name_of(&self, id: ClientId) -> String {
-        self.names.get(&id).cloned().unwrap_or_else(|| "unknown".into())
+        self.people.name_of(id).unwrap_or("unknown").to_owned()
     }
 
     pub(crate) fn handle_datagram(&mut self, now: Now, from: SocketAddr, datagram: &mut [u8]) {
@@ -209,9 +220,27 @@ impl Participant {
         }
     }
 
-    /// In the session, with somebody to speak to; it waits while nobody hears.
+    /// Says a frame of the microphone, maybe the last of a talkspurt. While nobody hears it is as with any microphone: what is said is gone.
+    #[cfg(feature = "audio")]
+    pub(crate) fn say(&mut self, now: Now, pcm: &[i16], is_last: bool) {
+        if !self.has_line(now) {
+            return;
+        }
+        self.mouth.follow();
+        let _ = self.net.core.send_frame(now.core, self.mouth.encode(pcm));
+        if is_last {
+            self.net.core.end_talkspurt(now.core);
+        }
+    }
+
+    /// Something to say, and somebody to say it to.
     fn may_talk(&mut self, now: Now) -> bool {
-        if self.mouth.is_empty() || self.net.core.state() != State::Connected {
+        !self.mouth.is_empty() && self.has_line(now)
+    }
+
+    /// In the session, with somebody to speak to; it waits while nobody hears.
+    fn has_line(&mut self, now: Now) -> bool {
+        if self.net.core.state() != State::Connected {
             return false;
         }
         if self.channels.is_empty() {
@@ -293,26 +322,17 @@ impl Participant {
     }
 
     fn on_event(&mut self, now: Now, event: ClientEvent) -> Result<(), Fail> {
+        let core = &self.net.core;
+        let said = self.people.on_event(event, |id| Some(core.person(id)?.name()));
+        said.iter().for_each(|line| println!("{line}"));
         match event {
             ClientEvent::StateChanged(state) => self.on_state(state)?,
             ClientEvent::AdviceChanged => self.mouth.advise(self.net.core.encoder_advice()),
-            ClientEvent::Joined(id) | ClientEvent::Changed(id) => {
-                if let Some(person) = self.net.core.person(id) {
-                    let name = person.name().to_owned();
-                    if self.names.insert(id, name.clone()).is_none() {
-                        println!("{} is there", Printable(&name));
-                    }
-                }
-            }
-            ClientEvent::Left(id) => println!("{} has left", Printable(&self.name_of(id))),
-            ClientEvent::Reconnecting(id) => println!("{} is reconnecting", Printable(&self.name_of(id))),
-            ClientEvent::Resumed(id) => println!("{} is back", Printable(&self.name_of(id))),
-            ClientEvent::StartedSpeaking(id) => println!("{} speaks", Printable(&self.name_of(id))),
             ClientEvent::RoomGranted(room) => self.write_text(now, room)?,
             ClientEvent::TextReceived => {
                 while let Some(message) = self.net.core.take_message() {
                     if let Message::Text { from, text, .. } = message {
-                        let name = self.names.get(&from).map_or("somebody", String::as_str);
+                        let name = self.people.name_of(from).unwrap_or("somebody");
                         println!("{}: {}", Printable(name), Printable(text));
                     }
                 }

@@ -88,7 +88,7 @@ impl Drop for Server {
 
 pub(crate) fn join(home: &Folder, who: &str, server: &str, more: &[&str]) -> Child {
     let mut command = program(home, who);
-    command.args(["join", server, "--name", who]).args(more);
+    command.args(["join", server, "--no-sound", "--name", who]).args(more);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program runs")
 }
 
