@@ -87,11 +87,10 @@ impl Devices {
             let client = somebody.client();
             let speakers: Vec<_> = client.speakers().collect();
             loudspeaker.fill(
-                now.core,
                 &speakers,
-                |at, pull| {
+                |ahead, pull| {
                     client.set_speaker_redundancy(pull.speaker(), pull.redundancy());
-                    let frame = client.next_frame(at, pull.queued(), pull.speaker());
+                    let frame = client.next_frame(now.core, pull.queued() + ahead, pull.speaker());
                     pull.give(frame);
                 },
                 |block| self.microphone.iter_mut().for_each(|microphone| microphone.hear_played(block)),

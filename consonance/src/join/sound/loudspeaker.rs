@@ -16,7 +16,7 @@ use voice_audio::{
     InputFormat,
     listen::{Channels, Listener, ListenerConfig, ListenerError, Presence, Pull},
 };
-use voice_core::{ClientId, Instant};
+use voice_core::ClientId;
 
 /// Sound is made in steps of so many ms.
 const STEP_MS: usize = 5;
@@ -108,13 +108,12 @@ impl Loudspeaker {
         InputFormat { rate: self.rate as u32, channels: self.channels as u16 }
     }
 
-    /// Makes as much sound of these speakers as has to be ready. `pull` gives their frames, for a block that is heard at the time it is told;
-    /// `played` gets what will be played.
+    /// Makes as much sound of these speakers as has to be ready. `pull` gives their frames, for a block before which so much is to be heard as it is
+    /// told; `played` gets what will be played.
     pub(in crate::join) fn fill(
         &mut self,
-        now: Instant,
         speakers: &[ClientId],
-        mut pull: impl FnMut(Instant, Pull<'_>),
+        mut pull: impl FnMut(Duration, Pull<'_>),
         mut played: impl FnMut(&[f32]),
     ) {
         self.grow_cushion();
@@ -125,8 +124,8 @@ impl Loudspeaker {
                 // Who finds no voice is counted by the listener.
                 let _ = self.listener.attend(*speaker, Presence::default());
             }
-            let heard_at = now.after(Duration::from_micros(self.queued() as u64 * 1_000_000 / self.rate as u64));
-            self.listener.render(&mut self.block, |wants| pull(heard_at, wants));
+            let ahead = Duration::from_micros(self.queued() as u64 * 1_000_000 / self.rate as u64);
+            self.listener.render(&mut self.block, |wants| pull(ahead, wants));
             played(&self.block);
             // There was room, and nobody else puts anything in.
             let _ = self.ring.push_entire_slice(&self.block);
@@ -202,11 +201,11 @@ mod tests {
         fn turn(&mut self, now_us: u64) {
             let somebody = [ClientId::new(1).unwrap()];
             let Self { loudspeaker, hum, played, .. } = self;
-            let (now, mut last) = (Instant::from_us(now_us), Instant::from_us(now_us));
+            let (now, mut last) = (Duration::from_micros(now_us), Duration::ZERO);
             loudspeaker.fill(
-                now,
                 &somebody,
-                |at, pull| {
+                |ahead, pull| {
+                    let at = now + ahead;
                     assert!(at >= last, "time goes on from block to block");
                     last = at;
                     hum.give(pull);
