@@ -2,8 +2,8 @@
 
 use std::{
     fmt::Write,
-    sync::mpsc::{Receiver, Sender, channel},
-    time::Duration,
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    time::{Duration, Instant},
 };
 
 use cpal::{
@@ -18,6 +18,11 @@ use super::{
 };
 use crate::{cli::JoinArgs, clock::Now, fail::Fail, printable::Printable};
 
+/// Troubles that may wait for the loop; a device that is broken has the same one again and again.
+const TROUBLES: usize = 16;
+/// More in a second, and the device is of no use.
+const MOST_TROUBLES: u32 = 40;
+
 /// The loop looks after the devices so often.
 pub(super) const NAP: Duration = Duration::from_millis(5);
 
@@ -26,6 +31,8 @@ pub(super) struct Devices {
     microphone: Option<Microphone>,
     loudspeaker: Option<Loudspeaker>,
     troubles: Receiver<(Kind, cpal::Error)>,
+    /// How many came since when.
+    count: (u32, Option<Instant>),
     /// They play and record as long as they are kept.
     streams: Vec<Stream>,
 }
@@ -48,8 +55,8 @@ impl Kind {
 impl Devices {
     /// A microphone, unless files are said, and a loudspeaker, unless it is recorded instead.
     pub(super) fn open(args: &JoinArgs) -> Result<Self, Fail> {
-        let (trouble, troubles) = channel();
-        let mut devices = Self { microphone: None, loudspeaker: None, troubles, streams: Vec::new() };
+        let (trouble, troubles) = sync_channel(TROUBLES);
+        let mut devices = Self { microphone: None, loudspeaker: None, troubles, count: (0, None), streams: Vec::new() };
         if args.no_sound {
             return Ok(devices);
         }
@@ -82,7 +89,7 @@ impl Devices {
 
     /// Plays what is heard, and says what was captured.
     pub(super) fn turn(&mut self, now: Now, somebody: &mut Participant) -> Result<(), Fail> {
-        self.look_for_trouble()?;
+        self.look_for_trouble(now)?;
         if let Some(loudspeaker) = &mut self.loudspeaker {
             let client = somebody.client();
             let speakers: Vec<_> = client.speakers().collect();
@@ -110,15 +117,20 @@ impl Devices {
             .then(|| format!("sound: {lost} samples of the microphone lost, {missed} missing at the loudspeaker"))
     }
 
-    fn look_for_trouble(&self) -> Result<(), Fail> {
+    /// Most troubles pass: a gap is heard, and it goes on. A device that is gone, or has nothing but troubles, ends it.
+    fn look_for_trouble(&mut self, now: Now) -> Result<(), Fail> {
+        if self.count.1.is_none_or(|since| now.real.saturating_duration_since(since) >= Duration::from_secs(1)) {
+            self.count = (0, Some(now.real));
+        }
         while let Ok((kind, error)) = self.troubles.try_recv() {
-            match error.kind() {
-                // The first is heard, and the others harm nothing.
-                ErrorKind::Xrun | ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied => {}
-                _ => {
-                    let what = format!("the {}: {error}", kind.name());
-                    return Err(Fail::new(what, "look whether it is plugged in, and join again"));
-                }
+            let is_gone = matches!(
+                error.kind(),
+                ErrorKind::DeviceNotAvailable | ErrorKind::StreamInvalidated | ErrorKind::HostUnavailable
+            );
+            self.count.0 += u32::from(!matches!(error.kind(), ErrorKind::Xrun));
+            if is_gone || self.count.0 > MOST_TROUBLES {
+                let what = format!("the {}: {error}", kind.name());
+                return Err(Fail::new(what, "look whether it is plugged in, and join again"));
             }
         }
         Ok(())
@@ -208,7 +220,7 @@ impl Found {
         )
     }
 
-    fn listen(&self, intake: Intake, trouble: Sender<(Kind, cpal::Error)>) -> Result<Stream, Fail> {
+    fn listen(&self, intake: Intake, trouble: SyncSender<(Kind, cpal::Error)>) -> Result<Stream, Fail> {
         match self.config.sample_format() {
             SampleFormat::F32 => self.listen_as::<f32>(intake, trouble),
             SampleFormat::I16 => self.listen_as::<i16>(intake, trouble),
@@ -219,7 +231,7 @@ impl Found {
         }
     }
 
-    fn play(&self, outlet: Outlet, trouble: Sender<(Kind, cpal::Error)>) -> Result<Stream, Fail> {
+    fn play(&self, outlet: Outlet, trouble: SyncSender<(Kind, cpal::Error)>) -> Result<Stream, Fail> {
         match self.config.sample_format() {
             SampleFormat::F32 => self.play_as::<f32>(outlet, trouble),
             SampleFormat::I16 => self.play_as::<i16>(outlet, trouble),
@@ -233,24 +245,24 @@ impl Found {
     fn listen_as<T: SizedSample>(
         &self,
         mut intake: Intake,
-        trouble: Sender<(Kind, cpal::Error)>,
+        trouble: SyncSender<(Kind, cpal::Error)>,
     ) -> Result<Stream, Fail>
     where
         f32: FromSample<T>,
     {
         let take = move |block: &[T], _: &_| intake.take(block.iter().map(|sample| f32::from_sample(*sample)));
-        // Who doesn't listen any more has gone.
-        let fail = move |error| _ = trouble.send((Kind::Microphone, error));
+        // Who has enough of them, or has gone, needs no more.
+        let fail = move |error| _ = trouble.try_send((Kind::Microphone, error));
         self.begin(self.device.build_input_stream(self.config.config(), take, fail, None))
     }
 
     fn play_as<T: SizedSample + FromSample<f32>>(
         &self,
         mut outlet: Outlet,
-        trouble: Sender<(Kind, cpal::Error)>,
+        trouble: SyncSender<(Kind, cpal::Error)>,
     ) -> Result<Stream, Fail> {
         let give = move |block: &mut [T], _: &_| outlet.give(block, T::from_sample);
-        let fail = move |error| _ = trouble.send((Kind::Loudspeaker, error));
+        let fail = move |error| _ = trouble.try_send((Kind::Loudspeaker, error));
         self.begin(self.device.build_output_stream(self.config.config(), give, fail, None))
     }
 

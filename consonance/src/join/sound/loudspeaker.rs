@@ -42,6 +42,8 @@ pub(in crate::join) struct Outlet {
     /// Of the ring: 1 or 2.
     channels: usize,
     device_channels: usize,
+    /// Something was there once: devices want sound before anybody can have made some.
+    begun: bool,
     shared: Arc<Shared>,
 }
 
@@ -57,7 +59,8 @@ impl Outlet {
             }
         }
         self.shared.largest.fetch_max(wanted, Ordering::Relaxed);
-        if ready < wanted {
+        self.begun |= ready > 0;
+        if self.begun && ready < wanted {
             self.shared.missed.fetch_add((wanted - ready) as u64, Ordering::Relaxed);
         }
     }
@@ -88,6 +91,7 @@ impl Loudspeaker {
             ring: consumer,
             channels,
             device_channels: usize::from(output.channels).max(1),
+            begun: false,
             shared: shared.clone(),
         };
         let loudspeaker = Self {
