@@ -18,11 +18,12 @@ use quinn_proto::{
 use voice_core::Delivery;
 
 use crate::{
-    identity::{Fingerprint, Identity, SERVER_NAME, Seen, Trust},
+    identity::{Fingerprint, Identity, SERVER_NAME},
     link::{DATAGRAM, DownReason, Happened, Link},
     media::{Header, Refused, Sealer, is_media},
     outbox::{Flush, Outboxes},
     pack::{self, Packets},
+    trust::{Refusal, Trust},
 };
 
 /// A connection of an [`Endpoint`]. Never used for another one.
@@ -294,14 +295,14 @@ impl Endpoint {
         if self.links() >= self.config.links {
             return Err(ConnectError::Full);
         }
-        let seen = Seen::default();
-        let tls = self.identity.client_config(trust, seen.clone()).map_err(|_| ConnectError::BadAddress)?;
+        let refusal = Refusal::default();
+        let tls = self.identity.client_config(trust, refusal.clone()).map_err(|_| ConnectError::BadAddress)?;
         let crypto = QuicClientConfig::try_from(tls).expect("TLS 1.3 has the cipher that QUIC begins with");
         let mut config = ClientConfig::new(Arc::new(crypto));
         config.transport_config(self.transport.clone());
         let made = self.quic.connect(now, config, server, SERVER_NAME);
         let (handle, quic) = made.map_err(|_| ConnectError::BadAddress)?;
-        let link = Link::new(handle, quic, seen, now + self.config.handshake);
+        let link = Link::new(handle, quic, refusal, now + self.config.handshake);
         Ok(self.add(link))
     }
 
@@ -541,7 +542,7 @@ impl Endpoint {
         }
         match self.quic.accept(incoming, now, &mut reply, None) {
             Ok((handle, quic)) => {
-                let link = Link::new(handle, quic, Seen::default(), now + self.config.handshake);
+                let link = Link::new(handle, quic, Refusal::default(), now + self.config.handshake);
                 let id = self.add(link);
                 self.drive(now, id.index);
             }

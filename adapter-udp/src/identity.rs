@@ -1,20 +1,22 @@
-//! Who somebody is: a key of their own in a certificate that they signed themselves, known by its fingerprint.
+//! Who somebody is: a key of their own in a certificate, which they signed themselves as a rule, known by its fingerprint.
 //!
-//! A client pins the server's fingerprint on first use, as SSH does, or is told it beforehand. A server takes any client's key: it proves that the
-//! same client comes again, and no name.
+//! A client pins the server's fingerprint on first use, as SSH does, or is told it beforehand; a server may have a certificate that an authority signed
+//! instead (`trust.rs`). A server takes any client's key: it proves that the same client comes again, and no name.
 
-use std::{fmt, str::FromStr, sync::Arc, sync::OnceLock};
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use aws_lc_rs::hmac;
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{CryptoProvider, aws_lc_rs::default_provider, verify_tls13_signature},
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
-    server::danger::{ClientCertVerified, ClientCertVerifier},
+    CertificateError, RootCertStore,
+    client::verify_server_cert_signed_by_trust_anchor,
+    crypto::aws_lc_rs::default_provider,
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
+    server::ParsedCertificate,
 };
 use zeroize::Zeroizing;
+
+use crate::trust::{AnyClient, CertificateProblem, KnownServer, Refusal, Trust};
 
 const ALPN: &[u8] = b"consonance/1";
 /// The name in the handshake: the server is known by its key.
@@ -25,7 +27,7 @@ pub(crate) const SERVER_NAME: &str = "consonance";
 pub struct Fingerprint(pub [u8; 32]);
 
 impl Fingerprint {
-    fn of(certificate: &CertificateDer<'_>) -> Self {
+    pub(crate) fn of(certificate: &CertificateDer<'_>) -> Self {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, certificate);
         Self(digest.as_ref().try_into().expect("SHA-256 has 32 bytes"))
     }
@@ -72,6 +74,12 @@ pub enum IdentityError {
     NoFingerprint,
     /// The text doesn't hold a certificate and its private key in PEM.
     NoIdentity,
+    /// The text doesn't hold a certificate in PEM.
+    NoCertificate,
+    /// The text doesn't hold a private key in PEM that can be used; one that is encrypted can't.
+    NoKey,
+    /// The key isn't the one that the certificate is for.
+    WrongKey,
     /// The operating system gave no random numbers.
     NoRandomness,
 }
@@ -81,6 +89,9 @@ impl fmt::Display for IdentityError {
         f.write_str(match self {
             Self::NoFingerprint => "a fingerprint has 64 hexadecimal digits",
             Self::NoIdentity => "not a certificate and its private key in PEM",
+            Self::NoCertificate => "not a certificate in PEM",
+            Self::NoKey => "not a private key in PEM that can be used",
+            Self::WrongKey => "not the key that the certificate is for",
             Self::NoRandomness => "the operating system gave no random numbers",
         })
     }
@@ -91,14 +102,15 @@ impl std::error::Error for IdentityError {}
 /// A private key and the certificate that goes with it.
 #[derive(Debug)]
 pub struct Identity {
-    certificate: CertificateDer<'static>,
+    /// The own one, and those of authorities that lead to one that others trust.
+    chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     pem: Zeroizing<String>,
 }
 
 impl Clone for Identity {
     fn clone(&self) -> Self {
-        Self { certificate: self.certificate.clone(), key: self.key.clone_key(), pem: self.pem.clone() }
+        Self { chain: self.chain.clone(), key: self.key.clone_key(), pem: self.pem.clone() }
     }
 }
 
@@ -122,11 +134,43 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::NoIdentity`].
     pub fn from_pem(text: &str) -> Result<Self, IdentityError> {
-        let certificate = CertificateDer::from_pem_slice(text.as_bytes()).map_err(|_| IdentityError::NoIdentity)?;
-        let key = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| IdentityError::NoIdentity)?;
-        let identity = Self { certificate, key, pem: Zeroizing::new(text.to_owned()) };
-        identity.server_config().map_err(|_| IdentityError::NoIdentity)?;
-        Ok(identity)
+        Self::from_chain(text, text).map_err(|_| IdentityError::NoIdentity)
+    }
+
+    /// Takes a certificate that somebody else signed, with those of the authorities in between after it, and its private key; both in PEM.
+    ///
+    /// # Errors
+    /// [`IdentityError::NoCertificate`], [`IdentityError::NoKey`], [`IdentityError::WrongKey`].
+    pub fn from_chain(certificates: &str, key: &str) -> Result<Self, IdentityError> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificates.as_bytes()).collect();
+        let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or(IdentityError::NoCertificate)?;
+        let secret = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| IdentityError::NoKey)?;
+        let pem = if certificates == key { certificates.to_owned() } else { format!("{certificates}\n{key}") };
+        let identity = Self { chain, key: secret, pem: Zeroizing::new(pem) };
+        match identity.server_config() {
+            Ok(_) => Ok(identity),
+            Err(rustls::Error::InconsistentKeys(_)) => Err(IdentityError::WrongKey),
+            Err(rustls::Error::InvalidCertificate(_)) => Err(IdentityError::NoCertificate),
+            Err(_) => Err(IdentityError::NoKey),
+        }
+    }
+
+    /// Why others would refuse the certificate whoever signed it, at this time since 1970.
+    pub fn problem_at(&self, unix: Duration) -> Option<CertificateProblem> {
+        let provider = default_provider();
+        let check = || {
+            let own = self.chain.first().ok_or(CertificateError::BadEncoding)?;
+            verify_server_cert_signed_by_trust_anchor(
+                &ParsedCertificate::try_from(own)?,
+                &RootCertStore::empty(),
+                &[],
+                UnixTime::since_unix_epoch(unix),
+                provider.signature_verification_algorithms.all,
+            )
+        };
+        let problem = CertificateProblem::of(check().err()?);
+        // Nobody is trusted here, so without another problem it is that one.
+        (problem != CertificateProblem::UnknownAuthority).then_some(problem)
     }
 
     /// Certificate and private key in PEM, to be kept where nobody else can read it.
@@ -136,7 +180,7 @@ impl Identity {
 
     /// By which others know it.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&self.certificate)
+        self.chain.first().map_or(Fingerprint([0; 32]), Fingerprint::of)
     }
 
     /// A key for something that has to be the same at each start.
@@ -160,7 +204,7 @@ impl Identity {
         let mut config = rustls::ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_client_cert_verifier(anyone)
-            .with_single_cert(vec![self.certificate.clone()], self.key.clone_key())?;
+            .with_single_cert(self.chain.clone(), self.key.clone_key())?;
         config.alpn_protocols = vec![ALPN.to_vec()];
         // A session that is taken up again would skip the client's proof of its key.
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
@@ -168,109 +212,18 @@ impl Identity {
         Ok(config)
     }
 
-    pub(crate) fn client_config(&self, trust: Trust, seen: Seen) -> Result<rustls::ClientConfig, rustls::Error> {
+    pub(crate) fn client_config(&self, trust: Trust, refusal: Refusal) -> Result<rustls::ClientConfig, rustls::Error> {
         let provider = Arc::new(default_provider());
-        let verifier = Arc::new(KnownServer { trust, seen, provider: provider.clone() });
+        let verifier = Arc::new(KnownServer { trust, refusal, provider: provider.clone() });
         let mut config = rustls::ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
-            .with_client_auth_cert(vec![self.certificate.clone()], self.key.clone_key())?;
+            .with_client_auth_cert(self.chain.clone(), self.key.clone_key())?;
         config.alpn_protocols = vec![ALPN.to_vec()];
         config.resumption = rustls::client::Resumption::disabled();
         Ok(config)
     }
-}
-
-/// The part that is the same for both ends: signatures are those of TLS 1.3, checked by the `provider`.
-macro_rules! signed_by_tls13_alone {
-    () => {
-        fn verify_tls12_signature(
-            &self,
-            _: &[u8],
-            _: &CertificateDer<'_>,
-            _: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, rustls::Error> {
-            Err(rustls::Error::General("only TLS 1.3 is spoken".into()))
-        }
-
-        fn verify_tls13_signature(
-            &self,
-            message: &[u8],
-            cert: &CertificateDer<'_>,
-            signature: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, rustls::Error> {
-            verify_tls13_signature(message, cert, signature, &self.provider.signature_verification_algorithms)
-        }
-
-        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            self.provider.signature_verification_algorithms.supported_schemes()
-        }
-    };
-}
-
-/// Which server a client talks to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trust {
-    /// The one with this fingerprint, and no other.
-    Pinned(Fingerprint),
-    /// Whoever answers: its fingerprint is to be kept, and pinned from then on.
-    FirstUse,
-}
-
-/// The fingerprint of the server that answered, trusted or not.
-pub(crate) type Seen = Arc<OnceLock<Fingerprint>>;
-
-#[derive(Debug)]
-struct KnownServer {
-    trust: Trust,
-    seen: Seen,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for KnownServer {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let fingerprint = Fingerprint::of(end_entity);
-        let _ = self.seen.set(fingerprint);
-        match self.trust {
-            Trust::Pinned(pinned) if pinned != fingerprint => {
-                Err(CertificateError::ApplicationVerificationFailure.into())
-            }
-            Trust::Pinned(_) | Trust::FirstUse => Ok(ServerCertVerified::assertion()),
-        }
-    }
-
-    signed_by_tls13_alone!();
-}
-
-/// Takes any key, once its owner has proven to have it.
-#[derive(Debug)]
-struct AnyClient {
-    provider: Arc<CryptoProvider>,
-}
-
-impl ClientCertVerifier for AnyClient {
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
-    }
-
-    fn verify_client_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: UnixTime,
-    ) -> Result<ClientCertVerified, rustls::Error> {
-        Ok(ClientCertVerified::assertion())
-    }
-
-    signed_by_tls13_alone!();
 }
 
 #[cfg(test)]
@@ -289,5 +242,19 @@ mod tests {
             assert_eq!(wrong.parse::<Fingerprint>(), Err(IdentityError::NoFingerprint));
         }
         assert_eq!(Identity::from_pem("nothing").unwrap_err(), IdentityError::NoIdentity);
+    }
+
+    #[test]
+    fn a_certificate_and_a_key_have_to_belong_together_and_be_in_time() {
+        let (one, two) = (Identity::generate().unwrap(), Identity::generate().unwrap());
+        let (one, two) = (one.to_pem(), two.to_pem());
+        assert_eq!(Identity::from_chain(one, two).unwrap_err(), IdentityError::WrongKey);
+        assert_eq!(Identity::from_chain("nothing", two).unwrap_err(), IdentityError::NoCertificate);
+        assert_eq!(Identity::from_chain(one, "nothing").unwrap_err(), IdentityError::NoKey);
+        let identity = Identity::from_chain(one, one).unwrap();
+        let year = Duration::from_secs(31_557_600);
+        assert_eq!(identity.problem_at(60 * year), None);
+        assert_eq!(identity.problem_at(3_000 * year), Some(CertificateProblem::Expired));
+        assert_eq!(identity.problem_at(year), Some(CertificateProblem::NotYetValid));
     }
 }

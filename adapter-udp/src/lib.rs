@@ -11,7 +11,8 @@
 //! | keys, numbers, replays | `media.rs` |
 //! | which packets share a datagram, and how long they wait | `outbox.rs` |
 //! | how packets stand in a datagram | `pack.rs` |
-//! | certificates and fingerprints | `identity.rs` |
+//! | keys, certificates and fingerprints | `identity.rs` |
+//! | which server is believed | `trust.rs` |
 //! | packets on the QUIC stream | `lane.rs` |
 //! | one connection | `link.rs` |
 //! | all connections of a port | `endpoint.rs` |
@@ -28,11 +29,13 @@ mod media;
 mod outbox;
 mod pack;
 mod socket;
+mod trust;
 
 pub use direct::{Direct, DirectConfig, DirectDrops, DirectEvent, Families, Unsent, local_addresses};
 pub use endpoint::{Config, ConnectError, Drops, Endpoint, Event, LinkId, Received, SendError, Traffic, Transmit};
-pub use identity::{Fingerprint, Identity, IdentityError, Trust};
+pub use identity::{Fingerprint, Identity, IdentityError};
 pub use link::DownReason;
 pub use outbox::Flush;
 pub use pack::Packets;
 pub use socket::{Incoming, Outgoing, Socket};
+pub use trust::{Authorities, CertificateProblem, Certified, Trust, VouchError};

@@ -11,10 +11,11 @@ use quinn_proto::{
 };
 
 use crate::{
-    identity::{Fingerprint, Seen},
+    identity::Fingerprint,
     lane::{LaneIn, LaneOut},
     media::{Header, Opener, Refused, Sealer, Secret},
     pack::{self, Item, Packets, Word},
+    trust::{CertificateProblem, Refusal},
 };
 
 /// Most bytes of a datagram.
@@ -36,6 +37,8 @@ pub enum DownReason {
     NoAnswer,
     /// The server's key isn't the one that was pinned: this is the one it showed.
     WrongServer(Fingerprint),
+    /// The server's certificate, of this fingerprint, doesn't prove its name.
+    BadCertificate(Fingerprint, CertificateProblem),
     /// Something else was wrong: in words.
     Failed(String),
 }
@@ -69,7 +72,7 @@ pub(crate) struct Link {
     /// A new address that the peer seems to have, and what was asked there.
     candidate: Option<(SocketAddr, [u8; 8])>,
     pub(crate) handle: ConnectionHandle,
-    seen: Seen,
+    refusal: Refusal,
     stream: Option<StreamId>,
     out: LaneOut,
     into: LaneIn,
@@ -86,13 +89,13 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(handle: ConnectionHandle, quic: Connection, seen: Seen, until: Instant) -> Self {
+    pub(crate) fn new(handle: ConnectionHandle, quic: Connection, refusal: Refusal, until: Instant) -> Self {
         let peer = quic.remote_address();
         Self {
             is_client: quic.side() == Side::Client,
             quic,
             handle,
-            seen,
+            refusal,
             stream: None,
             out: LaneOut::default(),
             into: LaneIn::default(),
@@ -169,10 +172,7 @@ impl Link {
             ConnectionError::LocallyClosed => DownReason::Closed,
             ConnectionError::TimedOut | ConnectionError::Reset => DownReason::NoAnswer,
             // The verifier of the server's key has noted it before it refused it.
-            ConnectionError::TransportError(_) if !self.is_up && self.seen.get().is_some() => {
-                self.seen.get().map_or(DownReason::NoAnswer, |seen| DownReason::WrongServer(*seen))
-            }
-            other => DownReason::Failed(other.to_string()),
+            other => self.refusal.get().cloned().unwrap_or_else(|| DownReason::Failed(other.to_string())),
         }
     }
 

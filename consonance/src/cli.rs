@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::fail::Fail;
+use crate::{fail::Fail, log::Level};
 
 /// Voice chat for games: shown and tried on a simulated network, and served over UDP.
 ///
@@ -29,10 +29,14 @@ enum Command {
     Quality(QualityArgs),
     /// Run a server on a UDP port
     Serve(ServeArgs),
-    /// Take part in a server's session without sound devices: say a file, record what is heard
+    /// Take part in a server's session: by microphone and loudspeaker, or say a file and record what is heard
     Join(JoinArgs),
+    /// List microphones and loudspeakers
+    Devices,
     /// Load a server with many clients, and measure what comes through and what it costs
     Load(LoadArgs),
+    /// See who is on a running server, how they are connected and what it costs
+    Inspect(InspectArgs),
 }
 
 /// What the demonstration uses.
@@ -146,6 +150,15 @@ pub(crate) struct ServeArgs {
     /// How long voice waits at most for that of others to the same listener, so that both share a datagram: 0 (it doesn't wait) to 10 ms [default: 5]
     #[arg(long, value_name = "MS")]
     pub(crate) window_ms: Option<u16>,
+    /// The certificate of an authority, with those in between after it, as a PEM file; without it the server makes one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// The certificate's private key, as a PEM file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// How much is written to stderr about what happens [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log: Option<Level>,
 }
 
 /// What somebody who takes part does.
@@ -166,6 +179,12 @@ pub(crate) struct JoinArgs {
     /// The server's fingerprint, if it was told by other means; else the first one seen is kept and pinned
     #[arg(long, value_name = "FINGERPRINT")]
     pub(crate) fingerprint: Option<adapter_udp::Fingerprint>,
+    /// Believe the server by its certificate for HOST, of an authority that this system trusts, instead of its fingerprint
+    #[arg(long, conflicts_with = "fingerprint")]
+    pub(crate) verify: bool,
+    /// The same with the authorities of this PEM file alone
+    #[arg(long, value_name = "FILE", conflicts_with = "fingerprint")]
+    pub(crate) ca: Option<PathBuf>,
     /// WAV files to say, one after the other
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) say: Vec<PathBuf>,
@@ -182,6 +201,21 @@ pub(crate) struct JoinArgs {
     /// addresses
     #[arg(long)]
     pub(crate) no_direct: bool,
+    /// Microphone to use, by its name or a part of it; without it the usual one, unless there is something to --say
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["say", "no_sound"])]
+    pub(crate) microphone: Option<String>,
+    /// Loudspeaker to use, by its name or a part of it; without it the usual one, unless what is heard is recorded
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["record", "no_sound"])]
+    pub(crate) loudspeaker: Option<String>,
+    /// Send all that the microphone hears, and not speech alone
+    #[arg(long, conflicts_with_all = ["say", "no_sound"])]
+    pub(crate) open: bool,
+    /// Use neither microphone nor loudspeaker; so it is in a program built without the feature audio
+    #[arg(long)]
+    pub(crate) no_sound: bool,
+    /// People whose names are known at most; more are heard without
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u16).range(1..=16_384))]
+    pub(crate) people: u16,
     /// Leave after so long; without it, when all is said, or never if nothing is to be said
     #[arg(long, value_name = "S")]
     pub(crate) seconds: Option<u64>,
@@ -225,6 +259,20 @@ pub(crate) struct LoadArgs {
     pub(crate) json: bool,
 }
 
+/// Which server is looked at, and how.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// Where the server answers HTTP: what it was told by --http, and printed; the port is 7757 if none is said
+    #[arg(value_name = "HOST[:PORT]", default_value = "127.0.0.1")]
+    pub(crate) server: String,
+    /// Print one table, with the rates of a second, and end; so it is without a terminal, too
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Print what the server says, as JSON; docs/OPERATING.md has the fields
+    #[arg(long, conflicts_with = "once")]
+    pub(crate) json: bool,
+}
+
 impl Cli {
     pub(crate) fn run(self) -> Result<ExitCode, Fail> {
         match self.command {
@@ -234,7 +282,9 @@ impl Cli {
             Some(Command::Quality(args)) => crate::quality::run(&args),
             Some(Command::Serve(args)) => crate::serve::run(&args),
             Some(Command::Join(args)) => crate::join::run(&args),
+            Some(Command::Devices) => crate::join::list_devices(),
             Some(Command::Load(args)) => crate::load::run(&args),
+            Some(Command::Inspect(args)) => crate::inspect::run(&args),
         }
     }
 }

@@ -23,6 +23,12 @@ impl Clock {
     }
 }
 
+/// The time of day, since 1970: whether a certificate is in its time.
+#[expect(clippy::disallowed_methods, reason = "certificates are good until a day of the calendar")]
+pub(crate) fn since_1970() -> std::time::Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+}
+
 impl Clock {
     /// Seconds since it began; for the terminal alone, so that files don't depend on it.
     pub(crate) fn seconds(&self) -> f64 {

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::printable::is_harmless;
+
 /// What a person did that can't work: what is wrong, where, and how to mend it, in one line.
 #[derive(Debug)]
 pub(crate) struct Fail(String);
@@ -11,8 +13,8 @@ impl Fail {
 }
 
 impl fmt::Display for Fail {
-    /// Line breaks and control characters, which file names may hold, become spaces: it stays one line.
+    /// Line breaks and what else steers a terminal, which file names and servers may hold, becomes a space: it stays one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.replace(char::is_control, " "))
+        f.write_str(&self.0.replace(|c| !is_harmless(c), " "))
     }
 }

@@ -7,13 +7,17 @@ mod demo;
 mod direct_paths;
 mod fail;
 mod home;
+mod inspect;
 mod join;
 mod load;
+mod log;
 mod net_client;
 mod out_dir;
 mod page;
+mod printable;
 mod quality;
 mod serve;
+mod server_state;
 mod sim;
 mod speech;
 

@@ -211,7 +211,7 @@ impl NetClient {
         }
         if wanted.is_some() {
             // An attempt that can't even begin is one that nobody answers.
-            self.link = self.transport.connect(now.real, self.server, self.trust).ok();
+            self.link = self.transport.connect(now.real, self.server, self.trust.clone()).ok();
         }
     }
 }

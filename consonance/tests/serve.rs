@@ -1,89 +1,13 @@
 //! A server and people who join it, each a process of its own, on real sockets of this machine.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader, Read},
-    path::PathBuf,
-    process::{Child, Command, Output, Stdio},
-    time::Duration,
-};
+mod process;
 
-/// A folder that is gone at the end.
-struct Folder(PathBuf);
+use std::{fs, io::Read, path::PathBuf, process::Child, time::Duration};
 
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("consonance-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).expect("a folder for the test");
-        Self(path)
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn program(home: &Folder, who: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_consonance"));
-    command.env("CONSONANCE_HOME", home.at(who)).stdin(Stdio::null());
-    command
-}
-
-/// A server on a port that the system chose, or on one it had before.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(home: &Folder, address: &str, more: &[&str]) -> Self {
-        let mut command = program(home, "server");
-        command.args(["serve", "--listen", address]).args(more);
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program runs");
-        let mut lines = BufReader::new(child.stdout.take().expect("piped"));
-        let mut line = String::new();
-        lines.read_line(&mut line).expect("the server says where it listens");
-        let address = line.trim().rsplit(' ').next().expect("an address").to_owned();
-        assert!(line.contains("listening on 127.0.0.1:"), "{line}");
-        // What else it says is read and forgotten, so that it never waits for a reader.
-        std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
-        Self { child, address }
-    }
-
-    fn kill(mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("it ends");
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use process::{Folder, Server, end, join, program};
 
 fn clip(number: u32) -> String {
     format!("{}/../clips/voice-{number}.wav", env!("CARGO_MANIFEST_DIR"))
-}
-
-fn join(home: &Folder, who: &str, server: &str, more: &[&str]) -> Child {
-    let mut command = program(home, who);
-    command.args(["join", server, "--name", who]).args(more);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program runs")
-}
-
-fn end(child: Child) -> (Output, String) {
-    let output = child.wait_with_output().expect("it ends");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    (output, text)
 }
 
 fn samples(path: PathBuf) -> Vec<i16> {

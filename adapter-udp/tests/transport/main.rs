@@ -1,5 +1,6 @@
 //! The transport without a socket: two ends, and what may happen between them.
 
+mod certificates;
 mod outside;
 mod wire;
 

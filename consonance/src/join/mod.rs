@@ -1,9 +1,15 @@
-//! `consonance join`: somebody in a server's session, without sound devices.
+//! `consonance join`: somebody in a server's session, who says and records files, or speaks and hears by sound devices.
 
+#[cfg_attr(not(feature = "audio"), path = "no_devices.rs")]
+mod devices;
 mod ear;
 mod mouth;
 mod participant;
+mod people;
 mod place;
+#[cfg(any(feature = "audio", test))]
+mod sound;
+mod trust;
 
 use std::{
     fs,
@@ -23,6 +29,7 @@ use crate::{
     home::{self, KnownServers},
     out_dir::OutDir,
 };
+use devices::Devices;
 use ear::Ear;
 use mouth::Mouth;
 use participant::{Participant, Wishes};
@@ -54,12 +61,14 @@ pub(crate) fn run(args: &JoinArgs) -> Result<ExitCode, Fail> {
     let (socket, server, direct) = open_socket(server, !args.no_direct)?;
     let mut wire = Wire { socket, incoming: Incoming::default(), outgoing: Outgoing::default() };
     let transport = Endpoint::client(Config { links: 4, ..Config::DEFAULT }, identity);
-    let mut somebody = Participant::new(transport, server, direct, known, Wishes::of(args)?, mouth)?;
+    let mut devices = Devices::open(args)?;
+    let live = devices.has_microphone();
+    let mut somebody = Participant::new(transport, server, direct, known, Wishes::of(args)?, mouth, live)?;
     let clock = Clock::start();
     let seconds = args.seconds.map(Duration::from_secs);
     println!("{}: trying for up to {} s", args.server, PATIENCE.as_secs());
     let mut ear = Ear::new();
-    take_part(&mut wire, &mut somebody, &mut ear, clock, seconds)?;
+    take_part(&mut wire, &mut somebody, &mut ear, &mut devices, clock, seconds)?;
     somebody.leave(clock.now());
     let until = clock.now().real + GOODBYE;
     while clock.now().real < until {
@@ -67,6 +76,7 @@ pub(crate) fn run(args: &JoinArgs) -> Result<ExitCode, Fail> {
     }
     println!("{}", somebody.summary());
     somebody.ways().iter().for_each(|line| println!("{line}"));
+    devices.summary().iter().for_each(|line| println!("{line}"));
     if let (Some(out), Some(folder)) = (out, &args.record) {
         out.publish(&ear.files(|id| somebody.name_of(id))?)?;
         println!("what was heard is in {}", folder.display());
@@ -103,6 +113,7 @@ fn take_part(
     wire: &mut Wire,
     somebody: &mut Participant,
     ear: &mut Ear,
+    devices: &mut Devices,
     clock: Clock,
     seconds: Option<Duration>,
 ) -> Result<(), Fail> {
@@ -122,18 +133,27 @@ fn take_part(
             ));
         }
         while next_tick <= now.real {
-            ear.tick(clock.core(next_tick), TICK, somebody.client());
+            if !devices.has_loudspeaker() {
+                ear.tick(clock.core(next_tick), TICK, somebody.client());
+            }
             somebody.talk(Now { real: now.real, core: clock.core(next_tick) });
             next_tick += TICK;
         }
+        devices.turn(now, somebody)?;
         if done_at.is_none() && somebody.has_said_all() {
             done_at = Some(now.real + AFTERWARDS);
         }
         if seconds.is_none() && done_at.is_some_and(|at| now.real >= at) {
             return Ok(());
         }
-        turn(wire, somebody, clock, now, next_tick.saturating_duration_since(now.real))?;
+        turn(wire, somebody, clock, now, next_tick.saturating_duration_since(now.real).min(devices::NAP))?;
     }
+}
+
+/// `consonance devices`.
+pub(crate) fn list_devices() -> Result<ExitCode, Fail> {
+    print!("{}", devices::list()?);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The loop: in, due, out, sleep.

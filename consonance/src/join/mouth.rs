@@ -52,7 +52,12 @@ impl Mouth {
         let mut pcm = self.pcm[self.at..end].to_vec();
         pcm.resize(samples, 0);
         self.at = end;
-        let len = self.encoder.encode(&pcm, &mut self.frame).expect("a whole frame and room for a payload");
-        Some(&self.frame[..len])
+        Some(self.encode(&pcm))
+    }
+
+    /// A frame of this sound, which has to be of a frame's length.
+    pub(crate) fn encode(&mut self, pcm: &[i16]) -> &[u8] {
+        let len = self.encoder.encode(pcm, &mut self.frame).expect("a whole frame and room for a payload");
+        &self.frame[..len]
     }
 }

@@ -1,14 +1,14 @@
 //! What this person does in the session, and what it is told of it.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
-use adapter_udp::{DownReason, Endpoint, Fingerprint, Trust};
+use adapter_udp::{CertificateProblem, DownReason, Endpoint, Fingerprint, Trust};
 use voice_core::{
-    ChannelHandle, ChannelOptions, Client, ClientConfig, ClientEvent, ClientId, RoomHandle, RoomUse, State,
-    StateReason, TalkTo, client_storage_vec,
+    ChannelHandle, ChannelOptions, Client, ClientConfig, ClientEvent, ClientId, FrameLength, RoomHandle, RoomUse,
+    State, StateReason, TalkTo, client_storage_vec,
 };
 
-use super::mouth::Mouth;
+use super::{mouth::Mouth, people::People};
 use crate::{
     cli::JoinArgs,
     clock::Now,
@@ -16,6 +16,7 @@ use crate::{
     fail::Fail,
     home::KnownServers,
     net_client::{Core, Happened, NetClient},
+    printable::Printable,
     serve::{TOO_MANY_TRIES, WRONG_PASSWORD},
 };
 
@@ -26,8 +27,10 @@ pub(crate) struct Wishes {
     rooms: Vec<String>,
     password: Option<String>,
     fingerprint: Option<Fingerprint>,
+    certified: Option<Trust>,
     whisper: Option<String>,
     text: Option<String>,
+    people: usize,
 }
 
 impl Wishes {
@@ -49,8 +52,10 @@ impl Wishes {
             rooms: args.room.clone(),
             password: args.password.clone(),
             fingerprint: args.fingerprint,
+            certified: super::trust::certified(args)?,
             whisper: args.whisper.clone(),
             text: args.text.clone(),
+            people: args.people.into(),
         })
     }
 }
@@ -60,9 +65,11 @@ pub(crate) struct Participant {
     known: KnownServers,
     wishes: Wishes,
     mouth: Mouth,
+    /// Speaks by a microphone, and so is never done.
+    live: bool,
     rooms: Vec<RoomHandle>,
     channels: Vec<ChannelHandle>,
-    names: BTreeMap<ClientId, String>,
+    people: People,
     next_frame: Option<voice_core::Instant>,
     connected: bool,
     written: bool,
@@ -77,11 +84,17 @@ impl Participant {
         known: KnownServers,
         wishes: Wishes,
         mouth: Mouth,
+        live: bool,
     ) -> Result<Self, Fail> {
         let mut config = ClientConfig::new(&wishes.name).expect("a name of at most 64 bytes");
         config.direct = direct.is_some();
+        if live {
+            // What captures makes frames of one length.
+            config.longest_frame = FrameLength::Ms20;
+        }
         config.dred = cfg!(feature = "opus16");
-        let mut core = Client::new(config, crate::serve::seed(), client_storage_vec!(people: 4_096, speakers: 16));
+        let mut core =
+            Client::new(config, crate::serve::seed(), client_storage_vec!(people: wishes.people, speakers: 16));
         if let Some(password) = &wishes.password {
             core.set_credential(password.as_bytes()).expect("at most 512 bytes");
         }
@@ -91,15 +104,16 @@ impl Participant {
             wishes.rooms.iter().map(|room| core.use_room(now, room, RoomUse::Both).map_err(too_many)).collect();
         core.connect(now);
         let pinned = wishes.fingerprint.or_else(|| known.get(&wishes.server));
-        let trust = pinned.map_or(Trust::FirstUse, Trust::Pinned);
+        let trust = wishes.certified.clone().unwrap_or_else(|| pinned.map_or(Trust::FirstUse, Trust::Pinned));
         Ok(Self {
             net: NetClient::new(core, transport, server, trust).with_direct(direct),
             known,
             wishes,
             mouth,
+            live,
             rooms: rooms?,
             channels: Vec::new(),
-            names: BTreeMap::new(),
+            people: People::default(),
             next_frame: None,
             connected: false,
             written: false,
@@ -123,11 +137,11 @@ impl Participant {
     pub(crate) fn has_said_all(&self) -> bool {
         let written = self.wishes.text.is_none() || self.written;
         let something = self.next_frame.is_some() || self.wishes.text.is_some();
-        something && written && self.mouth.is_empty()
+        something && written && self.mouth.is_empty() && !self.live
     }
 
     pub(crate) fn name_of(&self, id: ClientId) -> String {
-        self.names.get(&id).cloned().unwrap_or_else(|| "unknown".into())
+        self.people.name_of(id).unwrap_or("unknown").to_owned()
     }
 
     pub(crate) fn handle_datagram(&mut self, now: Now, from: SocketAddr, datagram: &mut [u8]) {
@@ -224,9 +238,27 @@ impl Participant {
         }
     }
 
-    /// In the session, with somebody to speak to; it waits while nobody hears.
+    /// Says a frame of the microphone, maybe the last of a talkspurt. While nobody hears it is as with any microphone: what is said is gone.
+    #[cfg(feature = "audio")]
+    pub(crate) fn say(&mut self, now: Now, pcm: &[i16], is_last: bool) {
+        if !self.has_line(now) {
+            return;
+        }
+        self.mouth.follow();
+        let _ = self.net.core.send_frame(now.core, self.mouth.encode(pcm));
+        if is_last {
+            self.net.core.end_talkspurt(now.core);
+        }
+    }
+
+    /// Something to say, and somebody to say it to.
     fn may_talk(&mut self, now: Now) -> bool {
-        if self.mouth.is_empty() || self.net.core.state() != State::Connected {
+        !self.mouth.is_empty() && self.has_line(now)
+    }
+
+    /// In the session, with somebody to speak to; it waits while nobody hears.
+    fn has_line(&mut self, now: Now) -> bool {
+        if self.net.core.state() != State::Connected {
             return false;
         }
         if self.channels.is_empty() {
@@ -258,8 +290,11 @@ impl Participant {
     }
 
     fn on_up(&mut self, key: Fingerprint) -> Result<(), Fail> {
-        if self.net.trust == Trust::FirstUse {
-            let server = &self.wishes.server;
+        let server = &self.wishes.server;
+        if matches!(self.net.trust, Trust::Certified(_)) && !self.connected {
+            println!("{server} has a certificate for its name, of fingerprint {key}");
+        }
+        if matches!(self.net.trust, Trust::FirstUse) {
             println!("{server} is met for the first time; its fingerprint is kept: {key}");
             self.known.keep(server, key)?;
             self.net.trust = Trust::Pinned(key);
@@ -276,9 +311,24 @@ impl Participant {
                 let cure = match self.wishes.fingerprint {
                     Some(_) => "compare it with the one of --fingerprint".into(),
                     None => format!(
-                        "ask who runs the server; if it is right, remove the line of {server} from {}",
+                        "ask who runs the server; if it is right, remove the line of {server} from {}; if it has a certificate, use --verify",
                         self.known.path().display()
                     ),
+                };
+                return Err(Fail::new(what, cure));
+            }
+            DownReason::BadCertificate(shown, problem) => {
+                let server = &self.wishes.server;
+                let what = format!(
+                    "{server}: its certificate doesn't prove that it is that server: {problem}; it shows {shown}"
+                );
+                let cure = match problem {
+                    CertificateProblem::WrongName(_) => "join by a name that it is for",
+                    CertificateProblem::UnknownAuthority => {
+                        "name its authority by --ca FILE, or leave --verify out and pin its fingerprint"
+                    }
+                    CertificateProblem::NotYetValid => "look at this machine's clock, or ask who runs the server",
+                    _ => "ask who runs the server to renew it",
                 };
                 return Err(Fail::new(what, cure));
             }
@@ -290,26 +340,17 @@ impl Participant {
     }
 
     fn on_event(&mut self, now: Now, event: ClientEvent) -> Result<(), Fail> {
+        let core = &self.net.core;
+        let said = self.people.on_event(event, |id| Some(core.person(id)?.name()));
+        said.iter().for_each(|line| println!("{line}"));
         match event {
             ClientEvent::StateChanged(state) => self.on_state(state)?,
             ClientEvent::AdviceChanged => self.mouth.advise(self.net.core.encoder_advice()),
-            ClientEvent::Joined(id) | ClientEvent::Changed(id) => {
-                if let Some(person) = self.net.core.person(id) {
-                    let name = person.name().to_owned();
-                    if self.names.insert(id, name.clone()).is_none() {
-                        println!("{name} is there");
-                    }
-                }
-            }
-            ClientEvent::Left(id) => println!("{} has left", self.name_of(id)),
-            ClientEvent::Reconnecting(id) => println!("{} is reconnecting", self.name_of(id)),
-            ClientEvent::Resumed(id) => println!("{} is back", self.name_of(id)),
-            ClientEvent::StartedSpeaking(id) => println!("{} speaks", self.name_of(id)),
             ClientEvent::RoomGranted(room) => self.write_text(now, room)?,
             ClientEvent::TextReceived => {
                 while let Some((from, text)) = self.net.take_text() {
-                    let name = self.names.get(&from).map_or("somebody", String::as_str);
-                    println!("{name}: {}", text.replace(char::is_control, " "));
+                    let name = self.people.name_of(from).unwrap_or("somebody");
+                    println!("{}: {}", Printable(name), Printable(&text));
                 }
             }
             ClientEvent::DirectUp(id) => {
@@ -342,7 +383,7 @@ impl Participant {
         match (state, reason) {
             (State::Connected, _) => {
                 self.connected = true;
-                println!("connected to {server} as {}", self.wishes.name);
+                println!("connected to {server} as {}", Printable(&self.wishes.name));
             }
             (State::Reconnecting, _) if self.connected => println!("reconnecting ({reason:?})"),
             (State::Disconnected, StateReason::Refused(why)) => {

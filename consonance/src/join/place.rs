@@ -24,6 +24,15 @@ pub(crate) fn resolve(server: &str) -> Result<SocketAddr, Fail> {
     })
 }
 
+/// The host in `HOST` or `HOST:PORT`, without brackets.
+pub(crate) fn host(server: &str) -> &str {
+    if server.parse::<std::net::IpAddr>().is_ok() {
+        return server;
+    }
+    let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,6 +44,8 @@ mod tests {
         assert_eq!(at("127.0.0.1:99"), SocketAddr::from(([127, 0, 0, 1], 99)));
         assert_eq!(at("[::1]:99").port(), 99);
         assert_eq!(at("localhost:99").port(), 99);
+        let hosts = ["::1", "[::1]:99", "10.0.0.1", "10.0.0.1:9", "voice.example", "voice.example:9"].map(host);
+        assert_eq!(hosts, ["::1", "::1", "10.0.0.1", "10.0.0.1", "voice.example", "voice.example"]);
         assert!(resolve("localhost:0").unwrap_err().to_string().contains("'0' is no port"));
         assert!(resolve("localhost:voice").unwrap_err().to_string().contains("'voice' is no port"));
     }

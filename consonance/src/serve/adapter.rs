@@ -1,11 +1,10 @@
 //! What a server asks of a transport. Whatever does this joins the same loop and the same session.
 
-use std::{io, net::SocketAddr, time::Instant};
+use std::{collections::BTreeMap, io, net::SocketAddr, time::Instant};
 
 use adapter_udp::{Fingerprint, Flush};
 use voice_core::Delivery;
 
-use super::http::Metrics;
 use crate::clock::Now;
 
 /// A connection of an adapter: an index that is used again, and a generation that isn't.
@@ -24,6 +23,33 @@ pub(crate) enum Event {
     Packet(LinkId, Delivery),
     /// A link is no more.
     Down(LinkId),
+}
+
+/// What transports count since they began, but for the first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counts {
+    /// Connections now, those being made included.
+    pub(crate) links: u64,
+    /// Datagrams with unreliable packets, and the packets in them.
+    pub(crate) datagrams_in: u64,
+    pub(crate) packets_in: u64,
+    pub(crate) datagrams_out: u64,
+    pub(crate) packets_out: u64,
+    /// Datagrams that were dropped, by reason.
+    pub(crate) drops: BTreeMap<&'static str, u64>,
+}
+
+impl Counts {
+    /// The sum of both.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.links += other.links;
+        self.datagrams_in += other.datagrams_in;
+        self.packets_in += other.packets_in;
+        self.datagrams_out += other.datagrams_out;
+        self.packets_out += other.packets_out;
+        other.drops.into_iter().for_each(|(reason, count)| *self.drops.entry(reason).or_default() += count);
+        self
+    }
 }
 
 /// A transport with its socket. It knows no rooms and no people.
@@ -55,8 +81,8 @@ pub(crate) trait Adapter {
     /// Where the other end of a link is.
     fn peer(&self, link: LinkId) -> Option<SocketAddr>;
 
-    /// Writes what it counts.
-    fn metrics(&self, page: &mut Metrics);
+    /// What it counts.
+    fn counts(&self) -> Counts;
 
     /// Waits until something comes to the socket, at most so long.
     ///

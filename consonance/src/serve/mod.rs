@@ -2,19 +2,21 @@
 
 mod adapter;
 mod admission;
+mod certificate;
 mod http;
 mod ingress;
 #[cfg(test)]
 mod overload;
 mod session;
 mod settings;
+mod state;
 mod udp;
 
 use std::{process::ExitCode, sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering, time::Duration};
 
 use adapter_udp::{Config, Endpoint, Socket};
 
-use crate::{cli::ServeArgs, clock::Clock, fail::Fail, home};
+use crate::{cli::ServeArgs, clock::Clock, fail::Fail, home, log};
 use admission::Admission;
 pub(crate) use admission::{TOO_MANY_TRIES, WRONG_PASSWORD};
 use session::Session;
@@ -32,9 +34,12 @@ const PAGE_EVERY: Duration = Duration::from_secs(1);
 const GOODBYE: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
-    let folder = home::folder()?;
-    let identity = home::identity(&folder, "server.pem")?;
     let settings = Settings::of(args)?;
+    let _log = log::start(settings.log);
+    let identity = match &settings.certificate {
+        Some((certificate, key)) => certificate::identity(certificate, key)?,
+        None => home::identity(&home::folder()?, "server.pem")?,
+    };
     let admission = Admission::new(settings.password.as_deref())?;
     let socket = Socket::bind(settings.listen).map_err(|error| {
         let cure = match error.kind() {
@@ -53,13 +58,14 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
     println!("{}", admission.about());
     let page = http::Page::default();
     if let Some(address) = settings.http {
-        println!("http://{}/metrics and /healthz", http::answer(address, page.clone())?);
+        println!("http://{}/metrics, /healthz and /state", http::answer(address, page.clone())?);
     }
     println!("join with: consonance join {} --name NAME --room ROOM", joinable(address));
     let stop = stop_flag();
     let mut server = Session::new(vec![Box::new(Udp::new(socket, endpoint))], admission, &settings);
     let clock = Clock::start();
     serve(&mut server, &page, clock, || stop.load(Ordering::Relaxed))?;
+    tracing::info!("stopping: telling everybody");
     server.say_goodbye(clock.now());
     let until = clock.now().real + GOODBYE;
     serve(&mut server, &page, clock, || clock.now().real >= until)?;
@@ -76,6 +82,7 @@ fn serve(server: &mut Session, page: &http::Page, clock: Clock, is_over: impl Fn
             page.put(server.metrics());
             page_at = now.real + PAGE_EVERY;
         }
+        page.offer_state(now.real, || server.state(clock.seconds()));
         server.turn(now);
         let waited = server.wait(clock.now(), NAP);
         waited.map_err(|error| Fail::new(format!("the socket: {error}"), "start the server again"))?;
@@ -84,7 +91,7 @@ fn serve(server: &mut Session, page: &http::Page, clock: Clock, is_over: impl Fn
 }
 
 /// Set when the program is asked to end.
-fn stop_flag() -> Arc<AtomicBool> {
+pub(crate) fn stop_flag() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     // Where signals can't be caught the program ends at once, as it would without.

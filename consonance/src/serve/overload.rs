@@ -16,13 +16,15 @@ use voice_core::{
 };
 
 use super::{
-    adapter::{Adapter, Event, LinkId},
+    adapter::{Adapter, Counts, Event, LinkId},
     admission::Admission,
-    http::Metrics,
     session::Session,
     settings::Settings,
 };
-use crate::clock::{Clock, Now};
+use crate::{
+    clock::{Clock, Now},
+    log::Level,
+};
 
 type Core =
     Client<ClientStorage<Vec<PersonSlot>, Vec<RoomSlot>, Vec<ChannelSlot>, Vec<SpeakerSlot>, Vec<PeerLink>, Vec<u8>>>;
@@ -76,7 +78,9 @@ impl Adapter for Wire {
         Some(SocketAddr::from(([10, 0, 0, 1], 5)))
     }
 
-    fn metrics(&self, _: &mut Metrics) {}
+    fn counts(&self) -> Counts {
+        Counts::default()
+    }
 
     fn wait(&self, _: Duration) -> io::Result<()> {
         Ok(())
@@ -116,6 +120,8 @@ impl Crowd {
             rooms: 8,
             http: None,
             window: Duration::from_millis(5),
+            log: Level::default(),
+            certificate: None,
         };
         let wire: Box<dyn Adapter> = Box::new(Wire(between.clone()));
         let mut session = Session::new(vec![wire], Admission::new(None).unwrap(), &settings);

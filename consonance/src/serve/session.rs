@@ -4,21 +4,23 @@ use std::{io, time::Duration};
 
 use adapter_udp::{Fingerprint, Flush};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use tracing::{debug, info, warn};
 use voice_core::{
     Admission as Joining, Connection, ConnectionId, Delivery, Identity, PendingJoin, Post, Room, Route, Seat, Server,
     ServerConfig, ServerEvent, ServerStorage, server_storage_vec,
 };
 
 use super::{
-    adapter::{Adapter, Event, LinkId},
-    admission::Admission,
+    adapter::{Adapter, Counts, Event, LinkId},
+    admission::{Admission, WRONG_PASSWORD},
     http::Metrics,
     ingress::Ingress,
     settings::Settings,
+    state,
 };
-use crate::clock::Now;
+use crate::{clock::Now, server_state::ServerState};
 
-type Core = Server<
+pub(super) type Core = Server<
     ServerStorage<Vec<Seat>, Vec<Room>, Vec<u64>, Vec<Connection>, Vec<Post>, Vec<PendingJoin>, Vec<ConnectionId>>,
 >;
 
@@ -32,6 +34,8 @@ pub(crate) struct Session {
     core: Core,
     adapters: Vec<Box<dyn Adapter>>,
     admission: Admission,
+    /// Most people.
+    clients: usize,
     ingress: Ingress,
     /// Copies of voice that one turn makes at most.
     pub(super) copies: usize,
@@ -57,6 +61,7 @@ impl Session {
             core,
             adapters,
             admission,
+            clients,
             ingress: Ingress::default(),
             copies: COPIES,
             made: 0,
@@ -118,7 +123,6 @@ impl Session {
             "People who speak now.",
             self.core.clients().filter(|client| client.is_speaking()).count() as u64,
         );
-        self.adapters.iter().for_each(|adapter| adapter.metrics(&mut page));
         let core = self.core.counters();
         let ways = [("way=\"in\"", core.voice_in.packets), ("way=\"out\"", core.voice_out.packets)];
         page.counter("voice_packets_total", "Voice packets.", &ways);
@@ -127,11 +131,25 @@ impl Session {
             "Voice packets that were shed because more came than can be passed on.",
             &[("", self.ingress.shed())],
         );
-        let reasons: Vec<(String, u64)> =
-            self.core.drops().iter().map(|(reason, count)| (format!("reason=\"{}\"", reason.name()), count)).collect();
-        let reasons: Vec<(&str, u64)> = reasons.iter().map(|(label, count)| (label.as_str(), *count)).collect();
-        page.counter("packets_dropped_total", "Packets that the session dropped.", &reasons);
+        let counts = self.counts();
+        page.gauge("links", "Connections of the transports, those being made included.", counts.links);
+        let ways = [("way=\"in\"", counts.datagrams_in), ("way=\"out\"", counts.datagrams_out)];
+        page.counter("media_datagrams_total", "Sealed datagrams.", &ways);
+        let ways = [("way=\"in\"", counts.packets_in), ("way=\"out\"", counts.packets_out)];
+        page.counter("media_packets_total", "Packets in sealed datagrams.", &ways);
+        page.drops("datagrams", "Datagrams that the transports dropped.", counts.drops);
+        let reasons = self.core.drops().iter().map(|(reason, count)| (reason.name(), count));
+        page.drops("packets", "Packets that the session dropped.", reasons);
         page.finish()
+    }
+
+    /// What it is at, for `/state`.
+    pub(crate) fn state(&self, uptime_s: f64) -> ServerState {
+        state::of(&self.core, self.counts(), self.clients, uptime_s)
+    }
+
+    fn counts(&self) -> Counts {
+        self.adapters.iter().fold(Counts::default(), |sum, adapter| sum.and(adapter.counts()))
     }
 
     fn take_events(&mut self, now: Now, which: usize) {
@@ -145,6 +163,7 @@ impl Session {
     fn on_event(&mut self, now: Now, which: usize, event: Event, packet: &mut [u8]) {
         match event {
             Event::Up(link, key) => {
+                debug!(link = link.index, peer = ?self.adapters[which].peer(link), "connected");
                 let Ok(connection) = self.core.handle_connected(now.core) else {
                     return self.adapters[which].close(now, link);
                 };
@@ -154,6 +173,7 @@ impl Session {
             }
             Event::Packet(link, delivery) => self.on_packet(now, which, link, delivery, packet),
             Event::Down(link) => {
+                debug!(link = link.index, "disconnected");
                 if let Some(connection) = self.connection(which, link) {
                     self.connections[which][link.index as usize] = None;
                     self.links[connection.index()] = None;
@@ -250,13 +270,13 @@ impl Session {
                     self.adapters[which].close(now, link);
                 }
             }
-            ServerEvent::Joined { id, resumed } => {
-                println!("{} {} (client {id})", name(&self.core, id), if resumed { "is back" } else { "joined" });
-            }
-            ServerEvent::Reconnecting { id } => println!("{} lost its connection (client {id})", name(&self.core, id)),
-            ServerEvent::Left { id, reason } => println!("client {id} left: {reason:?}"),
+            ServerEvent::Joined { id, resumed: false } => info!(client = %id, name = name(&self.core, id), "joined"),
+            ServerEvent::Joined { id, resumed: true } => info!(client = %id, name = name(&self.core, id), "is back"),
+            ServerEvent::Reconnecting { id } => info!(client = %id, name = name(&self.core, id), "lost its connection"),
+            ServerEvent::Left { id, reason } => info!(client = %id, ?reason, "left"),
+            // As often as it likes, so nothing that it could fill a log with.
             ServerEvent::SpoofedSender { id, claimed } => {
-                println!("client {id} sent voice in the name of {claimed}: dropped")
+                debug!(client = %id, %claimed, "voice in another's name: dropped")
             }
             _ => {}
         }
@@ -272,7 +292,11 @@ impl Session {
         let done = match admitted {
             Ok(()) => self.core.accept(now.core, connection, identity(key)),
             Err(reason) => {
-                println!("{name} from {peer} was refused (reason {reason})");
+                match reason {
+                    WRONG_PASSWORD => warn!(from = %peer, name, "refused: wrong password"),
+                    // Said once already; somebody who goes on guessing shall not fill the log.
+                    _ => debug!(from = %peer, name, reason, "refused"),
+                }
                 self.core.refuse(now.core, connection, reason)
             }
         };

@@ -1,10 +1,15 @@
 //! What a server is told: by flags, or else by a TOML file with keys of the same names, or else by the defaults.
 
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::Deserialize;
 
-use crate::{cli::ServeArgs, fail::Fail};
+use crate::{cli::ServeArgs, fail::Fail, log::Level};
 
 /// Most clients, and most rooms.
 const MOST: u16 = 4_096;
@@ -22,6 +27,9 @@ pub(super) struct Settings {
     pub(super) http: Option<SocketAddr>,
     /// How long voice waits at most for that of others to the same listener.
     pub(super) window: Duration,
+    pub(super) log: Level,
+    /// Certificate and key.
+    pub(super) certificate: Option<(PathBuf, PathBuf)>,
 }
 
 /// The file. A key that isn't here is refused, so that one misspelt is noticed.
@@ -34,6 +42,9 @@ struct File {
     rooms: Option<u16>,
     http: Option<SocketAddr>,
     window_ms: Option<u16>,
+    log: Option<Level>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
 }
 
 impl Settings {
@@ -46,6 +57,8 @@ impl Settings {
             rooms: args.rooms.or(file.rooms).unwrap_or(1_024),
             http: args.http.or(file.http),
             window: Duration::from_millis(args.window_ms.or(file.window_ms).unwrap_or(5).into()),
+            log: args.log.or(file.log).unwrap_or_default(),
+            certificate: both(args.certificate.clone().or(file.certificate), args.key.clone().or(file.key))?,
         };
         if settings.window > MOST_WINDOW {
             let most = MOST_WINDOW.as_millis();
@@ -60,6 +73,17 @@ impl Settings {
             }
         }
         Ok(settings)
+    }
+}
+
+fn both(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<(PathBuf, PathBuf)>, Fail> {
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+        (None, None) => Ok(None),
+        (Some(_), None) => {
+            Err(Fail::new("--certificate: there is no key for it", "name its private key by --key FILE"))
+        }
+        (None, Some(_)) => Err(Fail::new("--key: there is no certificate for it", "name it by --certificate FILE")),
     }
 }
 
@@ -87,6 +111,9 @@ mod tests {
             rooms: None,
             http: None,
             window_ms: None,
+            log: None,
+            certificate: None,
+            key: None,
             config: config.map(Into::into),
         }
     }

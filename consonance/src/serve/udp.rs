@@ -10,10 +10,7 @@ use std::{
 use adapter_udp::{Endpoint, Flush, Incoming, Outgoing, Socket};
 use voice_core::Delivery;
 
-use super::{
-    adapter::{Adapter, Event, LinkId},
-    http::Metrics,
-};
+use super::adapter::{Adapter, Counts, Event, LinkId};
 use crate::clock::Now;
 
 /// Batches of 64 datagrams that are taken before anything else gets its turn: to take them is cheap beside what voice makes of them.
@@ -110,23 +107,25 @@ impl Adapter for Udp {
         self.endpoint.peer(theirs(link)).map(|(address, _)| address)
     }
 
-    fn metrics(&self, page: &mut Metrics) {
-        page.gauge("links", "Connections of the transport, those being made included.", self.endpoint.links() as u64);
+    fn counts(&self) -> Counts {
         let (traffic, drops) = (self.endpoint.traffic(), self.endpoint.drops());
-        let ways = [("way=\"in\"", traffic.datagrams_in), ("way=\"out\"", traffic.datagrams_out)];
-        page.counter("media_datagrams_total", "Sealed datagrams.", &ways);
-        let ways = [("way=\"in\"", traffic.packets_in), ("way=\"out\"", traffic.packets_out)];
-        page.counter("media_packets_total", "Packets in sealed datagrams.", &ways);
-        let reasons = [
-            ("reason=\"malformed\"", drops.malformed),
-            ("reason=\"unknown_link\"", drops.unknown_link),
-            ("reason=\"forged\"", drops.forged),
-            ("reason=\"replayed\"", drops.replayed),
-            ("reason=\"full\"", drops.full),
-            ("reason=\"waited\"", drops.waited),
-            ("reason=\"socket_full\"", self.unsent),
-        ];
-        page.counter("datagrams_dropped_total", "Datagrams that the transport dropped.", &reasons);
+        Counts {
+            links: self.endpoint.links() as u64,
+            datagrams_in: traffic.datagrams_in,
+            packets_in: traffic.packets_in,
+            datagrams_out: traffic.datagrams_out,
+            packets_out: traffic.packets_out,
+            drops: [
+                ("malformed", drops.malformed),
+                ("unknown_link", drops.unknown_link),
+                ("forged", drops.forged),
+                ("replayed", drops.replayed),
+                ("full", drops.full),
+                ("waited", drops.waited),
+                ("socket_full", self.unsent),
+            ]
+            .into(),
+        }
     }
 
     fn wait(&self, most: Duration) -> io::Result<()> {
