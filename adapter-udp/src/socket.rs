@@ -51,7 +51,9 @@ impl Socket {
                 && rustix::net::sockopt::ipv6_v6only(&self.0).is_ok_and(|only| !only)
         }
         #[cfg(not(unix))]
-        false
+        {
+            false
+        }
     }
 
     /// Where it is bound.

@@ -281,3 +281,82 @@ impl Place {
         Self { to, question: random(), asked_at: now, heard_at: None }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "any time will do, and the standard library has no other beginning")]
+mod tests {
+    use super::*;
+    use crate::{direct::candidates::Families, media::Secret};
+
+    fn at(port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], port))
+    }
+
+    fn secret(byte: u8) -> Secret {
+        Secret::new([byte; 32])
+    }
+
+    /// A way with these candidates, and what seals for it: the other end, whatever it may want.
+    fn way(now: Instant, candidates: &[SocketAddr]) -> (Way, Sealer) {
+        let sieve = Sieve { families: Families::V4, loopback: false };
+        let keys = Keys { sealer: Sealer::new(secret(1)), opener: Opener::new(secret(2)) };
+        (Way::new(now, (7, 8), keys, sieve, candidates), Sealer::new(secret(2)))
+    }
+
+    /// The questions that are asked now.
+    fn asked(way: &mut Way, now: Instant) -> Vec<(SocketAddr, [u8; 8])> {
+        way.handle_timeout(now, &mut Budget::default());
+        let words = way.words.drain(..);
+        words
+            .filter_map(|(to, word)| if let Word::Challenge(bytes) = word { Some((to, bytes)) } else { None })
+            .collect()
+    }
+
+    fn answer(way: &mut Way, sealer: &mut Sealer, now: Instant, from: SocketAddr, bytes: [u8; 8]) {
+        let (mut plain, mut out) = (Vec::new(), Vec::new());
+        pack::pack_word(Word::Response(bytes), &mut plain);
+        sealer.seal_straight(7, &plain, &mut out).unwrap();
+        let (header, _) = Header::read_straight(&out).unwrap();
+        way.open(now, from, header, &mut out, &mut Budget::default()).unwrap();
+    }
+
+    #[test]
+    fn an_address_works_only_by_the_answer_to_its_own_question_from_just_there() {
+        let now = Instant::now();
+        let (mut way, mut sealer) = way(now, &[at(5_000), at(6_000)]);
+        let questions = asked(&mut way, now);
+        let [(_, first), (_, second)] = questions[..] else { panic!("{questions:?}") };
+        answer(&mut way, &mut sealer, now, at(5_000), [0; 8]);
+        answer(&mut way, &mut sealer, now, at(5_000), second);
+        answer(&mut way, &mut sealer, now, at(7_000), first);
+        assert!(way.address().is_none() && way.state == State::Trying);
+        answer(&mut way, &mut sealer, now, at(6_000), second);
+        assert_eq!(way.address(), Some(at(6_000)));
+    }
+
+    #[test]
+    fn the_first_of_the_list_goes_before_the_others_and_gives_way_when_it_falls_silent() {
+        let now = Instant::now();
+        let (mut way, mut sealer) = way(now, &[at(5_000), at(6_000)]);
+        let questions = asked(&mut way, now);
+        answer(&mut way, &mut sealer, now, at(6_000), questions[1].1);
+        answer(&mut way, &mut sealer, now, at(5_000), questions[0].1);
+        assert_eq!(way.address(), Some(at(5_000)));
+        let later = now + QUIET;
+        assert_eq!(asked(&mut way, later).len(), 1, "the one in use");
+        let later = now + SILENT;
+        let questions = asked(&mut way, later);
+        assert_eq!(questions.len(), 2);
+        answer(&mut way, &mut sealer, later, at(6_000), questions[1].1);
+        assert_eq!(way.address(), Some(at(6_000)));
+    }
+
+    #[test]
+    fn a_question_that_was_answered_is_not_asked_again() {
+        let now = Instant::now();
+        let (mut way, mut sealer) = way(now, &[at(5_000)]);
+        let before = asked(&mut way, now)[0].1;
+        answer(&mut way, &mut sealer, now, at(5_000), before);
+        assert_ne!(asked(&mut way, now + QUIET)[0].1, before);
+    }
+}

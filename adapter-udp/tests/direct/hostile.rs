@@ -154,20 +154,20 @@ fn a_victim_gets_no_more_because_the_client_answers_elsewhere() {
 
 #[test]
 fn somebody_who_is_not_wanted_learns_no_address() {
-    let mut lab = Lab::two(Kind::Open, Kind::Open);
-    let now = lab.now;
-    lab.ends[0].direct.set_wanted(now, &[]);
-    lab.ends[1].direct.set_wanted(now, &[]);
-    lab.run(100);
+    let mut lab = direct();
+    let stranger = lab.add(Kind::Open);
     // Its offer, as one who is wanted would make it.
     let mut other = Lab::two(Kind::Open, Kind::Open);
     other.run(100);
     let offer = other.messages.iter().find(|(from, _)| *from == 0).unwrap().1.clone();
-    let now = lab.now;
-    lab.ends[1].direct.handle_rendezvous(now, client(0), &offer);
+    lab.run(5_000);
+    let (before, now) = (lab.messages.len(), lab.now);
+    (0..20).for_each(|_| lab.ends[1].direct.handle_rendezvous(now, client(stranger), &offer));
     lab.run(20_000);
-    assert!(lab.messages.is_empty() && lab.net.log.is_empty());
-    assert_eq!(lab.ends[1].direct.drops().rendezvous, 1);
+    assert_eq!(lab.messages.len(), before);
+    let address = lab.net.address(stranger);
+    assert_eq!(lab.bytes_to(1, now, |to| to == address), 0);
+    assert_eq!(lab.ends[1].direct.drops().rendezvous, 20);
 }
 
 #[test]
