@@ -88,14 +88,15 @@ fn people(now: &ServerState) -> String {
         away => format!(" ({away} reconnecting)"),
     };
     let (all, limit, rooms) = (now.people.len(), now.client_limit, now.rooms.len());
-    format!("{all} of at most {limit} people{away}, {rooms} rooms, {} speaking", count(|person| person.speaking))
+    let s = if rooms == 1 { "" } else { "s" };
+    format!("{all} of at most {limit} people{away}, {rooms} room{s}, {} speaking", count(|person| person.speaking))
 }
 
 fn voice(pace: &Pace) -> String {
     let Totals { voice_packets_in, voice_packets_out, media_datagrams_in, media_datagrams_out } = pace.totals;
-    let each = match media_datagrams_out {
-        0 => String::new(),
-        datagrams => format!(", {:.1} voice packets in each", voice_packets_out as f64 / datagrams as f64),
+    let each = match (voice_packets_out, media_datagrams_out) {
+        (0, _) | (_, 0) => String::new(),
+        (_, datagrams) => format!(", {:.1} voice packets in each", voice_packets_out as f64 / datagrams as f64),
     };
     format!(
         "voice packets/s: {} in, {} out; datagrams/s: {} in, {} out{each}",
