@@ -75,7 +75,7 @@ pub struct Transmit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Drops {
-    /// Neither QUIC nor a whole sealed datagram.
+    /// Neither QUIC of a connection, nor the beginning of one, nor a whole sealed datagram.
     pub malformed: u64,
     /// Sealed, and of no link that is up.
     pub unknown_link: u64,
@@ -289,7 +289,7 @@ impl Endpoint {
             }
             Some(DatagramEvent::NewConnection(incoming)) => self.accept(now, incoming),
             Some(DatagramEvent::Response(transmit)) => self.reply(transmit, reply),
-            None => {}
+            None => self.drops.malformed += 1,
         }
     }
 
@@ -375,8 +375,13 @@ impl Endpoint {
             // A client has one link at a time, or a few.
             None => (0..self.slots.len() as u32).filter(|index| self.is_client(*index)).collect(),
         };
+        // An attempt to open destroys what it doesn't open: the next candidate gets it whole.
+        let whole = if candidates.len() > 1 { datagram.to_vec() } else { Vec::new() };
         let mut refused = None;
         for index in candidates {
+            if !whole.is_empty() {
+                datagram.copy_from_slice(&whole);
+            }
             match self.open(index, from, header, datagram) {
                 Ok(()) => {
                     self.traffic.datagrams_in += 1;

@@ -17,6 +17,9 @@
 //! | system calls | `socket.rs` |
 
 mod endpoint;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod lane;
 mod link;

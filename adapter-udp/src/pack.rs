@@ -78,7 +78,12 @@ fn split(bytes: &[u8]) -> Option<(Item<'_>, &[u8])> {
         (usize::from(first), rest)
     } else {
         let (&low, rest) = rest.split_first()?;
-        (usize::from(u16::from_be_bytes([first & 0x7F, low])), rest)
+        // A short length in the long form would be a second encoding of the same.
+        let len = usize::from(u16::from_be_bytes([first & 0x7F, low]));
+        if len < 0x80 {
+            return None;
+        }
+        (len, rest)
     };
     let (packet, after) = rest.split_at_checked(len)?;
     Some((Item::Packet(packet), after))
@@ -107,6 +112,11 @@ mod tests {
             for (item, packet) in items[1..].iter().zip(&packets) {
                 prop_assert_eq!(*item, Item::Packet(packet));
             }
+        }
+
+        #[test]
+        fn a_short_length_in_the_long_form_ends_the_datagram(len in 0_u8..0x80, rest in prop::collection::vec(any::<u8>(), 128)) {
+            prop_assert_eq!(unpack(&[&[0x80, len], &*rest].concat()).count(), 0);
         }
 
         #[test]
