@@ -1,6 +1,10 @@
 //! What this person does in the session, and what it is told of it.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use adapter_udp::{DownReason, Endpoint, Fingerprint, Trust};
 use voice_core::{
@@ -62,8 +66,12 @@ pub(crate) struct Participant {
     rooms: Vec<RoomHandle>,
     channels: Vec<ChannelHandle>,
     names: BTreeMap<ClientId, String>,
+    /// Who began to speak before it was told who that is.
+    unnamed: BTreeSet<ClientId>,
     next_frame: Option<voice_core::Instant>,
     connected: bool,
+    /// In the session, and nothing has been heard for a while.
+    silent: bool,
     written: bool,
     trouble: String,
 }
@@ -98,8 +106,10 @@ impl Participant {
             rooms: rooms?,
             channels: Vec::new(),
             names: BTreeMap::new(),
+            unnamed: BTreeSet::new(),
             next_frame: None,
             connected: false,
+            silent: false,
             written: false,
             trouble: "the server didn't answer".into(),
         })
@@ -206,19 +216,20 @@ impl Participant {
         }
     }
 
-    /// In the session, with somebody to speak to; it waits while nobody hears.
+    /// In the session, with somebody to speak to; it waits while nobody hears, and makes up for nothing afterwards.
     fn may_talk(&mut self, now: Now) -> bool {
-        if self.mouth.is_empty() || self.net.core.state() != State::Connected {
+        if self.mouth.is_empty() {
             return false;
         }
-        if self.channels.is_empty() {
+        let connected = self.net.core.state() == State::Connected;
+        if connected && self.channels.is_empty() {
             self.open_channels(now);
         }
-        if self.net.core.is_unheard() {
+        let may = connected && !self.net.core.is_unheard() && !self.channels.is_empty();
+        if !may {
             self.next_frame = self.next_frame.map(|_| now.core);
-            return false;
         }
-        !self.channels.is_empty()
+        may
     }
 
     fn open_channels(&mut self, now: Now) {
@@ -275,18 +286,15 @@ impl Participant {
         match event {
             ClientEvent::StateChanged(state) => self.on_state(state)?,
             ClientEvent::AdviceChanged => self.mouth.advise(self.net.core.encoder_advice()),
-            ClientEvent::Joined(id) | ClientEvent::Changed(id) => {
-                if let Some(person) = self.net.core.person(id) {
-                    let name = person.name().to_owned();
-                    if self.names.insert(id, name.clone()).is_none() {
-                        println!("{name} is there");
-                    }
-                }
-            }
+            ClientEvent::Joined(id) | ClientEvent::Changed(id) => self.on_person(id),
             ClientEvent::Left(id) => println!("{} has left", self.name_of(id)),
             ClientEvent::Reconnecting(id) => println!("{} is reconnecting", self.name_of(id)),
             ClientEvent::Resumed(id) => println!("{} is back", self.name_of(id)),
-            ClientEvent::StartedSpeaking(id) => println!("{} speaks", self.name_of(id)),
+            // Voice may be faster than the word of who that is.
+            ClientEvent::StartedSpeaking(id) => match self.net.core.person(id) {
+                Some(person) => println!("{} speaks", person.name()),
+                None => _ = self.unnamed.insert(id),
+            },
             ClientEvent::RoomGranted(room) => self.write_text(now, room)?,
             ClientEvent::TextReceived => {
                 while let Some(message) = self.net.core.take_message() {
@@ -303,6 +311,18 @@ impl Participant {
         Ok(())
     }
 
+    fn on_person(&mut self, id: ClientId) {
+        let Some(person) = self.net.core.person(id) else { return };
+        let name = person.name().to_owned();
+        // After a restart of the server the same id may be another person.
+        if self.names.insert(id, name.clone()).as_ref() != Some(&name) {
+            println!("{name} is there");
+        }
+        if self.unnamed.remove(&id) {
+            println!("{name} speaks");
+        }
+    }
+
     fn write_text(&mut self, now: Now, room: RoomHandle) -> Result<(), Fail> {
         let first = !self.written && self.rooms.first() == Some(&room);
         let Some(text) = self.wishes.text.as_ref().filter(|_| first) else { return Ok(()) };
@@ -316,10 +336,16 @@ impl Participant {
 
     fn on_state(&mut self, state: State) -> Result<(), Fail> {
         let (server, reason) = (&self.wishes.server, self.net.core.state_reason());
+        self.silent &= state == State::Connected;
         match (state, reason) {
+            (State::Connected, _) if std::mem::take(&mut self.silent) => println!("the server is heard again"),
             (State::Connected, _) => {
                 self.connected = true;
                 println!("connected to {server} as {}", self.wishes.name);
+            }
+            (State::Degraded, _) => {
+                self.silent = true;
+                println!("nothing is heard of the server: waiting");
             }
             (State::Reconnecting, _) if self.connected => println!("reconnecting ({reason:?})"),
             (State::Disconnected, StateReason::Refused(why)) => {
