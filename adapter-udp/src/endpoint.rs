@@ -103,7 +103,7 @@ pub struct Transmit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Drops {
-    /// Neither QUIC nor a whole sealed datagram.
+    /// Neither QUIC of a connection, nor the beginning of one, nor a whole sealed datagram.
     pub malformed: u64,
     /// Sealed, and of no link that is up.
     pub unknown_link: u64,
@@ -334,7 +334,7 @@ impl Endpoint {
             }
             Some(DatagramEvent::NewConnection(incoming)) => self.accept(now, incoming),
             Some(DatagramEvent::Response(transmit)) => self.reply(transmit, reply),
-            None => {}
+            None => self.drops.malformed += 1,
         }
         None
     }

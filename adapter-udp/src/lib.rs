@@ -22,6 +22,9 @@
 mod address;
 mod direct;
 mod endpoint;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod lane;
 mod link;

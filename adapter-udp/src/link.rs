@@ -151,7 +151,9 @@ impl Link {
             self.look_at = Some(now + SILENCE);
         }
         self.peer = self.quic.remote_address();
-        (self.is_up, self.handshake_until) = (true, None);
+        self.is_up = true;
+        // A client waits on for the server's word that it has seen the end of the handshake.
+        self.handshake_until = self.handshake_until.filter(|_| self.quic.side() == Side::Client);
         Some(())
     }
 
@@ -197,14 +199,18 @@ impl Link {
 
     /// When [`Link::handle_timeout`] has something to do besides QUIC's.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.handshake_until.or(self.look_at)
+        [self.handshake_until, self.look_at].into_iter().flatten().min()
     }
 
     /// Gives up a handshake that takes too long. A client that hears nothing lets QUIC ask: a server that has forgotten the connection, as
     /// after a restart, answers that with a reset.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if self.handshake_until.is_some_and(|until| until <= now) {
-            self.close(DownReason::NoAnswer);
+        if self.handshake_until.take_if(|until| *until <= now).is_some() {
+            // Without it QUIC sends nothing but the end of its handshake, which a server that has started anew doesn't answer.
+            let confirmed = self.is_up && self.quic.stats().frame_rx.handshake_done > 0;
+            if !confirmed {
+                self.close(DownReason::NoAnswer);
+            }
         }
         if self.look_at.is_some_and(|at| at <= now) {
             if !std::mem::replace(&mut self.heard, false) {

@@ -109,7 +109,12 @@ fn first(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
     let (len, head) = if first < 0x80 {
         (usize::from(first), 1)
     } else {
-        (usize::from(u16::from_be_bytes([first & 0x7F, *rest.first()?])), 2)
+        // A short length in the long form would be a second encoding of the same.
+        let len = usize::from(u16::from_be_bytes([first & 0x7F, *rest.first()?]));
+        if len < 0x80 {
+            return None;
+        }
+        (len, 2)
     };
     bytes.get(head..head + len).map(|packet| (Item::Packet(packet), head + len))
 }
@@ -160,6 +165,11 @@ mod tests {
             for (item, packet) in items[1..].iter().zip(&packets) {
                 prop_assert_eq!(*item, Item::Packet(packet));
             }
+        }
+
+        #[test]
+        fn a_short_length_in_the_long_form_ends_the_datagram(len in 0_u8..0x80, rest in prop::collection::vec(any::<u8>(), 128)) {
+            prop_assert_eq!(unpack(&[&[0x80, len], &*rest].concat()).count(), 0);
         }
 
         #[test]

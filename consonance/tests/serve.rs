@@ -1,38 +1,13 @@
 //! A server and people who join it, each a process of its own, on real sockets of this machine.
 
 mod process;
+#[path = "common/sound.rs"]
+mod sound;
 
-use std::{fs, io::Read, path::PathBuf, process::Child, time::Duration};
+use std::{fs, io::Read, process::Child, time::Duration};
 
 use process::{Folder, Server, end, join, program};
-
-fn clip(number: u32) -> String {
-    format!("{}/../clips/voice-{number}.wav", env!("CARGO_MANIFEST_DIR"))
-}
-
-fn samples(path: PathBuf) -> Vec<i16> {
-    voice_audio::read_wav(&fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
-        .expect("a WAV file")
-}
-
-/// How loud each tenth of a second is, every 10 ms.
-fn levels(pcm: &[i16]) -> Vec<f64> {
-    pcm.windows(4_800).step_by(480).map(|part| f64::from(voice_audio::rms(part))).collect()
-}
-
-/// The best correlation of two courses of loudness, whatever the delay between them.
-fn likeness(spoken: &[f64], heard: &[f64]) -> f64 {
-    let correlation = |heard: &[f64]| {
-        let pairs = || spoken.iter().zip(heard);
-        let count = spoken.len().min(heard.len()) as f64;
-        let (x, y) = pairs().fold((0.0, 0.0), |(x, y), (a, b)| (x + a / count, y + b / count));
-        let (xy, xx, yy) = pairs().fold((0.0, 0.0, 0.0), |(xy, xx, yy), (a, b)| {
-            (xy + (a - x) * (b - y), xx + (a - x).powi(2), yy + (b - y).powi(2))
-        });
-        xy / (xx * yy).sqrt().max(1e-9)
-    };
-    (0..heard.len().saturating_sub(spoken.len())).map(|at| correlation(&heard[at..])).fold(0.0, f64::max)
-}
+use sound::{clip, levels, likeness, samples};
 
 #[test]
 fn what_one_says_the_other_hears_and_each_speaker_is_recorded_alone() {
@@ -51,16 +26,16 @@ fn what_one_says_the_other_hears_and_each_speaker_is_recorded_alone() {
     assert!(heard.contains("good evening") && heard.contains("Speaker is there"), "{heard}");
     let (_, elsewhere) = end(other);
     assert!(elsewhere.contains(" 0 in;") && !elsewhere.contains("good evening"), "{elsewhere}");
-    let spoken = levels(&samples(clip(1).into()));
+    let spoken = levels(&samples(clip(1)));
     let mixed = levels(&samples(home.at("heard").join("heard.wav")));
     // Another clip is below 0.6. A machine that is busy with other tests loses a frame now and then.
     assert!(likeness(&spoken, &mixed) > 0.8, "{}", likeness(&spoken, &mixed));
-    assert!(likeness(&levels(&samples(clip(2).into())), &mixed) < 0.6);
+    assert!(likeness(&levels(&samples(clip(2))), &mixed) < 0.6);
     let alone = fs::read_dir(home.at("heard")).expect("the recordings").filter_map(|entry| entry.ok());
     let alone: Vec<_> =
         alone.map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains("Speaker-")).collect();
     assert_eq!(alone.len(), 1);
-    assert!(likeness(&spoken, &levels(&samples(alone[0].clone()))) > 0.8);
+    assert!(likeness(&spoken, &levels(&samples(&alone[0]))) > 0.8);
 }
 
 #[test]

@@ -4,7 +4,9 @@ mod certificates;
 mod outside;
 mod wire;
 
-use adapter_udp::{Config, DownReason, Event, Fingerprint, SendError, Trust};
+use std::collections::BTreeSet;
+
+use adapter_udp::{Config, DownReason, Endpoint, Event, Fingerprint, Identity, SendError, Trust};
 use voice_core::Delivery::{Reliable, Unreliable};
 use wire::{Wire, address};
 
@@ -46,6 +48,22 @@ fn the_lane_survives_a_network_that_loses_a_third_of_all_datagrams() {
     wire.run(60_000);
     let lane: Vec<u8> = wire.nodes[0].packets(Reliable).iter().map(|packet| packet[0]).collect();
     assert_eq!(lane, (0..50).collect::<Vec<u8>>());
+}
+
+#[test]
+fn two_links_of_a_client_to_the_same_server_each_hear_what_is_theirs() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    let (client, first, there) = wire.connected();
+    let now = wire.now;
+    let second = wire.nodes[client].endpoint.connect(now, address(1), Trust::FirstUse).unwrap();
+    wire.run(200);
+    let there_too = wire.nodes[0].ups().last().unwrap().0;
+    wire.send(0, there, Unreliable, b"to the first");
+    wire.send(0, there_too, Unreliable, b"to the second");
+    wire.run(50);
+    for (link, text) in [(first, &b"to the first"[..]), (second, b"to the second")] {
+        assert!(wire.nodes[client].heard.contains(&(link, text.to_vec())), "{:?}", wire.nodes[client].heard);
+    }
 }
 
 #[test]
@@ -190,20 +208,14 @@ fn what_others_make_up_for_a_link_is_counted_as_forged() {
 fn forged_beginnings_cost_no_more_than_they_bring_and_others_talk_on() {
     let mut wire = Wire::new(Config { links: 64, retry_above: 4, ..Config::DEFAULT });
     let (client, link, _) = wire.connected();
-    // The first datagram of a client that never answers, from a thousand addresses.
-    let (stranger, _) = wire.connect(Trust::FirstUse);
-    wire.loses = Box::new(|_| true);
-    wire.run(1);
-    let first = wire.log.last().unwrap().2.clone();
-    wire.nodes.remove(stranger);
-    wire.loses = Box::new(|_| false);
-    let before = wire.log.len();
+    // A thousand first datagrams of clients that never answer, each from an address of its own.
+    let limits = Config { links: 1_000, ..Config::DEFAULT };
+    let mut stranger = Endpoint::client(limits, Identity::generate().unwrap());
+    let (before, mut first) = (wire.log.len(), Vec::new());
     for number in 0..1_000_u16 {
-        let from = address(2_000 + number);
-        // Each has a connection id of its own.
-        let mut datagram = first.clone();
-        datagram[6..8].copy_from_slice(&number.to_be_bytes());
-        wire.inject(from, address(1), &datagram);
+        stranger.connect(wire.now, address(1), Trust::FirstUse).unwrap();
+        stranger.poll_transmit(wire.now, &mut first).unwrap();
+        wire.inject(address(2_000 + number), address(1), &first);
         if number % 50 == 0 {
             wire.send(client, link, Unreliable, &VOICE);
             wire.run(20);
@@ -212,6 +224,9 @@ fn forged_beginnings_cost_no_more_than_they_bring_and_others_talk_on() {
     wire.run(3_000);
     let sent: usize = wire.log[before..].iter().filter(|(_, to, _)| to.port() >= 2_000).map(|(.., b)| b.len()).sum();
     assert!(sent <= 3 * 1_000 * first.len(), "{sent} bytes for {}", 1_000 * first.len());
+    let answered: BTreeSet<_> =
+        wire.log[before..].iter().filter(|(_, to, _)| to.port() >= 2_000).map(|a| a.1).collect();
+    assert!(answered.len() >= 990, "only {} are answered", answered.len());
     assert_eq!(wire.nodes[0].packets(Unreliable).len(), 20);
     wire.run(15_000);
     assert_eq!(wire.nodes[0].endpoint.links(), 1, "what was begun is forgotten");

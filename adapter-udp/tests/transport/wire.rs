@@ -20,12 +20,13 @@ pub(crate) struct Node {
     pub(crate) endpoint: Endpoint,
     pub(crate) address: SocketAddr,
     pub(crate) events: Vec<Event>,
-    pub(crate) unreliable: Vec<Vec<u8>>,
+    /// Unreliable packets, and of which link.
+    pub(crate) heard: Vec<(LinkId, Vec<u8>)>,
 }
 
 impl Node {
     fn new(endpoint: Endpoint, address: SocketAddr) -> Self {
-        Self { endpoint, address, events: Vec::new(), unreliable: Vec::new() }
+        Self { endpoint, address, events: Vec::new(), heard: Vec::new() }
     }
 
     pub(crate) fn ups(&self) -> Vec<(LinkId, Option<Fingerprint>)> {
@@ -36,7 +37,7 @@ impl Node {
         let of = |event: &Event| if let Event::Packet(_, bytes) = event { Some(bytes.to_vec()) } else { None };
         match delivery {
             Delivery::Reliable => self.events.iter().filter_map(of).collect(),
-            Delivery::Unreliable => self.unreliable.clone(),
+            Delivery::Unreliable => self.heard.iter().map(|(_, packet)| packet.clone()).collect(),
         }
     }
 }
@@ -137,8 +138,9 @@ impl Wire {
         while let Some(mut datagram) = self.under_way.pop_front_if(|datagram| datagram.at <= self.now) {
             if let Some(node) = self.nodes.iter_mut().find(|node| node.address == datagram.to) {
                 let received = node.endpoint.handle_datagram(self.now, datagram.from, &mut datagram.bytes);
-                let packets = received.into_iter().flat_map(|received| received.packets);
-                node.unreliable.extend(packets.map(|packet| packet.to_vec()));
+                if let Some(received) = received {
+                    node.heard.extend(received.packets.map(|packet| (received.link, packet.to_vec())));
+                }
             }
         }
         let mut buffer = Vec::new();

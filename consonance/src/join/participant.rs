@@ -72,6 +72,8 @@ pub(crate) struct Participant {
     people: People,
     next_frame: Option<voice_core::Instant>,
     connected: bool,
+    /// In the session, and nothing has been heard for a while.
+    silent: bool,
     written: bool,
     trouble: String,
 }
@@ -116,6 +118,7 @@ impl Participant {
             people: People::default(),
             next_frame: None,
             connected: false,
+            silent: false,
             written: false,
             trouble: "the server didn't answer".into(),
         })
@@ -256,19 +259,17 @@ impl Participant {
         !self.mouth.is_empty() && self.has_line(now)
     }
 
-    /// In the session, with somebody to speak to; it waits while nobody hears.
+    /// In the session, with somebody to speak to; it waits while nobody hears, and makes up for nothing afterwards.
     fn has_line(&mut self, now: Now) -> bool {
-        if self.net.core.state() != State::Connected {
-            return false;
-        }
-        if self.channels.is_empty() {
+        let connected = self.net.core.state() == State::Connected;
+        if connected && self.channels.is_empty() {
             self.open_channels(now);
         }
-        if self.net.core.is_unheard() {
+        let may = connected && !self.net.core.is_unheard() && !self.channels.is_empty();
+        if !may {
             self.next_frame = self.next_frame.map(|_| now.core);
-            return false;
         }
-        !self.channels.is_empty()
+        may
     }
 
     fn open_channels(&mut self, now: Now) {
@@ -380,10 +381,16 @@ impl Participant {
 
     fn on_state(&mut self, state: State) -> Result<(), Fail> {
         let (server, reason) = (&self.wishes.server, self.net.core.state_reason());
+        self.silent &= state == State::Connected;
         match (state, reason) {
+            (State::Connected, _) if std::mem::take(&mut self.silent) => println!("the server is heard again"),
             (State::Connected, _) => {
                 self.connected = true;
                 println!("connected to {server} as {}", Printable(&self.wishes.name));
+            }
+            (State::Degraded, _) => {
+                self.silent = true;
+                println!("nothing is heard of the server: waiting");
             }
             (State::Reconnecting, _) if self.connected => println!("reconnecting ({reason:?})"),
             (State::Disconnected, StateReason::Refused(why)) => {
