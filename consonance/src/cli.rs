@@ -141,7 +141,7 @@ pub(crate) struct ServeArgs {
     /// People at once, 1 to 4,096 [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) clients: Option<u16>,
-    /// Answer /healthz and /metrics (Prometheus) over HTTP at this address; without an address on this machine alone
+    /// Answer /healthz, /metrics (Prometheus) and /state (for `consonance inspect`) over HTTP at this address; without an address on this machine alone
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:7757")]
     pub(crate) http: Option<SocketAddr>,
     /// Rooms at once, 1 to 4,096 [default: 1024]

@@ -31,7 +31,7 @@ pub(crate) enum Level {
     Off,
     /// What the server can't do.
     Error,
-    /// What somebody should look at: wrong passwords, lines left out of the log.
+    /// What somebody should look at, such as wrong passwords.
     Warn,
     /// Who comes and goes.
     #[default]
