@@ -32,7 +32,7 @@ impl OneWay {
     /// Opens a datagram, which is changed by that: what was sealed; `None` if it is refused.
     pub fn open<'d>(&mut self, datagram: &'d mut [u8]) -> Option<&'d [u8]> {
         let header = Header::read(datagram)?;
-        self.opener.open(header, datagram).ok().map(|(plain, _)| plain)
+        self.opener.open(header, datagram).ok().map(|(plain, _)| &*plain)
     }
 }
 
