@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adapter_udp::{Config, DownReason, Endpoint, Event, Identity, LinkId};
+use adapter_udp::{Config, DownReason, Endpoint, Event, Identity, LinkId, Received};
 use voice_core::Delivery;
 
 use crate::streams::Streams;
@@ -141,14 +141,15 @@ impl Wire {
         while let Some(entry) = self.under_way.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let mut datagram = entry.remove();
             let is_known = self.is_somebodys(datagram.from);
-            let Some(node) = self.nodes.iter_mut().find(|node| node.address == datagram.to) else { continue };
+            let Some(number) = self.nodes.iter().position(|node| node.address == datagram.to) else { continue };
             self.for_strangers += 3 * datagram.bytes.len() + if is_known { 0 } else { QUESTION };
-            let Some(received) = node.endpoint.handle_datagram(self.now, datagram.from, &mut datagram.bytes) else {
-                continue;
-            };
-            // A link may be down in the endpoint's eyes only when its events are taken, and never up before.
-            for packet in received.packets {
-                self.streams.hear((node.life, received.link), Delivery::Unreliable, packet);
+            // Up and down come before and after a link's packets.
+            self.take_events(number);
+            let node = &mut self.nodes[number];
+            let received = node.endpoint.handle_datagram(self.now, datagram.from, &mut datagram.bytes);
+            if let Some(Received { link, packets }) = received {
+                assert!(node.up.contains(&link), "a packet of a link that isn't up");
+                packets.for_each(|packet| self.streams.hear((node.life, link), Delivery::Unreliable, packet));
             }
         }
     }

@@ -183,7 +183,8 @@ impl Person {
         let (server, seconds) = (format!("{server}:{PORT}"), does.seconds.to_string());
         let folder = record.to_str().expect("a path in UTF-8");
         let mut arguments = vec!["join", &server, "--name", name, "--room", does.room];
-        arguments.extend(["--seconds", &seconds, "--record", folder]);
+        // What the server counts and sheds is of interest here: voice goes over it.
+        arguments.extend(["--no-direct", "--seconds", &seconds, "--record", folder]);
         let clip = sound::clip(does.clip);
         if does.times > 0 {
             arguments.push("--say");
