@@ -41,7 +41,8 @@ fn who_is_in_which_room_is_shown_as_a_table_and_as_json() {
     let http = free_address();
     let server = Server::start(&home, "127.0.0.1:0", &["--http", &http, "--clients", "9", "--password", "sesame"]);
     let clip = format!("{}/../clips/voice-1.wav", env!("CARGO_MANIFEST_DIR"));
-    let more = ["--password", "sesame", "--seconds", "7"];
+    // What goes directly the server doesn't see.
+    let more = ["--password", "sesame", "--seconds", "7", "--no-direct"];
     let scout = join(&home, "Scout", &server.address, &[&more[..], &["--room", "Attic", "--say", &clip]].concat());
     let medic = join(&home, "Medic", &server.address, &[&more[..], &["--room", "Attic", "Bridge"]].concat());
     std::thread::sleep(Duration::from_millis(3_000));
