@@ -104,6 +104,7 @@ impl Devices {
             );
         }
         if let Some(microphone) = &mut self.microphone {
+            microphone.move_frames(|| somebody.client().take_frame_shift());
             microphone.poll(|pcm, is_last| somebody.say(now, pcm, is_last));
         }
         Ok(())

@@ -194,7 +194,9 @@ impl Participant {
     pub(crate) fn ways(&mut self) -> Vec<String> {
         let heard: Vec<_> = self.net.ways().heard().collect();
         let line = |(id, heard): (ClientId, crate::direct_paths::Heard)| {
-            format!("{}: {} voice packets directly, {} over the server", self.name_of(id), heard.direct, heard.server)
+            let name = self.name_of(id);
+            let (direct, server) = (heard.direct, heard.server);
+            format!("{}: {direct} voice packets directly, {server} over the server", Printable(&name))
         };
         heard.into_iter().map(line).collect()
     }
@@ -356,10 +358,10 @@ impl Participant {
             }
             ClientEvent::DirectUp(id) => {
                 let address = self.net.direct_address(id).map_or("unknown".into(), |address| address.to_string());
-                println!("{}: speech goes directly, to {address}", self.name_of(id));
+                println!("{}: speech goes directly, to {address}", Printable(&self.name_of(id)));
             }
             ClientEvent::DirectDown(id) if self.net.core.person(id).is_some() => {
-                println!("{}: speech goes over the server", self.name_of(id));
+                println!("{}: speech goes over the server", Printable(&self.name_of(id)));
             }
             ClientEvent::Unheard => println!("nobody hears: waiting"),
             ClientEvent::ServerMuted(true) => println!("the server has muted this client"),

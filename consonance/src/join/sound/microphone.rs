@@ -1,8 +1,11 @@
 //! From the microphone's callback to frames for the encoder.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -52,6 +55,16 @@ impl Microphone {
         let lost = Arc::new(AtomicU64::new(0));
         let intake = Intake { ring: producer, channels, lost: lost.clone() };
         Ok((Self { ring: consumer, capture, lost }, intake))
+    }
+
+    /// In a pause, moves the frames that come so much later, as `shift` says it when it is asked.
+    pub(in crate::join) fn move_frames(&mut self, shift: impl FnOnce() -> Duration) {
+        if !self.capture.is_talking() {
+            let later = shift();
+            if !later.is_zero() {
+                self.capture.leave_out(later);
+            }
+        }
     }
 
     /// What is played meanwhile.
