@@ -9,8 +9,7 @@
 //! | to change | open |
 //! |---|---|
 //! | keys, numbers, replays | `media.rs` |
-//! | which packets share a datagram, and how long they wait | `outbox.rs` |
-//! | how packets stand in a datagram | `pack.rs` |
+//! | which packets share a datagram, how, and how long they wait | `adapter-kit` |
 //! | certificates and fingerprints | `identity.rs` |
 //! | packets on the QUIC stream | `lane.rs` |
 //! | one connection | `link.rs` |
@@ -22,13 +21,10 @@ mod identity;
 mod lane;
 mod link;
 mod media;
-mod outbox;
-mod pack;
 mod socket;
 
-pub use endpoint::{Config, ConnectError, Drops, Endpoint, Event, LinkId, Received, SendError, Traffic, Transmit};
+pub use adapter_kit::{Flush, LinkId, Packets};
+pub use endpoint::{Config, ConnectError, Drops, Endpoint, Event, Received, SendError, Traffic, Transmit};
 pub use identity::{Fingerprint, Identity, IdentityError, Trust};
 pub use link::DownReason;
-pub use outbox::Flush;
-pub use pack::Packets;
 pub use socket::{Incoming, Outgoing, Socket};

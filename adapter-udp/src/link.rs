@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use adapter_kit::{Item, Packets, Word};
 use bytes::Bytes;
 use quinn_proto::{
     Connection, ConnectionError, ConnectionHandle, Dir, Event as QuicEvent, Side, StreamEvent, StreamId, VarInt,
@@ -14,7 +15,6 @@ use crate::{
     identity::{Fingerprint, Seen},
     lane::{LaneIn, LaneOut},
     media::{Header, Opener, Refused, Sealer, Secret},
-    pack::{self, Item, Packets, Word},
 };
 
 /// Most bytes of a datagram.
@@ -261,7 +261,7 @@ impl Link {
     pub(crate) fn poll_word(&mut self, out: &mut Vec<u8>) -> Option<SocketAddr> {
         let (to, word) = self.word.take()?;
         let mut plain = Vec::new();
-        pack::pack_word(word, &mut plain);
+        adapter_kit::pack_word(word, &mut plain);
         self.seal(&plain, out)?;
         Some(to)
     }
@@ -289,7 +289,7 @@ impl Link {
         let (plain, newest) = media.opener.open(header, datagram)?;
         self.heard = true;
         let (mut answered, mut asked, mut packets) = (None, None, 0);
-        for item in pack::unpack(plain) {
+        for item in adapter_kit::unpack(plain) {
             match item {
                 Item::Packet(_) => packets += 1,
                 Item::Word(Word::Challenge(bytes)) => asked = Some(bytes),

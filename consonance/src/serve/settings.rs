@@ -1,6 +1,11 @@
 //! What a server is told: by flags, or else by a TOML file with keys of the same names, or else by the defaults.
 
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    fs,
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
 
 use serde::Deserialize;
 
@@ -20,6 +25,9 @@ pub(super) struct Settings {
     pub(super) clients: u16,
     pub(super) rooms: u16,
     pub(super) http: Option<SocketAddr>,
+    /// Where browsers are listened for, and where they are told to send to.
+    pub(super) web: Option<SocketAddr>,
+    pub(super) web_address: Vec<IpAddr>,
     /// How long voice waits at most for that of others to the same listener.
     pub(super) window: Duration,
 }
@@ -33,6 +41,8 @@ struct File {
     clients: Option<u16>,
     rooms: Option<u16>,
     http: Option<SocketAddr>,
+    web: Option<SocketAddr>,
+    web_address: Option<Vec<IpAddr>>,
     window_ms: Option<u16>,
 }
 
@@ -45,6 +55,8 @@ impl Settings {
             clients: args.clients.or(file.clients).unwrap_or(1_024),
             rooms: args.rooms.or(file.rooms).unwrap_or(1_024),
             http: args.http.or(file.http),
+            web: args.web.or(file.web),
+            web_address: args.web_address.clone().or(file.web_address).unwrap_or_default(),
             window: Duration::from_millis(args.window_ms.or(file.window_ms).unwrap_or(5).into()),
         };
         if settings.window > MOST_WINDOW {
@@ -86,6 +98,8 @@ mod tests {
             clients: None,
             rooms: None,
             http: None,
+            web: None,
+            web_address: None,
             window_ms: None,
             config: config.map(Into::into),
         }
