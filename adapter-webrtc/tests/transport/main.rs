@@ -94,7 +94,7 @@ fn no_message_of_several_packets_is_cut_into_several_datagrams() {
     assert_eq!(heard[30], [7; 1_200]);
     let longest = wire.log[from..].iter().map(|(.., bytes)| bytes.len()).max().unwrap();
     assert!(longest <= 1_200, "{longest}");
-    let many = wire.log[from..].iter().filter(|(from, _, bytes)| *from == server() && bytes.len() > 200).count();
+    let many = wire.log[from..].iter().filter(|(from, _, bytes)| *from == server() && bytes.len() > 140).count();
     assert_eq!(many, 5, "three of eleven or fewer frames, and two for the longest packet");
 }
 
@@ -136,7 +136,8 @@ fn voice_for_a_network_that_takes_no_more_is_dropped_while_the_lane_waits() {
     assert_eq!(wire.nodes[other.0].packets(Unreliable).len(), 600, "the others hear all");
     wire.tell(link, Reliable, b"still in order");
     wire.loses = Box::new(|_, _, _| false);
-    wire.run(5_000);
+    // SCTP doubles its patience with each time-out, so it notices late that the network is back.
+    wire.run(12_000);
     assert_eq!(wire.nodes[client].packets(Reliable), [b"still in order"]);
     let stale = wire.nodes[client].packets(Unreliable).len();
     assert!(stale < 100, "{stale}: what is too old is not sent");
@@ -179,20 +180,18 @@ fn a_browser_that_asks_no_more_is_not_sent_to_any_more() {
 }
 
 #[test]
-fn a_browser_that_comes_from_another_address_is_heard_and_hears_on() {
+fn a_browser_that_comes_from_another_address_is_heard_from_its_next_request_on() {
     let mut wire = Wire::new(Config::DEFAULT);
     let (client, link) = wire.connected();
     // Behind a router that has forgotten it: the same socket, another port outside.
-    let moved = std::net::SocketAddr::from(([10, 9, 9, 9], 77));
-    wire.nodes[client].address = moved;
-    for _ in 0..250 {
+    wire.nodes[client].address = std::net::SocketAddr::from(([10, 9, 9, 9], 77));
+    for _ in 0..500 {
         wire.say(client, Unreliable, &VOICE);
-        wire.tell(link, Unreliable, &VOICE);
         wire.run(20);
     }
-    let heard = (wire.heard(link, Unreliable).len(), wire.nodes[client].packets(Unreliable).len());
     assert!(!wire.is_down(link));
-    assert!(heard.0 > 50, "{heard:?}: from its next STUN request on");
+    let heard = wire.heard(link, Unreliable).len();
+    assert!(heard > 50, "{heard} of 500");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use tiny_http::{Header, Method, Request, Response, Server};
 
 /// Requests that are read and answered at once. More are told to come again.
 const MOST: usize = 64;
-/// Offers that are answered before anything else gets its turn: to make a connection costs some tenths of a millisecond.
+/// Offers that are answered before anything else gets its turn: to make a connection is more work than any datagram.
 const AT_ONCE: usize = 4;
 /// How long the loop may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
