@@ -533,6 +533,15 @@ impl Endpoint {
             Happened::Malformed => drops.malformed += 1,
         });
         if link.is_over {
+            if link.is_breach {
+                link.close();
+                link.drain(|happened| {
+                    if let Happened::Datagram(to, bytes) = happened {
+                        traffic.datagrams_out += 1;
+                        out.push_back((to, bytes));
+                    }
+                });
+            }
             return self.remove(index);
         }
         if link.held_since.is_some() && link.has_room() {

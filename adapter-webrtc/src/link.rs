@@ -79,6 +79,8 @@ pub(crate) struct Link {
     pub(crate) is_up: bool,
     /// It has to go.
     pub(crate) is_over: bool,
+    /// It goes since the other end has broken a rule, and that end is told.
+    pub(crate) is_breach: bool,
     pub(crate) fragment: String,
     pub(crate) source: Source,
     /// Where it was heard from.
@@ -105,6 +107,7 @@ impl Link {
             voice_is_open: false,
             is_up: false,
             is_over: false,
+            is_breach: false,
             fragment,
             source,
             addresses: Vec::new(),
@@ -194,7 +197,7 @@ impl Link {
             // Unreliable, and before the other channel was open: lost.
             RtcEvent::ChannelData(data) if data.id == self.voice => {}
             // There are no other channels, and none of the two is closed alone.
-            RtcEvent::ChannelOpen(..) | RtcEvent::ChannelClose(_) | RtcEvent::ChannelData(_) => self.is_over = true,
+            RtcEvent::ChannelOpen(..) | RtcEvent::ChannelClose(_) | RtcEvent::ChannelData(_) => self.end_for_breach(),
             // Nobody has asked for 15 s: whoever is there doesn't consent to be sent to any more (RFC 7675).
             RtcEvent::IceConnectionStateChange(IceConnectionState::Disconnected) | RtcEvent::Closed => {
                 self.is_over = true;
@@ -212,8 +215,12 @@ impl Link {
             tell(Happened::Reliable(data.data));
         } else {
             // A lane with a packet that can't be is at an end.
-            self.is_over = true;
+            self.end_for_breach();
         }
+    }
+
+    const fn end_for_breach(&mut self) {
+        (self.is_over, self.is_breach) = (true, true);
     }
 
     /// Puts a packet by for the lane; false if too many wait or it is too long. [`Link::drain`] follows.

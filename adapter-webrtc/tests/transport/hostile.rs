@@ -114,6 +114,7 @@ fn messages_that_cannot_be_end_the_lane_and_nothing_else() {
         assert!(wire.nodes[hostile.0].client.send_message(now, Reliable, is_binary, &message));
         wire.run(100);
         assert!(wire.is_down(hostile.1), "{is_binary} {}", message.len());
+        assert!(!wire.nodes[hostile.0].is_up(), "it is told");
         assert!(!wire.is_down(honest.1));
         talk(&mut wire, honest);
     }
