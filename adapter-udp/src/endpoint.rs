@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use adapter_kit::{Flush, LinkId, Outboxes, Packets};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use bytes::{Bytes, BytesMut};
 use quinn_proto::{
@@ -21,34 +22,8 @@ use crate::{
     identity::{Fingerprint, Identity, SERVER_NAME},
     link::{DATAGRAM, DownReason, Happened, Link},
     media::{Header, Refused, Sealer, is_media},
-    outbox::{Flush, Outboxes},
-    pack::{self, Packets},
     trust::{Refusal, Trust},
 };
-
-/// A connection of an [`Endpoint`]. Never used for another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkId {
-    index: u32,
-    generation: u32,
-}
-
-impl LinkId {
-    /// A dense number, for arrays. Used again for another link when this one is down.
-    pub const fn index(self) -> usize {
-        self.index as usize
-    }
-
-    /// The index, and how many links had it before, for those who keep links of several transports.
-    pub const fn parts(self) -> (u32, u32) {
-        (self.index, self.generation)
-    }
-
-    /// A link from its parts. One that never was is taken as one that is down.
-    pub const fn from_parts(index: u32, generation: u32) -> Self {
-        Self { index, generation }
-    }
-}
 
 /// Longest unreliable packet: it fits a datagram to the server with its length before it.
 const LONGEST_PACKET: usize = DATAGRAM - Sealer::overhead(Some(0)) - 2;
@@ -256,7 +231,7 @@ impl Endpoint {
 
     /// What was dropped.
     pub fn drops(&self) -> Drops {
-        Drops { waited: self.outboxes.dropped, ..self.drops }
+        Drops { waited: self.outboxes.dropped(), ..self.drops }
     }
 
     /// Sealed datagrams so far.
@@ -382,7 +357,7 @@ impl Endpoint {
                 taken.then_some(()).ok_or(SendError::Refused)
             }
             Delivery::Unreliable => {
-                let fits = !packet.is_empty() && pack::packed_len(packet.len()) <= link.room().unwrap_or(0);
+                let fits = !packet.is_empty() && adapter_kit::packed_len(packet.len()) <= link.room().unwrap_or(0);
                 if fits {
                     let kept = self.outboxes.keep(packet);
                     self.outboxes.add(now, index, kept, Flush::Now);
@@ -400,9 +375,10 @@ impl Endpoint {
         }
         let kept = self.outboxes.keep(packet);
         for link in links {
-            let is_up = |slot: &Slot| slot.generation == link.generation && slot.is_up;
+            let (index, generation) = link.parts();
+            let is_up = |slot: &Slot| slot.generation == generation && slot.is_up;
             if self.slots.get(link.index()).is_some_and(is_up) {
-                self.outboxes.add(now, link.index, kept, flush);
+                self.outboxes.add(now, index, kept, flush);
             }
         }
     }
@@ -502,7 +478,7 @@ impl Endpoint {
     ) -> Result<Received<'d>, Refused> {
         let Self { slots, random, traffic, .. } = self;
         let slot = &mut slots[index as usize];
-        let id = LinkId { index, generation: slot.generation };
+        let id = LinkId::from_parts(index, slot.generation);
         let link = slot.link.as_mut().ok_or(Refused::Forged)?;
         let challenge = || {
             let mut bytes = [0; 8];
@@ -544,7 +520,7 @@ impl Endpoint {
             Ok((handle, quic)) => {
                 let link = Link::new(handle, quic, Refusal::default(), now + self.config.handshake);
                 let id = self.add(link);
-                self.drive(now, id.index);
+                self.drive(now, id.parts().0);
             }
             Err(error) => {
                 if let Some(transmit) = error.response {
@@ -578,12 +554,13 @@ impl Endpoint {
         let slot = &mut self.slots[index as usize];
         slot.link = Some(link);
         self.make_ready(index);
-        LinkId { index, generation: self.slots[index as usize].generation }
+        LinkId::from_parts(index, self.slots[index as usize].generation)
     }
 
     fn index(&self, link: LinkId) -> Option<u32> {
+        let (index, generation) = link.parts();
         let slot = self.slots.get(link.index())?;
-        (slot.generation == link.generation && slot.link.is_some()).then_some(link.index)
+        (slot.generation == generation && slot.link.is_some()).then_some(index)
     }
 
     fn link(&self, link: LinkId) -> Option<&Link> {
@@ -601,7 +578,7 @@ impl Endpoint {
         let Self { quic, slots, events, by_media, making, outboxes, .. } = self;
         let Some(slot) = slots.get_mut(index as usize) else { return };
         let Some(link) = &mut slot.link else { return };
-        let id = LinkId { index, generation: slot.generation };
+        let id = LinkId::from_parts(index, slot.generation);
         let (mut up, mut down) = (false, false);
         link.drive(now, |happened| match happened {
             Happened::Up(fingerprint) => {

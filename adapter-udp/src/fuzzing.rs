@@ -1,9 +1,8 @@
 //! Both ends of one direction of sealed datagrams, for the fuzz targets: what is private is reached here, and nowhere else.
 
-use crate::{
-    media::{Header, Opener, Sealer, Secret},
-    pack::{self, Item},
-};
+use adapter_kit::Item;
+
+use crate::media::{Header, Opener, Sealer, Secret};
 
 /// A sealer and the opener at its other end.
 pub struct OneWay {
@@ -39,13 +38,13 @@ impl OneWay {
 /// Takes plain text apart and packs it again: the packets, and what they and the transport's own words take when they are packed.
 pub fn repacked(plain: &[u8]) -> (Vec<&[u8]>, Vec<u8>) {
     let (mut packets, mut again) = (Vec::new(), Vec::new());
-    for item in pack::unpack(plain) {
+    for item in adapter_kit::unpack(plain) {
         match item {
             Item::Packet(packet) => {
                 packets.push(packet);
-                pack::pack(packet, &mut again);
+                adapter_kit::pack(packet, &mut again);
             }
-            Item::Word(word) => pack::pack_word(word, &mut again),
+            Item::Word(word) => adapter_kit::pack_word(word, &mut again),
         }
     }
     (packets, again)

@@ -9,8 +9,7 @@
 //! | to change | open |
 //! |---|---|
 //! | keys, numbers, replays | `media.rs` |
-//! | which packets share a datagram, and how long they wait | `outbox.rs` |
-//! | how packets stand in a datagram | `pack.rs` |
+//! | which packets share a datagram, how, and how long they wait | `adapter-kit` |
 //! | keys, certificates and fingerprints | `identity.rs` |
 //! | which server is believed | `trust.rs` |
 //! | packets on the QUIC stream | `lane.rs` |
@@ -19,7 +18,6 @@
 //! | clients that speak to each other without the server | `direct/` |
 //! | system calls | `socket.rs` |
 
-mod address;
 mod direct;
 mod endpoint;
 #[cfg(feature = "fuzzing")]
@@ -29,16 +27,13 @@ mod identity;
 mod lane;
 mod link;
 mod media;
-mod outbox;
-mod pack;
 mod socket;
 mod trust;
 
+pub use adapter_kit::{Flush, LinkId, Packets};
 pub use direct::{Direct, DirectConfig, DirectDrops, DirectEvent, Families, Unsent, local_addresses};
-pub use endpoint::{Config, ConnectError, Drops, Endpoint, Event, LinkId, Received, SendError, Traffic, Transmit};
+pub use endpoint::{Config, ConnectError, Drops, Endpoint, Event, Received, SendError, Traffic, Transmit};
 pub use identity::{Fingerprint, Identity, IdentityError};
 pub use link::DownReason;
-pub use outbox::Flush;
-pub use pack::Packets;
 pub use socket::{Incoming, Outgoing, Socket};
 pub use trust::{Authorities, CertificateProblem, Certified, Trust, VouchError};

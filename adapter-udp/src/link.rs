@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use adapter_kit::{Item, Packets, Word};
 use bytes::Bytes;
 use quinn_proto::{
     Connection, ConnectionError, ConnectionHandle, Dir, Event as QuicEvent, Side, StreamEvent, StreamId, VarInt,
@@ -14,7 +15,6 @@ use crate::{
     identity::Fingerprint,
     lane::{LaneIn, LaneOut},
     media::{Header, Opener, Refused, Sealer, Secret},
-    pack::{self, Item, Packets, Word},
     trust::{CertificateProblem, Refusal},
 };
 
@@ -275,7 +275,7 @@ impl Link {
     pub(crate) fn poll_word(&mut self, out: &mut Vec<u8>) -> Option<SocketAddr> {
         let (to, word) = self.word.take()?;
         let mut plain = Vec::new();
-        pack::pack_word(word, &mut plain);
+        adapter_kit::pack_word(word, &mut plain);
         self.seal(&plain, out)?;
         Some(to)
     }
@@ -303,7 +303,7 @@ impl Link {
         let (plain, newest) = media.opener.open(header, datagram)?;
         self.heard = true;
         let (mut answered, mut asked, mut asked_address, mut packets) = (None, None, false, 0);
-        for item in pack::unpack(plain) {
+        for item in adapter_kit::unpack(plain) {
             match item {
                 Item::Packet(_) => packets += 1,
                 Item::Word(Word::Challenge(bytes)) => asked = Some(bytes),

@@ -121,6 +121,14 @@ impl Socket {
     }
 }
 
+/// For those who wait for several sockets.
+#[cfg(unix)]
+impl std::os::fd::AsFd for Socket {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        std::os::fd::AsFd::as_fd(&self.0)
+    }
+}
+
 /// Room for datagrams that come in.
 #[derive(Debug)]
 pub struct Incoming {

@@ -1,1 +1,30 @@
-//! Consonance over WebRTC data channels. Not built yet: the seam is here so that the layout is known.
+//! Consonance over WebRTC data channels: the server's end, for browsers.
+//!
+//! [`Endpoint`] is many connections on one UDP port, without a socket or a clock: offers, datagrams, addresses and time go in, answers, datagrams and
+//! events come out. Each connection has two data channels: a reliable and ordered one, the lane, and an unreliable and unordered one for voice. How
+//! packets stand in them, and how an offer gets its answer, is in `docs/WEBRTC.md`.
+//!
+//! An adapter knows no rooms and no people: it moves `(link, delivery, bytes)`.
+//!
+//! | to change | open |
+//! |---|---|
+//! | what an offer must be | `offer.rs` |
+//! | how often somebody may offer, and how many connections an address has | `limits.rs` |
+//! | whose a datagram is | `finder.rs` |
+//! | one connection | `link.rs` |
+//! | an end for tests and load | `client.rs` |
+//! | all connections of a port | `endpoint.rs` |
+//! | which packets share a message, and how long they wait | `adapter-kit` |
+
+mod client;
+mod endpoint;
+mod finder;
+mod limits;
+mod link;
+mod offer;
+
+pub use adapter_kit::{Flush, LinkId};
+pub use client::{Client, ClientEvent, NoConnection};
+pub use endpoint::{BadCandidate, Config, Drops, Endpoint, Event, Refusal, SendError, Traffic, Transmit};
+pub use link::{LANE, VOICE, channels};
+pub use offer::{BadOffer, LONGEST_OFFER, Offer};

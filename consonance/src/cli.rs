@@ -1,6 +1,10 @@
 //! The arguments, and what is done with them.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -144,6 +148,12 @@ pub(crate) struct ServeArgs {
     /// Answer /healthz, /metrics (Prometheus) and /state (for `consonance inspect`) over HTTP at this address; without an address on this machine alone
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:7757")]
     pub(crate) http: Option<SocketAddr>,
+    /// Let browsers in: TCP for their offers and UDP for their voice at this address and port; without an address from this machine alone
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:7758")]
+    pub(crate) web: Option<SocketAddr>,
+    /// Addresses that browsers reach this machine at, if they aren't its own
+    #[arg(long, value_name = "IP", num_args = 1..)]
+    pub(crate) web_address: Option<Vec<IpAddr>>,
     /// Rooms at once, 1 to 4,096 [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) rooms: Option<u16>,

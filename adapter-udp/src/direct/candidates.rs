@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::address::{canonical, mapped};
+use adapter_kit::address::{canonical, mapped};
 
 /// Addresses that are told, and taken, in one exchange.
 pub(crate) const MOST_CANDIDATES: usize = 8;

@@ -16,10 +16,9 @@ use voice_core::{ClientId, SessionId};
 use zeroize::Zeroizing;
 
 use super::candidates::MOST_CANDIDATES;
-use crate::{
-    address::{ADDRESS, read_address, write_address},
-    media::{Opener, Sealer, Secret},
-};
+use adapter_kit::address::{ADDRESS, read_address, write_address};
+
+use crate::media::{Opener, Sealer, Secret};
 
 const OFFER: u8 = 0x11;
 const ANSWER: u8 = 0x12;

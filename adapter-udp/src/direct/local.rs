@@ -6,7 +6,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use crate::address::canonical;
+use adapter_kit::address::canonical;
 
 /// Addresses of documentation (RFC 5737, RFC 3849): routed as the internet is, and nothing is ever sent there.
 const INTERNET: [SocketAddr; 2] = [

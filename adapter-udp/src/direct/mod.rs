@@ -32,11 +32,11 @@ use std::{
 use bytes::Bytes;
 use voice_core::{ClientId, PathId, SessionId};
 
+use adapter_kit::{Item, LinkId, address::canonical};
+
 use crate::{
-    address::canonical,
-    endpoint::{LinkId, Traffic, Transmit},
+    endpoint::{Traffic, Transmit},
     media::{Header, Refused, is_straight},
-    pack::{self, Item},
 };
 use budget::Budget;
 pub use candidates::Families;
@@ -307,7 +307,7 @@ impl Direct {
         match way.open(now, canonical(from), header, datagram, budget) {
             Ok(plain) => {
                 traffic.datagrams_in += 1;
-                for item in pack::unpack(plain) {
+                for item in adapter_kit::unpack(plain) {
                     if let Item::Packet(packet) = item {
                         traffic.packets_in += 1;
                         events.push_back(DirectEvent::Packet(path, Bytes::copy_from_slice(packet)));

@@ -17,7 +17,7 @@ use super::{
     exchange::{Half, Message, Parties, Terms, random},
     way::{State, Way},
 };
-use crate::{link::DATAGRAM, media::Sealer, pack};
+use crate::{link::DATAGRAM, media::Sealer};
 
 /// Until the next exchange after one that came to nothing; twice as long each time.
 const WAIT: Duration = Duration::from_secs(2);
@@ -233,10 +233,10 @@ impl Pair {
     /// Puts a packet by for the next datagram; false if it can't leave.
     pub(crate) fn send(&mut self, packet: &[u8]) -> bool {
         let room = DATAGRAM - Sealer::overhead(Some(0));
-        let fits = !packet.is_empty() && self.waiting.len() + pack::packed_len(packet.len()) <= room;
+        let fits = !packet.is_empty() && self.waiting.len() + adapter_kit::packed_len(packet.len()) <= room;
         let taken = fits && self.address().is_some();
         if taken {
-            pack::pack(packet, &mut self.waiting);
+            adapter_kit::pack(packet, &mut self.waiting);
         }
         taken
     }

@@ -18,10 +18,9 @@ use super::{
     candidates::{MOST_CANDIDATES, Sieve},
     exchange::{Keys, random},
 };
-use crate::{
-    media::{Header, Opener, Refused, Sealer},
-    pack::{self, Item, Word},
-};
+use adapter_kit::{Item, Word};
+
+use crate::media::{Header, Opener, Refused, Sealer};
 
 /// From one round of questions to the next, while no address works.
 const ROUNDS: [Duration; 7] = [
@@ -191,7 +190,7 @@ impl Way {
         let (plain, newest) = self.opener.open(header, datagram)?;
         self.on_heard(now, from, newest, budget);
         let mut answered = false;
-        for item in pack::unpack(plain) {
+        for item in adapter_kit::unpack(plain) {
             match item {
                 // One answer a datagram: never more than came.
                 Item::Word(Word::Challenge(question)) if !std::mem::replace(&mut answered, true) => {
@@ -261,7 +260,7 @@ impl Way {
     pub(crate) fn poll_word(&mut self, out: &mut Vec<u8>) -> Option<SocketAddr> {
         let (to, word) = self.words.pop_front()?;
         let mut plain = Vec::new();
-        pack::pack_word(word, &mut plain);
+        adapter_kit::pack_word(word, &mut plain);
         self.seal(&plain, out).map(|()| to)
     }
 
@@ -314,7 +313,7 @@ mod tests {
 
     fn answer(way: &mut Way, sealer: &mut Sealer, now: Instant, from: SocketAddr, bytes: [u8; 8]) {
         let (mut plain, mut out) = (Vec::new(), Vec::new());
-        pack::pack_word(Word::Response(bytes), &mut plain);
+        adapter_kit::pack_word(Word::Response(bytes), &mut plain);
         sealer.seal_straight(7, &plain, &mut out).unwrap();
         let (header, _) = Header::read_straight(&out).unwrap();
         way.open(now, from, header, &mut out, &mut Budget::default()).unwrap();

@@ -1,6 +1,6 @@
 //! What a server asks of a transport. Whatever does this joins the same loop and the same session.
 
-use std::{collections::BTreeMap, io, net::SocketAddr, time::Instant};
+use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
 
 use adapter_udp::{Fingerprint, Flush};
 use voice_core::Delivery;
@@ -84,9 +84,14 @@ pub(crate) trait Adapter {
     /// What it counts.
     fn counts(&self) -> Counts;
 
+    /// Adds what becomes readable when something comes in.
+    #[cfg(unix)]
+    fn watch<'a>(&'a self, sources: &mut Vec<std::os::fd::BorrowedFd<'a>>);
+
     /// Waits until something comes to the socket, at most so long.
     ///
     /// # Errors
     /// Those of the operating system.
-    fn wait(&self, most: std::time::Duration) -> io::Result<()>;
+    #[cfg(not(unix))]
+    fn wait(&self, most: std::time::Duration) -> std::io::Result<()>;
 }

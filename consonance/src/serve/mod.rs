@@ -1,28 +1,33 @@
-//! `consonance serve`: a server on one UDP port.
+//! `consonance serve`: a server on one UDP port, and one more for browsers.
 
 mod adapter;
 mod admission;
 mod certificate;
 mod http;
 mod ingress;
+mod offers;
 #[cfg(test)]
 mod overload;
 mod session;
 mod settings;
 mod state;
 mod udp;
+mod wait;
+mod webrtc;
 
 use std::{process::ExitCode, sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering, time::Duration};
 
 use adapter_udp::{Config, Endpoint, Socket};
 
 use crate::{cli::ServeArgs, clock::Clock, fail::Fail, home, log};
+use adapter::Adapter;
 use admission::Admission;
 pub(crate) use admission::{TOO_MANY_TRIES, WRONG_PASSWORD};
 use session::Session;
 pub(crate) use session::seed;
 use settings::Settings;
 use udp::Udp;
+use webrtc::WebRtc;
 
 /// The port, if none is said.
 pub(crate) const PORT: u16 = 7757;
@@ -62,7 +67,13 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
     }
     println!("join with: consonance join {} --name NAME --room ROOM", joinable(address));
     let stop = stop_flag();
-    let mut server = Session::new(vec![Box::new(Udp::new(socket, endpoint))], admission, &settings);
+    let mut adapters: Vec<Box<dyn Adapter>> = vec![Box::new(Udp::new(socket, endpoint))];
+    if let Some(address) = settings.web {
+        let (web, address) = WebRtc::open(address, &settings)?;
+        println!("browsers: POST http://{address}/offer, and UDP port {}", address.port());
+        adapters.push(Box::new(web));
+    }
+    let mut server = Session::new(adapters, admission, &settings);
     let clock = Clock::start();
     serve(&mut server, &page, clock, || stop.load(Ordering::Relaxed))?;
     tracing::info!("stopping: telling everybody");

@@ -3,7 +3,6 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, VecDeque},
-    io,
     net::SocketAddr,
     rc::Rc,
     time::{Duration, Instant},
@@ -82,7 +81,11 @@ impl Adapter for Wire {
         Counts::default()
     }
 
-    fn wait(&self, _: Duration) -> io::Result<()> {
+    #[cfg(unix)]
+    fn watch<'a>(&'a self, _: &mut Vec<std::os::fd::BorrowedFd<'a>>) {}
+
+    #[cfg(not(unix))]
+    fn wait(&self, _: Duration) -> std::io::Result<()> {
         Ok(())
     }
 }
@@ -119,6 +122,8 @@ impl Crowd {
             clients: 128,
             rooms: 8,
             http: None,
+            web: None,
+            web_address: Vec::new(),
             window: Duration::from_millis(5),
             log: Level::default(),
             certificate: None,

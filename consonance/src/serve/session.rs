@@ -16,7 +16,7 @@ use super::{
     http::Metrics,
     ingress::Ingress,
     settings::Settings,
-    state,
+    state, wait,
 };
 use crate::{clock::Now, server_state::ServerState};
 
@@ -26,9 +26,6 @@ pub(super) type Core = Server<
 
 /// Copies of voice that one turn makes at most, before what has come meanwhile gets its turn: a few milliseconds of work.
 const COPIES: usize = 4_096;
-
-/// How long one of several sockets is waited for.
-const SHARED_NAP: Duration = Duration::from_millis(1);
 
 pub(crate) struct Session {
     core: Core,
@@ -94,11 +91,7 @@ impl Session {
         let transport = self.adapters.iter().filter_map(|adapter| adapter.poll_timeout()).min();
         let most =
             if self.ingress.is_empty() { now.until(transport, self.core.poll_timeout(), most) } else { Duration::ZERO };
-        match self.adapters.as_slice() {
-            [only] => only.wait(most),
-            // Each socket has its turn at being waited for; the others are looked at soon enough.
-            several => several.iter().try_for_each(|adapter| adapter.wait(most.min(SHARED_NAP))),
-        }
+        wait::until_readable(&self.adapters, most)
     }
 
     /// Tells everybody that the server stops; they come back to the next one.

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -25,6 +25,9 @@ pub(super) struct Settings {
     pub(super) clients: u16,
     pub(super) rooms: u16,
     pub(super) http: Option<SocketAddr>,
+    /// Where browsers are listened for, and where they are told to send to.
+    pub(super) web: Option<SocketAddr>,
+    pub(super) web_address: Vec<IpAddr>,
     /// How long voice waits at most for that of others to the same listener.
     pub(super) window: Duration,
     pub(super) log: Level,
@@ -41,6 +44,8 @@ struct File {
     clients: Option<u16>,
     rooms: Option<u16>,
     http: Option<SocketAddr>,
+    web: Option<SocketAddr>,
+    web_address: Option<Vec<IpAddr>>,
     window_ms: Option<u16>,
     log: Option<Level>,
     certificate: Option<PathBuf>,
@@ -56,6 +61,8 @@ impl Settings {
             clients: args.clients.or(file.clients).unwrap_or(1_024),
             rooms: args.rooms.or(file.rooms).unwrap_or(1_024),
             http: args.http.or(file.http),
+            web: args.web.or(file.web),
+            web_address: args.web_address.clone().or(file.web_address).unwrap_or_default(),
             window: Duration::from_millis(args.window_ms.or(file.window_ms).unwrap_or(5).into()),
             log: args.log.or(file.log).unwrap_or_default(),
             certificate: both(args.certificate.clone().or(file.certificate), args.key.clone().or(file.key))?,
@@ -110,6 +117,8 @@ mod tests {
             clients: None,
             rooms: None,
             http: None,
+            web: None,
+            web_address: None,
             window_ms: None,
             log: None,
             certificate: None,

@@ -1,11 +1,6 @@
 //! The UDP transport as an adapter of the server.
 
-use std::{
-    collections::VecDeque,
-    io,
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, net::SocketAddr, time::Instant};
 
 use adapter_udp::{Endpoint, Flush, Incoming, Outgoing, Socket};
 use voice_core::Delivery;
@@ -128,7 +123,13 @@ impl Adapter for Udp {
         }
     }
 
-    fn wait(&self, most: Duration) -> io::Result<()> {
+    #[cfg(unix)]
+    fn watch<'a>(&'a self, sources: &mut Vec<std::os::fd::BorrowedFd<'a>>) {
+        sources.push(std::os::fd::AsFd::as_fd(&self.socket));
+    }
+
+    #[cfg(not(unix))]
+    fn wait(&self, most: std::time::Duration) -> std::io::Result<()> {
         self.socket.wait(most)
     }
 }

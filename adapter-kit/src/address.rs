@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// Bytes of an address on the wire: 16 of the address, IPv4 as `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2), and 2 of the port.
-pub(crate) const ADDRESS: usize = 18;
+pub const ADDRESS: usize = 18;
 
 /// The bytes of an address.
-pub(crate) fn write_address(address: SocketAddr) -> [u8; ADDRESS] {
+pub fn write_address(address: SocketAddr) -> [u8; ADDRESS] {
     let mut bytes = [0; ADDRESS];
     let (ip, port) = bytes.split_at_mut(ADDRESS - 2);
     ip.copy_from_slice(&mapped(address.ip()).octets());
@@ -15,17 +15,18 @@ pub(crate) fn write_address(address: SocketAddr) -> [u8; ADDRESS] {
 }
 
 /// The address that some bytes stand for; IPv4 as such.
-pub(crate) fn read_address(bytes: &[u8; ADDRESS]) -> SocketAddr {
+pub fn read_address(bytes: &[u8; ADDRESS]) -> SocketAddr {
     let [ip @ .., high, low] = *bytes;
     canonical(SocketAddr::new(Ipv6Addr::from(ip).into(), u16::from_be_bytes([high, low])))
 }
 
 /// The same address, IPv4 as such and without what is only of use on this machine.
-pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+pub fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-pub(crate) const fn mapped(ip: IpAddr) -> Ipv6Addr {
+/// The long form of an address; IPv4 as `::ffff:a.b.c.d`.
+pub const fn mapped(ip: IpAddr) -> Ipv6Addr {
     match ip {
         IpAddr::V4(ip) => ip.to_ipv6_mapped(),
         IpAddr::V6(ip) => ip,

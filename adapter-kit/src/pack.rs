@@ -7,14 +7,16 @@ use crate::address::{ADDRESS, read_address, write_address};
 
 /// A packet, or a word of the transport's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Item<'a> {
+pub enum Item<'a> {
+    /// 1 to 32,767 bytes.
     Packet(&'a [u8]),
+    /// Of the two ends to each other.
     Word(Word),
 }
 
 /// What the two ends of a link say to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Word {
+pub enum Word {
     /// To a new address: does the other end get what is sent there?
     Challenge([u8; 8]),
     /// The same 8 B back.
@@ -30,15 +32,15 @@ const RESPONSE: u8 = 2;
 const ASK_ADDRESS: u8 = 3;
 const IS_ADDRESS: u8 = 4;
 /// Longest packet that has a length.
-pub(crate) const LONGEST: usize = 0x7FFF;
+pub const LONGEST: usize = 0x7FFF;
 
 /// Bytes that a packet takes in a datagram.
-pub(crate) const fn packed_len(packet: usize) -> usize {
+pub const fn packed_len(packet: usize) -> usize {
     packet + if packet < 0x80 { 1 } else { 2 }
 }
 
 /// Appends a packet of 1 to 32,767 bytes.
-pub(crate) fn pack(packet: &[u8], out: &mut Vec<u8>) {
+pub fn pack(packet: &[u8], out: &mut Vec<u8>) {
     debug_assert!((1..=LONGEST).contains(&packet.len()));
     if packet.len() < 0x80 {
         out.push(packet.len() as u8);
@@ -49,7 +51,7 @@ pub(crate) fn pack(packet: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends a word.
-pub(crate) fn pack_word(word: Word, out: &mut Vec<u8>) {
+pub fn pack_word(word: Word, out: &mut Vec<u8>) {
     let (kind, bytes) = match word {
         Word::Challenge(bytes) => (CHALLENGE, bytes),
         Word::Response(bytes) => (RESPONSE, bytes),
@@ -64,10 +66,10 @@ pub(crate) fn pack_word(word: Word, out: &mut Vec<u8>) {
 }
 
 /// What is in a datagram, in its order. Ends where something is cut short.
-pub(crate) fn unpack(plain: &[u8]) -> impl Iterator<Item = Item<'_>> {
+pub fn unpack(plain: &[u8]) -> impl Iterator<Item = Item<'_>> {
     let mut rest = plain;
     std::iter::from_fn(move || {
-        let (item, len) = first(rest)?;
+        let (item, len) = unpack_first(rest)?;
         rest = &rest[len..];
         Some(item)
     })
@@ -78,7 +80,8 @@ pub(crate) fn unpack(plain: &[u8]) -> impl Iterator<Item = Item<'_>> {
 pub struct Packets<'d>(&'d mut [u8]);
 
 impl<'d> Packets<'d> {
-    pub(crate) const fn new(plain: &'d mut [u8]) -> Self {
+    /// Those in these bytes.
+    pub const fn new(plain: &'d mut [u8]) -> Self {
         Self(plain)
     }
 }
@@ -89,7 +92,7 @@ impl<'d> Iterator for Packets<'d> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let rest = std::mem::take(&mut self.0);
-            let (item, len) = first(rest)?;
+            let (item, len) = unpack_first(rest)?;
             let packet = if let Item::Packet(packet) = item { Some(packet.len()) } else { None };
             let (one, rest) = rest.split_at_mut(len);
             self.0 = rest;
@@ -101,7 +104,7 @@ impl<'d> Iterator for Packets<'d> {
 }
 
 /// The first item, and how many bytes it takes with its length.
-fn first(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
+pub fn unpack_first(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
     let (&first, rest) = bytes.split_first()?;
     if first == 0 {
         return first_word(rest).map(|(word, len)| (Item::Word(word), 1 + len));

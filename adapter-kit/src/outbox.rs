@@ -15,7 +15,7 @@ const CLEAR_AWAY: usize = 256 * 1_024;
 /// Whether a packet may wait for others to the same link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flush {
-    /// It leaves with the next [`poll_transmit`](crate::Endpoint::poll_transmit), and all that waits with it.
+    /// It leaves with the next datagram, and all that waits with it.
     Now,
     /// Others are expected soon: it waits for one that says `Now`, at most for the window.
     Soon,
@@ -41,7 +41,7 @@ struct Outbox {
 
 /// All packets that wait, of all links.
 #[derive(Debug, Default)]
-pub(crate) struct Outboxes {
+pub struct Outboxes {
     window: Duration,
     /// Packets, each with its length before it. `base` was cleared away before.
     store: Vec<u8>,
@@ -58,24 +58,29 @@ pub(crate) struct Outboxes {
     waiting: usize,
     /// The sealed part that was made last, and of what: the next listener of a room mostly gets the same.
     last: (Vec<Piece>, Vec<u8>),
-    /// Packets that gave way.
-    pub(crate) dropped: u64,
+    dropped: u64,
 }
 
 impl Outboxes {
-    pub(crate) fn new(window: Duration) -> Self {
+    /// Outboxes whose packets wait at most so long; 0: not at all.
+    pub fn new(window: Duration) -> Self {
         Self { window, clear_at: CLEAR_AWAY, ..Self::default() }
     }
 
+    /// Packets that gave way to newer ones for the same link.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
     /// Makes room for a link.
-    pub(crate) fn grow(&mut self, links: usize) {
+    pub fn grow(&mut self, links: usize) {
         if self.boxes.len() < links {
             self.boxes.resize_with(links, Outbox::default);
         }
     }
 
     /// Keeps a packet of 1 to 32,767 bytes for those links that [`Outboxes::add`] names next.
-    pub(crate) fn keep(&mut self, packet: &[u8]) -> Kept {
+    pub fn keep(&mut self, packet: &[u8]) -> Kept {
         self.clear_away();
         let start = self.store.len();
         pack::pack(packet, &mut self.store);
@@ -83,7 +88,7 @@ impl Outboxes {
     }
 
     /// Puts a kept packet by for a link.
-    pub(crate) fn add(&mut self, now: Instant, link: u32, Kept(piece): Kept, flush: Flush) {
+    pub fn add(&mut self, now: Instant, link: u32, Kept(piece): Kept, flush: Flush) {
         let Some(outbox) = self.boxes.get_mut(link as usize) else { return };
         if outbox.pieces.is_empty() {
             self.waiting += 1;
@@ -102,14 +107,14 @@ impl Outboxes {
     }
 
     /// Lets what waits for a link leave.
-    pub(crate) fn flush(&mut self, link: u32) {
+    pub fn flush(&mut self, link: u32) {
         if self.boxes.get(link as usize).is_some_and(|outbox| !outbox.pieces.is_empty()) {
             self.make_ready(link);
         }
     }
 
     /// Puts a link among those that leave next, whether anything waits for it or not.
-    pub(crate) fn make_ready(&mut self, link: u32) {
+    pub fn make_ready(&mut self, link: u32) {
         if let Some(outbox) = self.boxes.get_mut(link as usize)
             && !std::mem::replace(&mut outbox.is_ready, true)
         {
@@ -119,12 +124,12 @@ impl Outboxes {
     }
 
     /// When the next link is due. Never later than that; earlier if it has left meanwhile.
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+    pub fn poll_timeout(&self) -> Option<Instant> {
         self.due.front().map(|(at, _)| *at)
     }
 
     /// Lets those leave that are due.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+    pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(&(at, link)) = self.due.front() {
             let is_of_before = self.boxes.get(link as usize).is_none_or(|outbox| outbox.due != Some(at));
             if !is_of_before && at > now {
@@ -138,22 +143,24 @@ impl Outboxes {
     }
 
     /// The link that leaves next.
-    pub(crate) fn next_ready(&self) -> Option<u32> {
+    pub fn next_ready(&self) -> Option<u32> {
         self.ready.front().copied()
     }
 
     /// The link that leaves next has nothing more to send.
-    pub(crate) fn pop_ready(&mut self) {
+    pub fn pop_ready(&mut self) {
         if let Some(outbox) = self.ready.pop_front().and_then(|link| self.boxes.get_mut(link as usize)) {
             outbox.is_ready = false;
         }
     }
 
-    /// Takes the packets of the next datagram to a link, at most so many bytes: what is to be sealed, and how many packets that is.
-    pub(crate) fn take(&mut self, link: u32, room: usize) -> Option<(&[u8], usize)> {
+    /// Takes the packets of the next datagram to a link: what is to be sent, and how many packets that is. It has at most `room` bytes, or one packet.
+    pub fn take(&mut self, link: u32, room: usize) -> Option<(&[u8], usize)> {
         let outbox = self.boxes.get_mut(link as usize)?;
         let (mut count, mut bytes) = (0, 0);
-        while let Some(piece) = outbox.pieces.get(count).filter(|piece| bytes + usize::from(piece.len) <= room) {
+        while let Some(piece) =
+            outbox.pieces.get(count).filter(|piece| count == 0 || bytes + usize::from(piece.len) <= room)
+        {
             bytes += usize::from(piece.len);
             count += 1;
         }
@@ -174,14 +181,21 @@ impl Outboxes {
         (count > 0).then_some((plain.as_slice(), count))
     }
 
-    /// Forgets what waits for a link that is no more.
-    pub(crate) fn forget(&mut self, link: u32) {
-        let Some(outbox) = self.boxes.get_mut(link as usize) else { return };
+    /// Whether anything waits for a link.
+    pub fn is_empty(&self, link: u32) -> bool {
+        self.boxes.get(link as usize).is_none_or(|outbox| outbox.pieces.is_empty())
+    }
+
+    /// Forgets what waits for a link; how many packets that was.
+    pub fn forget(&mut self, link: u32) -> usize {
+        let Some(outbox) = self.boxes.get_mut(link as usize) else { return 0 };
         outbox.due = None;
-        if !outbox.pieces.is_empty() {
+        let count = outbox.pieces.len();
+        if count > 0 {
             outbox.pieces.clear();
             self.waiting -= 1;
         }
+        count
     }
 
     /// Nobody's packets go at once; those before the oldest that anybody waits for only when they have become many.
@@ -201,6 +215,6 @@ impl Outboxes {
     }
 }
 
-/// A packet in the store.
+/// A packet in the store of an [`Outboxes`].
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Kept(Piece);
+pub struct Kept(Piece);

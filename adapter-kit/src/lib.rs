@@ -1,0 +1,38 @@
+//! What adapters share, whatever they send through: what a link is called, how packets stand in a datagram, and how long they wait there for others.
+//!
+//! | to change | open |
+//! |---|---|
+//! | which packets share a datagram, and how long they wait | `outbox.rs` |
+//! | how packets stand in a datagram | `pack.rs` |
+//! | how an address stands there | `address.rs` |
+
+pub mod address;
+mod outbox;
+mod pack;
+
+pub use outbox::{Flush, Kept, Outboxes};
+pub use pack::{Item, LONGEST, Packets, Word, pack, pack_word, packed_len, unpack, unpack_first};
+
+/// A connection of an adapter. Never used for another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId {
+    index: u32,
+    generation: u32,
+}
+
+impl LinkId {
+    /// A link from its parts. One that never was is taken as one that is down.
+    pub const fn from_parts(index: u32, generation: u32) -> Self {
+        Self { index, generation }
+    }
+
+    /// A dense number, for arrays. Used again for another link when this one is down.
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+
+    /// The index, and how many links had it before, for those who keep links of several transports.
+    pub const fn parts(self) -> (u32, u32) {
+        (self.index, self.generation)
+    }
+}
