@@ -17,8 +17,8 @@ use tiny_http::{Header, Method, Request, Response, Server};
 
 /// Requests that are read and answered at once. More are told to come again.
 const MOST: usize = 64;
-/// Offers that are answered before anything else gets its turn: to make a connection is more work than any datagram.
-const AT_ONCE: usize = 4;
+/// Offers that are answered before anything else gets its turn: to make a connection takes some 2 ms.
+const AT_ONCE: usize = 1;
 /// How long the loop may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -38,7 +38,7 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// Answers offers, at most 4 of them.
+    /// Answers an offer, if one has come.
     pub(super) fn answer(&mut self, mut accept: impl FnMut(Offer, IpAddr) -> Answer) {
         for _ in 0..self.come() {
             let Ok(posted) = self.posted.try_recv() else { return };
