@@ -41,7 +41,7 @@ mod small {
     /// 20 ms at 24 kbit/s are 60 B; five frames are 100 ms.
     pub(super) const FRAME: (usize, usize) = (80, 5);
     pub(super) const PEERS: usize = 1;
-    pub(super) const INBOX: usize = 632;
+    pub(super) const INBOX: usize = 624;
     pub(super) const OUTBOX: usize = 160;
     pub(super) const VOICE: usize = 176;
     pub(super) const CREDENTIAL: usize = 32;

@@ -29,7 +29,7 @@ pub struct SmallClient {
     /// Frames that wait.
     pub frames: [u8; 4 * playout_bytes(80, 5)],
     /// Texts that wait to be read: not the longest.
-    pub inbox: [u8; 632],
+    pub inbox: [u8; 624],
     /// Texts that wait to be sent: one of a line's length.
     pub outbox: [u8; 160],
     /// Voice that waits to be sent: two packets.
