@@ -20,6 +20,9 @@ use crate::{
     serve::{TOO_MANY_TRIES, WRONG_PASSWORD},
 };
 
+/// What voice may take of the way out, bit/s.
+const UPLINK: u32 = 256_000;
+
 /// What this person wants.
 pub(crate) struct Wishes {
     server: String,
@@ -90,6 +93,8 @@ impl Participant {
     ) -> Result<Self, Fail> {
         let mut config = ClientConfig::new(&wishes.name).expect("a name of at most 64 bytes");
         config.direct = direct.is_some();
+        // Enough for a talk among friends; a crowd is spoken to over the server, once.
+        config.uplink_bits_per_second = Some(UPLINK);
         if live {
             // What captures makes frames of one length.
             config.longest_frame = FrameLength::Ms20;
