@@ -10,8 +10,27 @@ pub mod address;
 mod outbox;
 mod pack;
 
+use std::net::SocketAddr;
+
 pub use outbox::{Flush, Kept, Outboxes};
 pub use pack::{Item, LONGEST, Packets, Word, pack, pack_word, packed_len, unpack, unpack_first};
+
+/// A datagram to send: the bytes are in the buffer that was handed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where to.
+    pub to: SocketAddr,
+}
+
+/// Why a packet isn't sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The link isn't up.
+    Down,
+    /// Too many wait on the reliable lane, or the packet is empty or too long.
+    Refused,
+}
 
 /// A connection of an adapter. Never used for another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

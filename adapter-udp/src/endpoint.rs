@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adapter_kit::{Flush, LinkId, Outboxes, Packets};
+use adapter_kit::{Flush, LinkId, Outboxes, Packets, SendError, Transmit};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use bytes::{Bytes, BytesMut};
 use quinn_proto::{
@@ -67,13 +67,6 @@ pub struct Received<'d> {
     pub packets: Packets<'d>,
 }
 
-/// A datagram to send: the bytes are in the buffer that was handed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Transmit {
-    /// Where to.
-    pub to: SocketAddr,
-}
-
 /// How often a datagram was dropped, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -125,16 +118,6 @@ impl fmt::Display for ConnectError {
 }
 
 impl std::error::Error for ConnectError {}
-
-/// Why a packet isn't sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SendError {
-    /// The link isn't up.
-    Down,
-    /// Too many wait on the reliable lane, or the packet is too long.
-    Refused,
-}
 
 struct Slot {
     generation: u32,

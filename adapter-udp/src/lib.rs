@@ -30,9 +30,9 @@ mod media;
 mod socket;
 mod trust;
 
-pub use adapter_kit::{Flush, LinkId, Packets};
+pub use adapter_kit::{Flush, LinkId, Packets, SendError, Transmit};
 pub use direct::{Direct, DirectConfig, DirectDrops, DirectEvent, Families, Unsent, local_addresses};
-pub use endpoint::{Config, ConnectError, Drops, Endpoint, Event, Received, SendError, Traffic, Transmit};
+pub use endpoint::{Config, ConnectError, Drops, Endpoint, Event, Received, Traffic};
 pub use identity::{Fingerprint, Identity, IdentityError};
 pub use link::DownReason;
 pub use socket::{Incoming, Outgoing, Socket};

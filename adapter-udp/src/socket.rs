@@ -93,6 +93,18 @@ impl Socket {
         outgoing.keep_control(taken)
     }
 
+    /// Sends all that `next` writes into the buffer that it is handed, each to the address that it gives, until it gives none.
+    /// Returns how many datagrams were dropped, as [`Socket::send`] does.
+    pub fn send_all(&self, outgoing: &mut Outgoing, mut next: impl FnMut(&mut Vec<u8>) -> Option<SocketAddr>) -> usize {
+        let mut dropped = 0;
+        while let Some(to) = next(outgoing.buffer()) {
+            if !outgoing.push(to) {
+                dropped += self.send(outgoing);
+            }
+        }
+        dropped + if outgoing.is_empty() { 0 } else { self.send(outgoing) }
+    }
+
     /// Waits until a datagram is there, at most so long.
     ///
     /// # Errors

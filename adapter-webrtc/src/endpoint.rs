@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adapter_kit::{Flush, Item, LinkId, Outboxes};
+use adapter_kit::{Flush, Item, LinkId, Outboxes, SendError, Transmit};
 use str0m::{Candidate, config::DtlsCert, crypto, ice::StunMessage, net::DatagramSend};
 use voice_core::Delivery;
 
@@ -67,13 +67,6 @@ pub enum Event {
     Packet(LinkId, Delivery),
     /// It is no more.
     Down(LinkId),
-}
-
-/// A datagram to send: the bytes are in the buffer that was handed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Transmit {
-    /// Where to.
-    pub to: SocketAddr,
 }
 
 /// How often something was dropped, and why.
@@ -152,16 +145,6 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
-
-/// Why a packet isn't sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SendError {
-    /// The link isn't up.
-    Down,
-    /// Too many wait on the reliable lane, or the packet is empty or too long.
-    Refused,
-}
 
 #[derive(Default)]
 struct Slot {

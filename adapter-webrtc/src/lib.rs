@@ -23,8 +23,8 @@ mod limits;
 mod link;
 mod offer;
 
-pub use adapter_kit::{Flush, LinkId};
+pub use adapter_kit::{Flush, LinkId, SendError, Transmit};
 pub use client::{Client, ClientEvent, NoConnection};
-pub use endpoint::{BadCandidate, Config, Drops, Endpoint, Event, Refusal, SendError, Traffic, Transmit};
+pub use endpoint::{BadCandidate, Config, Drops, Endpoint, Event, Refusal, Traffic};
 pub use link::{LANE, VOICE, channels};
 pub use offer::{BadOffer, LONGEST_OFFER, Offer};

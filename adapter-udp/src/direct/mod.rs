@@ -32,10 +32,10 @@ use std::{
 use bytes::Bytes;
 use voice_core::{ClientId, PathId, SessionId};
 
-use adapter_kit::{Item, LinkId, address::canonical};
+use adapter_kit::{Item, LinkId, Transmit, address::canonical};
 
 use crate::{
-    endpoint::{Traffic, Transmit},
+    endpoint::Traffic,
     media::{Header, Refused, is_straight},
 };
 use budget::Budget;

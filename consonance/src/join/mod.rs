@@ -161,12 +161,7 @@ fn turn(wire: &mut Wire, somebody: &mut Participant, clock: Clock, now: Now, mos
     let Wire { socket, incoming, outgoing } = wire;
     while socket.receive(incoming, |from, datagram| somebody.handle_datagram(now, from, datagram)) {}
     somebody.turn(now)?;
-    while let Some(to) = somebody.poll_datagram(now, outgoing.buffer()) {
-        if !outgoing.push(to) {
-            socket.send(outgoing);
-        }
-    }
-    socket.send(outgoing);
+    socket.send_all(outgoing, |out| somebody.poll_datagram(now, out));
     let most = somebody.until(clock.now(), most);
     socket.wait(most).map_err(|error| Fail::new(format!("the socket: {error}"), "join again"))
 }

@@ -56,13 +56,10 @@ impl Sockets {
     }
 
     /// Sends all that `next` writes for a client.
-    pub(super) fn send(&mut self, client: usize, mut next: impl FnMut(&mut Vec<u8>) -> Option<SocketAddr>) {
+    pub(super) fn send(&mut self, client: usize, next: impl FnMut(&mut Vec<u8>) -> Option<SocketAddr>) {
         match self {
             Self::Own { sockets, outgoing, .. } => {
-                while let Some(to) = next(outgoing.buffer()) {
-                    outgoing.push(to);
-                    sockets[client].send(outgoing);
-                }
+                sockets[client].send_all(outgoing, next);
             }
             #[cfg(target_os = "linux")]
             Self::Shared(socket) => socket.send(client, next),

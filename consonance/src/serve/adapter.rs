@@ -2,17 +2,10 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
 
-use adapter_udp::{Fingerprint, Flush};
+use adapter_udp::{Fingerprint, Flush, LinkId};
 use voice_core::Delivery;
 
 use crate::clock::Now;
-
-/// A connection of an adapter: an index that is used again, and a generation that isn't.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct LinkId {
-    pub(crate) index: u32,
-    pub(crate) generation: u32,
-}
 
 /// Something that came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

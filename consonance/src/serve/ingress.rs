@@ -7,9 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use adapter_udp::LinkId;
 use voice_core::Priority;
-
-use super::adapter::LinkId;
 
 /// Packets that may wait.
 const MOST: usize = 4_096;
@@ -154,7 +153,7 @@ mod tests {
     use super::*;
 
     fn link(index: u32) -> From {
-        (0, LinkId { index, generation: 0 })
+        (0, LinkId::from_parts(index, 0))
     }
 
     #[expect(clippy::disallowed_methods, reason = "any time will do")]
@@ -164,7 +163,8 @@ mod tests {
 
     fn all(ingress: &mut Ingress, at: Instant) -> Vec<(u32, Vec<u8>)> {
         let mut packet = Vec::new();
-        std::iter::from_fn(|| ingress.pop(at, &mut packet).map(|(_, link)| (link.index, packet.clone()))).collect()
+        std::iter::from_fn(|| ingress.pop(at, &mut packet).map(|(_, link)| (link.index() as u32, packet.clone())))
+            .collect()
     }
 
     #[test]

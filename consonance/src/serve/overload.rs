@@ -8,14 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adapter_udp::{Fingerprint, Flush};
+use adapter_udp::{Fingerprint, Flush, LinkId};
 use voice_core::{
     ChannelOptions, ChannelSlot, Client, ClientConfig, ClientStorage, Delivery, FrameLength, PeerLink, PersonSlot,
     Priority, RoomSlot, RoomUse, Source, SpeakerSlot, State, TalkTo, client_storage_vec,
 };
 
 use super::{
-    adapter::{Adapter, Counts, Event, LinkId},
+    adapter::{Adapter, Counts, Event},
     admission::Admission,
     session::Session,
     settings::Settings,
@@ -52,7 +52,7 @@ impl Adapter for Wire {
     }
 
     fn send(&mut self, _: Now, link: LinkId, delivery: Delivery, packet: &[u8]) -> bool {
-        self.0.borrow_mut().to_people.push_back((link.index as usize, delivery, packet.to_vec()));
+        self.0.borrow_mut().to_people.push_back((link.index(), delivery, packet.to_vec()));
         true
     }
 
@@ -60,8 +60,8 @@ impl Adapter for Wire {
         let mut between = self.0.borrow_mut();
         between.copies += links.len() as u64;
         // All hear the same: one stands for them.
-        if let Some(one) = links.iter().find(|link| link.index == PEOPLE as u32 - 1) {
-            between.to_people.push_back((one.index as usize, Delivery::Unreliable, packet.to_vec()));
+        if let Some(one) = links.iter().find(|link| link.index() == PEOPLE - 1) {
+            between.to_people.push_back((one.index(), Delivery::Unreliable, packet.to_vec()));
         }
     }
 
@@ -168,7 +168,7 @@ impl Crowd {
         core.open_channel(now, TalkTo::Room(room), ChannelOptions { priority, ..ChannelOptions::DEFAULT }).unwrap();
         core.connect(now);
         core.handle_connected(now);
-        let link = LinkId { index: who as u32, generation: 0 };
+        let link = LinkId::from_parts(who as u32, 0);
         self.between.borrow_mut().to_server.push_back((Event::Up(link, key(who)), Vec::new()));
         self.people.push(core);
         self.next_frame.push(who as u64 * 173);
@@ -197,7 +197,7 @@ impl Crowd {
             }
             self.next_frame[who] = self.next_frame[who].max(self.us.saturating_sub(FRAME_US));
             core.handle_timeout(now);
-            let link = LinkId { index: who as u32, generation: 0 };
+            let link = LinkId::from_parts(who as u32, 0);
             while let Some(transmit) = core.poll_transmit(now, &mut out) {
                 let packet = (Event::Packet(link, transmit.delivery), out[..transmit.len].to_vec());
                 self.between.borrow_mut().to_server.push_back(packet);

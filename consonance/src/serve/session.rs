@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use adapter_udp::{Fingerprint, Flush};
+use adapter_udp::{Fingerprint, Flush, LinkId};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use tracing::{debug, info, warn};
 use voice_core::{
@@ -11,7 +11,7 @@ use voice_core::{
 };
 
 use super::{
-    adapter::{Adapter, Counts, Event, LinkId},
+    adapter::{Adapter, Counts, Event},
     admission::{Admission, WRONG_PASSWORD},
     http::Metrics,
     ingress::Ingress,
@@ -156,19 +156,19 @@ impl Session {
     fn on_event(&mut self, now: Now, which: usize, event: Event, packet: &mut [u8]) {
         match event {
             Event::Up(link, key) => {
-                debug!(link = link.index, peer = ?self.adapters[which].peer(link), "connected");
+                debug!(link = link.index(), peer = ?self.adapters[which].peer(link), "connected");
                 let Ok(connection) = self.core.handle_connected(now.core) else {
                     return self.adapters[which].close(now, link);
                 };
                 *place(&mut self.links, connection.index()) = Some((which, link));
                 *place(&mut self.keys, connection.index()) = key;
-                *place(&mut self.connections[which], link.index as usize) = Some((link, connection));
+                *place(&mut self.connections[which], link.index()) = Some((link, connection));
             }
             Event::Packet(link, delivery) => self.on_packet(now, which, link, delivery, packet),
             Event::Down(link) => {
-                debug!(link = link.index, "disconnected");
+                debug!(link = link.index(), "disconnected");
                 if let Some(connection) = self.connection(which, link) {
-                    self.connections[which][link.index as usize] = None;
+                    self.connections[which][link.index()] = None;
                     self.links[connection.index()] = None;
                     self.core.handle_disconnected(now.core, connection);
                 }
@@ -177,22 +177,21 @@ impl Session {
     }
 
     fn connection(&self, which: usize, link: LinkId) -> Option<ConnectionId> {
-        let (of, connection) = self.connections[which].get(link.index as usize).copied().flatten()?;
+        let (of, connection) = self.connections[which].get(link.index()).copied().flatten()?;
         (of == link).then_some(connection)
     }
 
     fn on_packet(&mut self, now: Now, which: usize, link: LinkId, delivery: Delivery, packet: &mut [u8]) {
         let Some(from) = self.connection(which, link) else { return };
-        // When too much voice comes, it waits for its turn; everything else is answered all the same.
-        if delivery == Delivery::Unreliable
-            && let Some(priority) = self.core.voice_priority(from, packet)
-        {
+        if delivery == Delivery::Unreliable {
             if self.ingress.is_empty() && self.made < self.copies {
                 self.made += self.forward(now, which, link, packet);
-            } else {
-                self.ingress.push(now.real, priority, (which, link), packet);
+                return;
             }
-            return;
+            // Too much voice comes: it waits for its turn, and everything else is answered all the same.
+            if let Some(priority) = self.core.voice_priority(from, packet) {
+                return self.ingress.push(now.real, priority, (which, link), packet);
+            }
         }
         self.core.handle_packet(now.core, from, delivery, packet);
         // Joins that wait for an answer have few places: none waits for the others that came at the same time.
@@ -211,7 +210,7 @@ impl Session {
         self.packet = packet;
     }
 
-    /// Hands voice to those who hear it; gives how many they are.
+    /// Takes an unreliable packet, and hands voice to those who hear it; gives how many they are.
     fn forward(&mut self, now: Now, which: usize, link: LinkId, packet: &mut [u8]) -> usize {
         let Some(from) = self.connection(which, link) else { return 0 };
         let Self { core, adapters, links, receivers, .. } = self;
@@ -227,7 +226,7 @@ impl Session {
                 adapter.send_to_all(now, receivers, bytes, flush);
             }
         }
-        if flush == Flush::Now {
+        if flush == Flush::Now && copies > 0 {
             // The others' voice may have waited for this one, which doesn't go to who said it.
             adapters[which].flush(link);
         }

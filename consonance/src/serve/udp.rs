@@ -2,10 +2,10 @@
 
 use std::{collections::VecDeque, net::SocketAddr, time::Instant};
 
-use adapter_udp::{Endpoint, Flush, Incoming, Outgoing, Socket};
+use adapter_udp::{Endpoint, Flush, Incoming, LinkId, Outgoing, Socket};
 use voice_core::Delivery;
 
-use super::adapter::{Adapter, Counts, Event, LinkId};
+use super::adapter::{Adapter, Counts, Event};
 use crate::clock::Now;
 
 /// Batches of 64 datagrams that are taken before anything else gets its turn: to take them is cheap beside what voice makes of them.
@@ -37,7 +37,7 @@ impl Adapter for Udp {
             let more = socket.receive(incoming, |from, datagram| {
                 let Some(received) = endpoint.handle_datagram(now.real, from, datagram) else { return };
                 for packet in received.packets {
-                    packets.push_back((ours(received.link), packet.len()));
+                    packets.push_back((received.link, packet.len()));
                     bytes.extend(&*packet);
                 }
             });
@@ -51,12 +51,12 @@ impl Adapter for Udp {
     fn poll_event(&mut self, packet: &mut Vec<u8>) -> Option<Event> {
         if let Some(event) = self.endpoint.poll_event() {
             return Some(match event {
-                adapter_udp::Event::Up(link, key) => Event::Up(ours(link), key),
-                adapter_udp::Event::Down(link, _) => Event::Down(ours(link)),
+                adapter_udp::Event::Up(link, key) => Event::Up(link, key),
+                adapter_udp::Event::Down(link, _) => Event::Down(link),
                 adapter_udp::Event::Packet(link, bytes) => {
                     packet.clear();
                     packet.extend_from_slice(&bytes);
-                    Event::Packet(ours(link), Delivery::Reliable)
+                    Event::Packet(link, Delivery::Reliable)
                 }
             });
         }
@@ -67,31 +67,25 @@ impl Adapter for Udp {
     }
 
     fn send(&mut self, now: Now, link: LinkId, delivery: Delivery, packet: &[u8]) -> bool {
-        self.endpoint.send(now.real, theirs(link), delivery, packet).is_ok()
+        self.endpoint.send(now.real, link, delivery, packet).is_ok()
     }
 
     fn send_to_all(&mut self, now: Now, links: &[LinkId], packet: &[u8], flush: Flush) {
-        self.endpoint.send_to_all(now.real, links.iter().copied().map(theirs), packet, flush);
+        self.endpoint.send_to_all(now.real, links.iter().copied(), packet, flush);
     }
 
     fn flush(&mut self, link: LinkId) {
-        self.endpoint.flush(theirs(link));
+        self.endpoint.flush(link);
     }
 
     fn close(&mut self, now: Now, link: LinkId) {
-        self.endpoint.close(now.real, theirs(link));
+        self.endpoint.close(now.real, link);
     }
 
     fn transmit(&mut self, now: Now) {
         let Self { socket, endpoint, outgoing, unsent, .. } = self;
-        while let Some(transmit) = endpoint.poll_transmit(now.real, outgoing.buffer()) {
-            if !outgoing.push(transmit.to) {
-                *unsent += socket.send(outgoing) as u64;
-            }
-        }
-        if !outgoing.is_empty() {
-            *unsent += socket.send(outgoing) as u64;
-        }
+        let next = |out: &mut Vec<u8>| endpoint.poll_transmit(now.real, out).map(|transmit| transmit.to);
+        *unsent += socket.send_all(outgoing, next) as u64;
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -99,7 +93,7 @@ impl Adapter for Udp {
     }
 
     fn peer(&self, link: LinkId) -> Option<SocketAddr> {
-        self.endpoint.peer(theirs(link)).map(|(address, _)| address)
+        self.endpoint.peer(link).map(|(address, _)| address)
     }
 
     fn counts(&self) -> Counts {
@@ -132,13 +126,4 @@ impl Adapter for Udp {
     fn wait(&self, most: std::time::Duration) -> std::io::Result<()> {
         self.socket.wait(most)
     }
-}
-
-fn ours(link: adapter_udp::LinkId) -> LinkId {
-    let (index, generation) = link.parts();
-    LinkId { index, generation }
-}
-
-const fn theirs(link: LinkId) -> adapter_udp::LinkId {
-    adapter_udp::LinkId::from_parts(link.index, link.generation)
 }

@@ -2,16 +2,17 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Instant,
 };
 
-use adapter_udp::{Flush, Incoming, Outgoing, Socket};
+use adapter_kit::address::{canonical, mapped};
+use adapter_udp::{Flush, Incoming, LinkId, Outgoing, Socket, local_addresses};
 use adapter_webrtc::{Config, Endpoint};
 use voice_core::Delivery;
 
 use super::{
-    adapter::{Adapter, Counts, Event, LinkId},
+    adapter::{Adapter, Counts, Event},
     offers::{self, Inbox},
     settings::Settings,
 };
@@ -57,8 +58,7 @@ impl Adapter for WebRtc {
         offers.answer(|offer, from| endpoint.accept_offer(now.real, offer, from));
         for _ in 0..BATCHES {
             let take = |from: SocketAddr, datagram: &mut [u8]| {
-                let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-                endpoint.handle_datagram(now.real, from, datagram);
+                endpoint.handle_datagram(now.real, canonical(from), datagram);
             };
             if !socket.receive(incoming, take) {
                 break;
@@ -70,39 +70,35 @@ impl Adapter for WebRtc {
     fn poll_event(&mut self, packet: &mut Vec<u8>) -> Option<Event> {
         Some(match self.endpoint.poll_event(packet)? {
             // Browsers have no lasting keys.
-            adapter_webrtc::Event::Up(link) => Event::Up(ours(link), None),
-            adapter_webrtc::Event::Packet(link, delivery) => Event::Packet(ours(link), delivery),
-            adapter_webrtc::Event::Down(link) => Event::Down(ours(link)),
+            adapter_webrtc::Event::Up(link) => Event::Up(link, None),
+            adapter_webrtc::Event::Packet(link, delivery) => Event::Packet(link, delivery),
+            adapter_webrtc::Event::Down(link) => Event::Down(link),
         })
     }
 
     fn send(&mut self, now: Now, link: LinkId, delivery: Delivery, packet: &[u8]) -> bool {
-        self.endpoint.send(now.real, theirs(link), delivery, packet).is_ok()
+        self.endpoint.send(now.real, link, delivery, packet).is_ok()
     }
 
     fn send_to_all(&mut self, now: Now, links: &[LinkId], packet: &[u8], flush: Flush) {
-        self.endpoint.send_to_all(now.real, links.iter().copied().map(theirs), packet, flush);
+        self.endpoint.send_to_all(now.real, links.iter().copied(), packet, flush);
     }
 
     fn flush(&mut self, link: LinkId) {
-        self.endpoint.flush(theirs(link));
+        self.endpoint.flush(link);
     }
 
     fn close(&mut self, now: Now, link: LinkId) {
-        self.endpoint.close(now.real, theirs(link));
+        self.endpoint.close(now.real, link);
     }
 
     fn transmit(&mut self, now: Now) {
         let Self { socket, endpoint, outgoing, unsent, is_v6, .. } = self;
-        while let Some(transmit) = endpoint.poll_transmit(now.real, outgoing.buffer()) {
-            let to = if *is_v6 { long_form(transmit.to) } else { transmit.to };
-            if !outgoing.push(to) {
-                *unsent += socket.send(outgoing) as u64;
-            }
-        }
-        if !outgoing.is_empty() {
-            *unsent += socket.send(outgoing) as u64;
-        }
+        let next = |out: &mut Vec<u8>| {
+            let to = endpoint.poll_transmit(now.real, out)?.to;
+            Some(if *is_v6 { SocketAddr::new(mapped(to.ip()).into(), to.port()) } else { to })
+        };
+        *unsent += socket.send_all(outgoing, next) as u64;
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -110,7 +106,7 @@ impl Adapter for WebRtc {
     }
 
     fn peer(&self, link: LinkId) -> Option<SocketAddr> {
-        self.endpoint.peer(theirs(link))
+        self.endpoint.peer(link)
     }
 
     fn counts(&self) -> Counts {
@@ -170,46 +166,19 @@ fn bind(address: SocketAddr) -> Result<(Socket, Inbox, SocketAddr), Fail> {
     ))
 }
 
-/// What browsers are told to send to: what the operator says, or where the socket is bound, or where this machine is seen from.
+/// What browsers are told to send to: what the operator says, or where the socket is bound, or where this machine is seen from, loopback last.
 fn addresses(bound: SocketAddr, told: &[IpAddr]) -> Vec<SocketAddr> {
-    let ips = match told {
-        [] if bound.ip().is_unspecified() => own_addresses(bound.is_ipv6()),
-        [] => vec![bound.ip()],
-        told => told.to_vec(),
-    };
-    ips.into_iter().map(|ip| SocketAddr::new(ip, bound.port())).collect()
-}
-
-/// The addresses that this machine would send from, and its loopback. To ask for the way to an address (of those for documents, RFC 5737 and 3849)
-/// sends nothing.
-fn own_addresses(with_v6: bool) -> Vec<IpAddr> {
-    let from = |own: IpAddr, to: IpAddr| {
-        let socket = UdpSocket::bind((own, 0)).ok()?;
-        socket.connect((to, 9)).ok()?;
-        Some(socket.local_addr().ok()?.ip())
-    };
-    let v4 = from(Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into());
-    let v6 =
-        from(Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()).filter(|_| with_v6);
-    let mut all: Vec<IpAddr> = [v4, v6, Some(Ipv4Addr::LOCALHOST.into())].into_iter().flatten().collect();
-    all.dedup();
-    all
-}
-
-const fn long_form(address: SocketAddr) -> SocketAddr {
-    match address {
-        SocketAddr::V4(v4) => SocketAddr::new(IpAddr::V6(v4.ip().to_ipv6_mapped()), v4.port()),
-        v6 => v6,
+    let port = bound.port();
+    match told {
+        [] if bound.ip().is_unspecified() => {
+            let mut own = local_addresses(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), port);
+            own.retain(|own| own.is_ipv4() || bound.is_ipv6());
+            own.rotate_left(1);
+            own
+        }
+        [] => vec![bound],
+        told => told.iter().map(|ip| SocketAddr::new(*ip, port)).collect(),
     }
-}
-
-fn ours(link: adapter_webrtc::LinkId) -> LinkId {
-    let (index, generation) = link.parts();
-    LinkId { index, generation }
-}
-
-const fn theirs(link: LinkId) -> adapter_webrtc::LinkId {
-    adapter_webrtc::LinkId::from_parts(link.index, link.generation)
 }
 
 #[cfg(test)]
