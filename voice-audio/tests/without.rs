@@ -80,7 +80,7 @@ fn only_48_khz_go_in_and_out() {
 
 #[cfg(not(feature = "denoise"))]
 #[test]
-fn loudness_alone_makes_a_talkspurt_and_moves_the_gain() {
+fn loudness_alone_makes_a_talkspurt() {
     use voice_audio::{Capture, FrameKind};
     let mut capture = Capture::new(CaptureConfig::default()).unwrap();
     let mut kinds = Vec::new();
@@ -98,7 +98,7 @@ fn loudness_alone_makes_a_talkspurt_and_moves_the_gain() {
         push(&mut capture, 0.01, 200);
         assert!(capture.is_talking());
     }
-    assert!(capture.gain_db() > 3.0, "{}", capture.gain_db());
+    assert_eq!(capture.gain_db(), 0.0);
     for _ in 0..5 {
         push(&mut capture, 0.000_1, 200);
     }

@@ -305,7 +305,7 @@ impl Capture {
         let strength = detector::strength(hop);
         let speech = self.denoise.process(hop, denoise, gain || voice);
         let active = self.detector.update(strength, speech) || !voice;
-        self.gain.process(hop, gain, speech.unwrap_or(self.detector.loudness_alone()));
+        self.gain.process(hop, gain, speech);
         self.limiter.process(hop, limiter);
         self.voice_meter.update(hop);
         let passage = self.gate.process(hop);

@@ -68,6 +68,7 @@ fn noise_suppression_improves_speech_in_noise() {
     }
 }
 
+#[cfg(feature = "denoise")]
 #[test]
 fn quiet_and_loud_speakers_come_out_alike() {
     let loudness: Vec<f64> = [(1, 0.03), (1, 0.9), (4, 0.05), (6, 0.5)]
