@@ -63,10 +63,10 @@ type Hop = [f32; HOP];
 /// use voice_audio::{Capture, CaptureConfig, InputFormat};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let input = InputFormat { rate: 44_100, channels: 2 };
+/// let input = InputFormat { rate: 48_000, channels: 2 };
 /// let mut capture = Capture::new(CaptureConfig { input, ..CaptureConfig::default() })?;
 ///
-/// let from_device = [0.0f32; 2 * 441];
+/// let from_device = [0.0f32; 2 * 480];
 /// capture.push_f32(&from_device);
 /// while let Some(frame) = capture.pull() {
 ///     if frame.kind.is_speech() {
