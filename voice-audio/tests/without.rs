@@ -3,7 +3,7 @@
 //! Runs whole with `--no-default-features --features opus-rs`.
 
 use voice_audio::{
-    CaptureConfig, OpusDecoder, Recovery, has_fec,
+    OpusDecoder, Recovery, has_fec,
     listen::{Listener, ListenerConfig, Presence},
 };
 use voice_core::{ClientId, Frame, Pace, Sound};
@@ -70,7 +70,7 @@ fn a_listener_hears_it() {
 #[cfg(not(feature = "resample"))]
 #[test]
 fn only_48_khz_go_in_and_out() {
-    use voice_audio::{Capture, CaptureError, InputFormat};
+    use voice_audio::{Capture, CaptureConfig, CaptureError, InputFormat};
     let input = InputFormat { rate: 44_100, channels: 1 };
     let error = Capture::new(CaptureConfig { input, ..CaptureConfig::default() }).err();
     assert_eq!(error, Some(CaptureError::Rate(44_100)));
@@ -81,7 +81,7 @@ fn only_48_khz_go_in_and_out() {
 #[cfg(not(feature = "denoise"))]
 #[test]
 fn loudness_alone_makes_a_talkspurt() {
-    use voice_audio::{Capture, FrameKind};
+    use voice_audio::{Capture, CaptureConfig, FrameKind};
     let mut capture = Capture::new(CaptureConfig::default()).unwrap();
     let mut kinds = Vec::new();
     let mut push = |capture: &mut Capture, height: f32, ms: usize| {
