@@ -12,7 +12,8 @@
 //! 3. For each block that the loudspeaker wants, [`listen::Listener::attend`] is told who speaks, and [`listen::Listener::render`] asks for their frames and
 //!    gives what is heard.
 //!
-//! ```
+#![cfg_attr(feature = "encode", doc = "```")]
+#![cfg_attr(not(feature = "encode"), doc = "```ignore")]
 //! use voice_audio::{listen::{Listener, ListenerConfig, Presence}, EncoderConfig, OpusEncoder, MAX_FRAME_BYTES};
 //! use voice_core::{ClientId, Frame, Pace, Sound};
 //!
@@ -42,20 +43,29 @@
 //!
 //! Activity is integer arithmetic and judges alike everywhere. A listener at 48 kHz adds and multiplies floats in a fixed order; at other rates
 //! its samples may depend on the processor's vector units in the last bits. Resampling of clips runs in double precision and rounds
-//! once at the end. The codec is the bundled libopus in floating point: one build gives the same bytes in every run, but builds for
+//! once at the end. The codec, a bundled libopus or `opus-rs`, works in floating point: one build gives the same bytes in every run, but builds for
 //! different processor architectures may differ in the last bit.
+//!
+//! # Features
+//!
+//! The codec is the first of `opus16`, `opus13` (the default) and `opus-rs` that is on. `opus-rs` needs no C and can't encode: with it alone there is no `OpusEncoder`.
+//! `denoise`, `resample` and `wav`, on by default, bring noise suppression, other rates than 48 kHz, and WAV; `echo` brings echo cancellation.
 
 #![deny(unsafe_code)]
 
-#[cfg(not(any(feature = "opus13", feature = "opus16")))]
-compile_error!("voice-audio needs a codec: turn on its feature `opus13` (the default) or `opus16`");
+#[cfg(not(any(feature = "opus13", feature = "opus16", feature = "opus-rs")))]
+compile_error!(
+    "voice-audio needs a codec: turn on its feature `opus13` (the default), `opus16` or, to decode only, `opus-rs`"
+);
 
 mod activity;
+mod backend;
 mod capture;
-mod ffi;
 pub mod listen;
 mod opus;
+#[cfg(feature = "resample")]
 mod resample;
+#[cfg(feature = "wav")]
 mod wav;
 
 pub use activity::{Activity, ActivityConfig, ActivityDetector, rms, talkspurts};
@@ -63,12 +73,16 @@ pub use capture::{
     Activation, CAPTURE_RATES, Capture, CaptureConfig, CaptureError, CaptureFrame, Detection, FrameKind, GainControl,
     InputFormat, Level, MAX_CAPTURE_CHANNELS, MAX_CAPTURE_WAIT, Stages,
 };
+#[cfg(feature = "encode")]
+pub use opus::OpusEncoder;
 pub use opus::{
     Application, Channels, CpuBudget, DecodeError, EncodeError, EncoderConfig, FrameLength, MAX_DRED_MS,
-    MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, OpusDecoder, OpusEncoder, Quality, Recovery, SetupError, codec_version,
-    has_fec, is_dtx, packet_samples,
+    MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, OpusDecoder, Quality, Recovery, SetupError, codec_version, has_fec, is_dtx,
+    packet_samples,
 };
+#[cfg(feature = "resample")]
 pub use resample::{RATES, ResampleError, resample};
+#[cfg(feature = "wav")]
 pub use wav::{MAX_WAV_SECONDS, WavReadError, WavWriteError, read_wav, write_wav};
 
 /// The sample rate of all PCM in this crate, in hertz.

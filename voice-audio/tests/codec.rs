@@ -1,5 +1,7 @@
 //! Real speech through the codec, without loss, with loss, and hostile packets.
 
+#![cfg(all(feature = "wav", feature = "encode"))]
+
 mod common;
 
 use common::{clip, correlation, energy};

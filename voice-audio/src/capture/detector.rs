@@ -1,7 +1,8 @@
 //! Voice activity: says for each hop whether somebody speaks.
 //!
 //! Three things must agree: RNNoise holds the sound for speech, it is above a fixed loudness, and it is above the steady noise, which
-//! is followed. The last makes up for what the model doesn't know: it takes seconds to get used to loud noise.
+//! is followed. The last makes up for what the model doesn't know: it takes seconds to get used to loud noise. Built without the
+//! model, loudness alone decides.
 //!
 //! A talkspurt needs two hops of speech in a row to begin, so that a click is none. That, and that a model needs to hear something of
 //! a syllable first, makes the answer 20 to 50 ms late: the pre-roll is there for it.

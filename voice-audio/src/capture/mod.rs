@@ -11,6 +11,7 @@
 mod blend;
 mod config;
 mod decibel;
+#[cfg_attr(not(feature = "denoise"), path = "no_denoise.rs")]
 mod denoise;
 mod detector;
 #[cfg_attr(not(feature = "echo"), path = "no_echo.rs")]
@@ -22,6 +23,8 @@ mod limiter;
 mod loudspeaker;
 mod meter;
 mod noise_floor;
+#[cfg_attr(not(feature = "resample"), path = "no_resampling.rs")]
+mod resampling;
 mod ring;
 mod talk;
 
@@ -60,10 +63,10 @@ type Hop = [f32; HOP];
 /// use voice_audio::{Capture, CaptureConfig, InputFormat};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let input = InputFormat { rate: 44_100, channels: 2 };
+/// let input = InputFormat { rate: 48_000, channels: 2 };
 /// let mut capture = Capture::new(CaptureConfig { input, ..CaptureConfig::default() })?;
 ///
-/// let from_device = [0.0f32; 2 * 441];
+/// let from_device = [0.0f32; 2 * 480];
 /// capture.push_f32(&from_device);
 /// while let Some(frame) = capture.pull() {
 ///     if frame.kind.is_speech() {

@@ -1,3 +1,4 @@
+#[cfg(feature = "encode")]
 use super::SetupError;
 use crate::SAMPLE_RATE;
 
@@ -157,6 +158,7 @@ impl EncoderConfig {
         self.frame_length.samples() * self.channels.count()
     }
 
+    #[cfg(feature = "encode")]
     pub(super) fn check(&self) -> Result<(), SetupError> {
         if !(6_000..=510_000).contains(&self.bitrate) {
             return Err(SetupError::Bitrate);

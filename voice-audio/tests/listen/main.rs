@@ -1,5 +1,7 @@
 //! What a listener hears: real speech through Opus, judged by its samples.
 
+#![cfg(all(feature = "wav", feature = "encode"))]
+
 #[path = "../common/mod.rs"]
 mod common;
 
