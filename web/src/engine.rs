@@ -40,8 +40,7 @@ const LEAST_BITRATE: u32 = 8_000;
 /// Levels are told so often.
 const LEVELS_EVERY_US: u64 = 50_000;
 
-type Memory =
-    ClientStorage<Vec<PersonSlot>, Vec<RoomSlot>, Vec<ChannelSlot>, Vec<SpeakerSlot>, Vec<PeerLink>, Vec<u8>>;
+type Memory = ClientStorage<Vec<PersonSlot>, Vec<RoomSlot>, Vec<ChannelSlot>, Vec<SpeakerSlot>, Vec<PeerLink>, Vec<u8>>;
 
 /// What an engine is told once.
 #[derive(Debug, Clone, Copy)]
@@ -284,7 +283,8 @@ impl Engine {
         if levels {
             self.levels_due_us = now.as_us() + LEVELS_EVERY_US;
         }
-        let messages = std::mem::take(&mut self.has_messages) || self.client.poll_timeout().is_some_and(|due| due <= now);
+        let messages =
+            std::mem::take(&mut self.has_messages) || self.client.poll_timeout().is_some_and(|due| due <= now);
         Due { messages, tidings: self.state_is_new || !self.tidings.is_empty(), levels }
     }
 

@@ -72,10 +72,6 @@ impl Lines {
         self.rooms.iter().find(|room| room.name == name)
     }
 
-    pub(crate) fn room_of(&self, handle: RoomHandle) -> Option<&Room> {
-        self.rooms.iter().find(|room| room.handle == handle)
-    }
-
     /// The server's numbers of the rooms.
     pub(crate) fn ids<'a, M: ClientMemory>(&'a self, client: &'a Client<M>) -> impl Iterator<Item = RoomId> + 'a {
         self.rooms.iter().filter_map(|room| client.room_id(room.handle))

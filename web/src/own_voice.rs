@@ -55,4 +55,5 @@ impl OwnVoice {
             self.len -= 1;
         }
         self.playing = self.len > 0;
-    }}
+    }
+}

@@ -137,9 +137,10 @@ impl<M: ClientMemory> Scene<'_, M> {
         }
     }
 
+    /// Nobody without a seat: what the roster has then is of a session that is over.
     fn others(&self) -> impl Iterator<Item = Person<'_>> {
         let me = self.client.id();
-        self.client.roster().filter(move |person| Some(person.id()) != me)
+        self.client.roster().filter(move |person| me.is_some_and(|me| me != person.id()))
     }
 
     fn look_at(&self, person: &Person<'_>) -> Other {
