@@ -8,6 +8,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join as path } from "node:path";
 import { program } from "./places.mjs";
+import { site } from "./static.mjs";
 import { until } from "./test.mjs";
 
 /** Why the program can't be run, or null. */
@@ -28,11 +29,8 @@ export class Server {
       rmSync(server.home, { recursive: true, force: true });
     });
     await server.run();
+    server.url = await site(t, server.web);
     return server;
-  }
-
-  get url() {
-    return `http://${this.web}/`;
   }
 
   get pid() {
