@@ -14,6 +14,10 @@ export function toast(words) {
   setTimeout(() => slip.remove(), SHOWN_MS);
 }
 
+export function clearToasts() {
+  part("toasts").replaceChildren();
+}
+
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let pending;
 const unseen = make("p", { class: "unseen", role: "status" });

@@ -2,7 +2,7 @@
 
 import { missing } from "../consonance.js";
 import { app } from "./app.js";
-import { KeyedList, make, part, setText, show } from "./dom.js";
+import { icon, KeyedList, make, part, setText, show } from "./dom.js";
 import { others } from "./other-tabs.js";
 import { takeMicrophone } from "./sound.js";
 import { reconnectingWords } from "./words.js";
@@ -31,7 +31,7 @@ export function updateBars(state) {
  */
 function barsFor(state) {
   /** @type {(Bar | null)[]} */
-  const bars = [reconnectingBar(state), soundBar(state), microphoneBar(state.microphone), otherTabBar(state)];
+  const bars = [reconnectingBar(state), soundBar(state), state.status === "connected" ? microphoneBar(state.microphone) : null, otherTabBar(state)];
   return bars.filter((bar) => bar !== null);
 }
 
@@ -74,7 +74,7 @@ function otherTabBar({ me }) {
 function barRow({ key, tone }) {
   const words = make("p");
   const action = make("button", { type: "button" });
-  const close = make("button", { type: "button", class: "plain", text: "All right" });
+  const close = make("button", { type: "button", class: "icon", "aria-label": "Hide this" }, [icon("close")]);
   /** @type {(() => void) | undefined} */
   let act;
   action.addEventListener("click", () => act?.());

@@ -14,9 +14,9 @@ const percent = (/** @type {number} */ share) => `${share < 0.1 && share > 0 ? (
 const ms = (/** @type {number} */ value) => `${Math.round(value)} ms`;
 
 const plots = {
-  rtt: plot("There and back", ms, 60),
-  loss: plot("Lost on the way", percent, 0.05),
-  jitter: plot("Unevenness", ms, 20),
+  rtt: plot("Round trip", ms, 60),
+  loss: plot("Lost", percent, 0.05),
+  jitter: plot("Jitter", ms, 20),
   playout: plot("Waiting here", ms, 60),
 };
 
@@ -93,7 +93,7 @@ function factsOf(stats) {
   return [
     ["Way to the server", path ? (path.relayed ? "through a relay" : "direct") : "not known yet"],
     ["Addresses", path ? `${path.local} to ${path.remote}` : "–"],
-    ["Your voice lost, as they say", percent(stats.reportedLoss)],
+    ["Lost of your voice", percent(stats.reportedLoss)],
     ["Sent", `${Math.round(stats.bitrate / 1000)} kbit/s in pieces of ${ms(stats.frameMs)}`],
     ["In and out so far", `${mebibytes(stats.bytesIn)} in, ${mebibytes(stats.bytesOut)} out`],
     ["Gaps in the sound", String(stats.underruns)],
@@ -131,5 +131,5 @@ function personLine() {
 /** @param {PersonStats} stats */
 function figuresOf({ loss, lost, late, recovered, jitterMs, playoutMs, direct }) {
   const way = direct ? "straight from them" : "over the server";
-  return `${ms(playoutMs)} waiting, ${ms(jitterMs)} unevenness, ${percent(loss)} lost, ${way}. Since they came: ${lost} lost, ${recovered} of them mended, ${late} late.`;
+  return `${ms(playoutMs)} waiting here, ${ms(jitterMs)} jitter, ${percent(loss)} lost, ${way}. Since they came: ${lost} lost, ${recovered} of them mended, ${late} late.`;
 }

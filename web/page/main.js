@@ -118,14 +118,14 @@ function comeIn({ me }) {
 
 /** @param {State} state */
 function greet(state) {
-  const { came, gone, first } = whoChanged(state);
-  for (const person of came) {
+  const { met, lost, came, left } = whoChanged(state);
+  for (const person of met) {
     welcome(person);
     seat(person);
   }
-  for (const { id } of gone) unseat(id);
-  if (!first && came.length && came.length <= NEWS) note(`${listed(came.map(({ name }) => cleanName(name)))} came`);
-  if (gone.length && gone.length <= NEWS) note(`${listed(gone.map(({ name }) => cleanName(name)))} left`);
+  for (const { id } of lost) unseat(id);
+  if (came.length && came.length <= NEWS) note(`${listed(came)} came`);
+  if (left.length && left.length <= NEWS) note(`${listed(left)} left`);
 }
 
 /** @param {State} state */

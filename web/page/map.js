@@ -2,8 +2,9 @@
 
 import { app, nameOf } from "./app.js";
 import { tell } from "./announce.js";
-import { button, inside, KeyedList, make, part, setAttribute, setText, show } from "./dom.js";
+import { button, inside, KeyedList, make, part, setText, show } from "./dom.js";
 import { cleanName, initials, tint } from "./names.js";
+import { peopleHere } from "./presence.js";
 import { remembered, rememberPerson } from "./settings.js";
 
 /**
@@ -36,9 +37,13 @@ export function setUpMap() {
 }
 
 /** @param {State} state */
-export function updateMap({ people }) {
-  tokens.update(people);
-  show(part("map-tray-title"), people.some(({ id }) => !places.has(id)));
+export function updateMap(state) {
+  tokens.update(peopleHere(state));
+  titleTray();
+}
+
+function titleTray() {
+  show(part("map-tray-title"), [...tokens.rows.keys()].some((id) => !places.has(/** @type {number} */ (id))));
 }
 
 /** @param {Levels} levels */
@@ -69,14 +74,15 @@ export const unseat = (id) => places.delete(id);
  */
 function token({ id, name }) {
   const label = make("bdi", { class: "token-name" });
-  const root = make("button", { type: "button", class: "token", "data-keep": "" }, [make("span", { class: `avatar ${tint(name)}`, "aria-hidden": "true" }, [make("i", { text: initials(name) })]), label]);
+  const root = make("button", { type: "button", class: "token", "data-keep": "" }, [make("span", { class: `avatar ${tint(name)}`, "aria-hidden": "true", "data-initials": initials(name) }), label, make("span", { class: "unseen" })]);
   root.addEventListener("keydown", (event) => onKey(event, id, name));
   draggable(root, id, name);
+  putToken(root, places.get(id) ?? null);
   return {
     root,
     update(person) {
       setText(label, nameOf(id, cleanName(name)));
-      setAttribute(root, "aria-label", `${nameOf(id)}, ${whereabouts(places.get(id))}`);
+      sayWhere(root, places.get(id));
       root.classList.toggle("speaking", person.audible);
       root.classList.toggle("away", person.reconnecting);
     },
@@ -167,8 +173,8 @@ function place(id, name, wanted, keep = true) {
   if (keep) rememberPerson(name, { place: where ?? undefined });
   const root = tokens.rows.get(id)?.root;
   if (root) putToken(root, where);
-  if (root) setAttribute(root, "aria-label", `${nameOf(id)}, ${whereabouts(where ?? undefined)}`);
-  show(part("map-tray-title"), (app.state?.people ?? []).some((person) => !places.has(person.id)));
+  if (root) sayWhere(root, where ?? undefined);
+  titleTray();
 }
 
 /** @param {number} metres */
@@ -184,8 +190,16 @@ function putToken(root, where) {
   root.style.setProperty("--y", String(0.5 - (where?.[1] ?? 0) / SIDE));
 }
 
+/**
+ * @param {HTMLElement} root
+ * @param {Place | undefined} where
+ */
+function sayWhere(root, where) {
+  setText(inside(root, ".unseen", HTMLElement), `, ${whereabouts(where)}`);
+}
+
 function seatInCircle() {
-  const people = app.state?.people ?? [];
+  const people = app.state ? peopleHere(app.state) : [];
   people.forEach(({ id, name }, index) => {
     // From the left over the front to the right: behind one's back voices are hard to tell apart.
     const angle = Math.PI * (people.length > 1 ? 1 - index / (people.length - 1) : 0.5);

@@ -4,6 +4,7 @@ import { app, nameOf } from "./app.js";
 import { inside, KeyedList, part, press, setAttribute, setText, show } from "./dom.js";
 import { hold, holdable } from "./hold.js";
 import { cleanName, initials, tint } from "./names.js";
+import { peopleHere } from "./presence.js";
 import { remembered, rememberPerson } from "./settings.js";
 import { writeTo } from "./texts.js";
 import { briefly, hearing } from "./words.js";
@@ -25,11 +26,10 @@ function keyOf(person) {
 }
 
 /** @param {State} state */
-export function updatePeople({ people, rooms }) {
-  const mine = new Set(rooms.map((room) => room.id));
-  const near = people.filter((person) => person.rooms.some((id) => mine.has(id)) || person.whispering);
+export function updatePeople(state) {
+  const near = peopleHere(state);
   const nearIds = new Set(near.map(keyOf));
-  const far = people.filter((person) => !nearIds.has(person.id));
+  const far = state.people.filter((person) => !nearIds.has(person.id));
   here.update(near);
   elsewhere.update(far);
   setText(part("people-count"), String(near.length + 1));
@@ -73,14 +73,16 @@ function personRow({ id, name }) {
   const words = inside(root, ".person-state", HTMLElement);
   const tools = personTools(root, id, name);
   avatar.classList.add(tint(name));
-  setText(inside(avatar, "i", HTMLElement), initials(name));
+  avatar.dataset.initials = initials(name);
   return {
     root,
     update(person) {
       setText(shownName, nameOf(id, cleanName(name)));
-      setText(words, [briefly(person), roomWords(person)].filter(Boolean).join(" · "));
-      root.classList.toggle("speaking", person.audible);
-      root.classList.toggle("unheard", person.speaking && !person.audible);
+      const whispered = app.state?.me.whisperingTo.includes(id) ? "you whisper to them" : "";
+      setText(words, [briefly(person), whispered, roomWords(person)].filter(Boolean).join(" · "));
+      // The server tells that they speak before their voice is due, and also while this page is kept silent.
+      root.classList.toggle("speaking", person.audible || (person.speaking && person.unheard === null));
+      root.classList.toggle("unheard", person.speaking && !person.audible && person.unheard !== null);
       root.classList.toggle("away", person.reconnecting);
       tools.update(person);
     },
@@ -113,7 +115,7 @@ function personTools(root, id, name) {
   tools.id = `person-${id}`;
   setAttribute(more, "aria-controls", tools.id);
   more.addEventListener("click", () => {
-    show(tools, tools.hidden);
+    show(tools, tools.hidden === true);
     setAttribute(more, "aria-expanded", String(!tools.hidden));
   });
   mute.addEventListener("click", () => setMuted(id, name, mute.getAttribute("aria-pressed") !== "true"));

@@ -3,7 +3,7 @@
 import { app, nameOf } from "./app.js";
 import { button, input, inside, part, press, setAttribute, setText, show } from "./dom.js";
 import { hold, holdable, letGo } from "./hold.js";
-import { listed } from "./names.js";
+import { cleanName, initials, listed, tint } from "./names.js";
 import { remember, settings } from "./settings.js";
 import { myWords } from "./words.js";
 
@@ -20,6 +20,9 @@ export function setUpTalk() {
   holdable(button("hold"), (on) => hold("button", on));
   button("mute").addEventListener("click", () => app.voice?.setMuted(!app.state?.me.muted));
   button("deafen").addEventListener("click", () => app.voice?.setDeafened(!app.state?.me.deafened));
+  button("stop-whisper").addEventListener("click", () => {
+    for (const id of app.state?.me.whisperingTo ?? []) app.voice?.whisper(id, false);
+  });
   for (const mode of modes) mode.addEventListener("change", () => choose(/** @type {Activation} */ (mode.value)));
   const threshold = input("threshold");
   threshold.value = String(settings.threshold);
@@ -53,13 +56,26 @@ export function updateTalk(state) {
   const speaking = people.filter(({ audible }) => audible).map(({ id }) => nameOf(id));
   setText(part("who-speaks"), speaking.length ? `${listed(speaking)} ${speaking.length > 1 ? "are" : "is"} speaking` : "Nobody else is speaking");
   part("who-speaks").classList.toggle("lively", speaking.length > 0);
+  show(button("stop-whisper"), me.whisperingTo.length > 0);
+  drawMe(me);
   sayMine(state);
+}
+
+/** @param {State["me"]} me */
+function drawMe({ name, speaking, muted, deafened, serverMuted }) {
+  const avatar = inside(part("me"), ".avatar", HTMLElement);
+  setAttribute(avatar, "class", `avatar ${tint(name)}`);
+  setAttribute(avatar, "data-initials", initials(name));
+  setText(part("my-name"), cleanName(name));
+  const words = [serverMuted ? "muted by the server" : muted ? "muted" : "", deafened ? "hearing nobody" : "", speaking ? "speaking" : ""].filter(Boolean);
+  setText(part("my-state"), words.join(", ") || "listening");
 }
 
 /** @param {Levels} levels */
 export function updateMeters({ microphone, open }) {
   const share = Math.min(1, Math.max(0, (microphone - METER.from) / (METER.to - METER.from)));
   for (const meter of meters) meter.style.setProperty("--level", share.toFixed(3));
+  part("me").style.setProperty("--level", share.toFixed(2));
   if (open === gateOpen) return;
   gateOpen = open;
   if (app.state) sayMine(app.state);
@@ -69,6 +85,7 @@ export function updateMeters({ microphone, open }) {
 function sayMine(state) {
   const words = myWords(state, gateOpen, settings.key.label, app.names);
   setText(part("my-words"), words.text);
+  part("me").classList.toggle("speaking", words.heard);
   part("talk").classList.toggle("heard", words.heard);
   part("talk").classList.toggle("blocked", words.blocked);
 }
@@ -91,7 +108,7 @@ function choose(activation) {
 }
 
 function sayKey() {
-  setText(part("hold-key"), `or the key ${settings.key.label}`);
+  setText(part("hold-key"), `or the key: ${settings.key.label}`);
 }
 
 function sayThreshold() {

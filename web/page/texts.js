@@ -1,7 +1,7 @@
 /** Texts to a room or to one person, with who came and went between them. */
 
 import { app, nameOf } from "./app.js";
-import { tell, toast } from "./announce.js";
+import { clearToasts, tell, toast } from "./announce.js";
 import { KeyedList, make, need, part, select, setText, show } from "./dom.js";
 import { bytesOf, cleanName, cleanText } from "./names.js";
 import { isOpen, onView, open } from "./tabs.js";
@@ -36,7 +36,9 @@ export function setUpTexts() {
   });
   text.addEventListener("input", () => show(part("text-problem"), false));
   onView(() => {
-    if (isOpen("texts")) countUnread(0);
+    if (!isOpen("texts")) return;
+    countUnread(0);
+    clearToasts();
   });
 }
 
@@ -90,7 +92,7 @@ async function send(field) {
   if (bytesOf(text) > TEXT_BYTES) return complain("This is too long: send it in two parts.");
   field.value = "";
   const problem = await app.voice.sendText(target.to, text);
-  if (problem === null) return add("mine", "You", target.words, cleanText(text));
+  if (problem === null) return add("mine", "You", `to ${target.words}`, cleanText(text));
   // What was typed meanwhile is worth more than the old text at its place.
   if (!field.value) field.value = text;
   complain(problem);
@@ -106,7 +108,8 @@ function complain(words) {
 /** @param {number} room */
 function roomName(room) {
   const rooms = app.state?.rooms ?? [];
-  return rooms.length > 1 ? cleanName(rooms.find(({ id }) => id === room)?.name ?? "") : "";
+  const name = rooms.find(({ id }) => id === room)?.name;
+  return rooms.length > 1 && name ? `in ${cleanName(name)}` : "";
 }
 
 /**
@@ -136,6 +139,5 @@ function countUnread(count) {
   unread = count;
   const badge = part("unread");
   show(badge, count > 0);
-  setText(badge, count > 99 ? "99+" : `${count}`);
-  badge.setAttribute("aria-label", `, ${count} new`);
+  setText(part("unread-count"), count > 99 ? "99+" : `${count}`);
 }

@@ -45,7 +45,7 @@ export function connectionWords({ status, reason }) {
  */
 export function reconnectingWords(reason) {
   if (reason === "server-stopped") return "The server is being restarted. You come back by yourself.";
-  return "The connection is gone. You come back by yourself as soon as there is one; nothing is lost but what is said meanwhile.";
+  return "The connection is gone. You come back by yourself as soon as there is one.";
 }
 
 /** @type {Record<Unheard, string>} */
@@ -86,7 +86,7 @@ export function briefly(person) {
   if (person.serverMuted) return "muted by the server";
   if (person.muted) return person.deafened ? "muted, hears nobody" : "muted";
   if (person.speaking) return stopped(person.unheard);
-  return person.deafened ? "hears nobody" : "";
+  return person.deafened ? "hears nobody" : "listening";
 }
 
 /** @param {Unheard | null} unheard */
