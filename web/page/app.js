@@ -1,0 +1,18 @@
+/** The session that there is now. Views ask here each time, so that none holds on to one that is over. */
+
+/** @import { State, Voice } from "../consonance.js" */
+
+export const app = {
+  /** @type {Voice | null} */
+  voice: null,
+  /** @type {State | null} */
+  state: null,
+  /** How people's names are shown, by id. @type {ReadonlyMap<number, string>} */
+  names: new Map(),
+};
+
+/**
+ * @param {number} id
+ * @param {string} [otherwise]
+ */
+export const nameOf = (id, otherwise = "somebody") => app.names.get(id) ?? otherwise;
