@@ -6,13 +6,14 @@ import { Native, Server, whyNoProgram } from "./harness/consonance.mjs";
 import { pesq, whyNoScores } from "./harness/pesq.mjs";
 import { delays, heardRounds, quantile } from "./harness/sound.mjs";
 import { babble, sentence } from "./harness/speech.mjs";
-import { browserTest, figure, until } from "./harness/test.mjs";
+import { browserTest, figure, inTime, until } from "./harness/test.mjs";
 import { readWav } from "./harness/wav.mjs";
 
 const GOOD = 3.5;
 /** bit/s. */
 const BITRATE = 32_000;
 const MOUTH_TO_EAR_MS = 120;
+const PLAYOUT_MS = 40;
 const FIRST_SOUND_MS = 1_000;
 /** So long that two are heard whole, wherever one begins to listen. */
 const THREE_ROUNDS = 3;
@@ -23,7 +24,7 @@ async function score(who, speech, recording) {
   const scores = await pesq(speech.samples, heardRounds(speech.samples, recording));
   figure(`PESQ-WB, ${who}`, scores.map((one) => one.toFixed(2)).join(", "));
   assert.ok(scores.length > 0, `${who}: the sentence wasn't found in what was heard`);
-  assert.ok(quantile(scores, 0.5) >= GOOD, `${who}: ${scores}`);
+  await inTime(() => assert.ok(quantile(scores, 0.5) >= GOOD, `${who}: ${scores}`));
 }
 
 browserTest("two pages talk both ways, clearly and soon", async (t) => {
@@ -42,8 +43,10 @@ browserTest("two pages talk both ways, clearly and soon", async (t) => {
   await score("Bert hears Anna", said, atBert.mono());
   await score("Anna hears Bert", answered, atAnna.mono());
   assert.ok(late.length > 5, `${late.length} half seconds were found again`);
-  assert.ok(quantile(late, 0.5) <= MOUTH_TO_EAR_MS, `${late.map(Math.round)}`);
-  assert.ok(stats.playoutMs <= 40, `playout: ${stats.playoutMs} ms`);
+  await inTime(() => {
+    assert.ok(quantile(late, 0.5) <= MOUTH_TO_EAR_MS, `mouth to ear: ${late.map(Math.round)} ms`);
+    assert.ok(stats.playoutMs <= PLAYOUT_MS, `playout: ${stats.playoutMs} ms`);
+  });
 }, [whyNoProgram, whyNoScores]);
 
 browserTest("a page and somebody by UDP talk both ways", async (t) => {
@@ -71,7 +74,7 @@ browserTest("from the offer to the first sound it takes no second", async (t) =>
     await person.page.close();
   }
   figure("offer to first sound, ms", taken.map(Math.round).join(", "));
-  assert.ok(quantile(taken, 0.5) <= FIRST_SOUND_MS, `${taken}`);
+  await inTime(() => assert.ok(Math.max(...taken) <= FIRST_SOUND_MS, `${taken}`));
 }, [whyNoProgram]);
 
 browserTest("who has no microphone listens, and says so", async (t) => {

@@ -29,7 +29,7 @@ export class Server {
       rmSync(server.home, { recursive: true, force: true });
     });
     await server.run();
-    server.url = await site(t, server.web);
+    server.url = enter.length > 0 ? await siteInside(t, server.web, address, enter) : await site(t, server.web);
     return server;
   }
 
@@ -70,6 +70,13 @@ export class Native {
     if (this.child.exitCode === null) await once(this.child, "exit");
     return this.child.said;
   }
+}
+
+async function siteInside(t, web, address, enter) {
+  const child = start([...enter, process.execPath, new URL("static.mjs", import.meta.url).pathname, web, address], {});
+  t.after(() => end(child, "SIGKILL"));
+  await until("the pages are served", () => child.said.includes("\n"));
+  return child.said.trim();
 }
 
 function start([command, ...args], environment) {

@@ -19,7 +19,7 @@ export async function serve(t, files) {
 }
 
 /** web/ itself, with offers handed on: while the server under test has no pages inside. */
-export async function site(t, web) {
+export async function site(t, web, address = "127.0.0.1") {
   const kinds = { js: "text/javascript", wasm: "application/wasm", html: "text/html", css: "text/css", svg: "image/svg+xml" };
   const server = createServer((asked, response) => {
     const { pathname } = new URL(asked.url, "http://localhost");
@@ -40,7 +40,10 @@ export async function site(t, web) {
       response.end();
     }
   });
-  await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+  await new Promise((ready) => server.listen(0, address, ready));
   t.after(() => server.close());
-  return `http://127.0.0.1:${server.address().port}/`;
+  return `http://${address}:${server.address().port}/`;
 }
+
+// In a namespace of its own: `node static.mjs WEB ADDRESS`.
+if (process.argv[1]?.endsWith("static.mjs")) console.log(await site({ after() {} }, process.argv[2], process.argv[3]));

@@ -3,13 +3,30 @@
  */
 import { test } from "node:test";
 import { whyNoBrowser } from "./browser.mjs";
+import { Neighbours } from "./machine.mjs";
 
 /** A test in a browser; `needs` are functions that say why it can't run here, or null. */
 export function browserTest(name, body, needs = []) {
   test(name, { timeout: 240_000 }, async (t) => {
     for (const why of [whyNoBrowser, ...needs].map((need) => need()).filter(Boolean)) return skip(t, name, why);
-    await body(t);
+    const neighbours = new Neighbours();
+    try {
+      await body(t);
+    } catch (error) {
+      const excuse = error.needsTime && neighbours.excuse();
+      if (!excuse) throw error;
+      skip(t, name, `${excuse}; ${error.message}`);
+    }
   });
+}
+
+/** What is asserted in here holds only on a machine that isn't busy with something else; there it counts. */
+export async function inTime(assertions) {
+  try {
+    await assertions();
+  } catch (error) {
+    throw Object.assign(error, { needsTime: true });
+  }
 }
 
 function skip(t, name, why) {
