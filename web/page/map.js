@@ -69,7 +69,7 @@ export function seat({ id, name }) {
 export const unseat = (id) => places.delete(id);
 
 /** The map without a map: some places by name. @type {readonly [string, Place | null][]} */
-const NAMED = [["the middle, as loud as sent", null], ["the left", [-4, 0]], ["ahead on the left", [-3, 3]], ["ahead", [0, 4]], ["ahead on the right", [3, 3]], ["the right", [4, 0]], ["behind", [0, -4]], ["far ahead", [0, 9]]];
+const NAMED = [["the middle", null], ["the left", [-4, 0]], ["ahead on the left", [-3, 3]], ["ahead", [0, 4]], ["ahead on the right", [3, 3]], ["the right", [4, 0]], ["behind", [0, -4]], ["far ahead", [0, 9]]];
 
 /**
  * Fills a list to choose somebody's place from; gives what brings it up to date.

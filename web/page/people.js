@@ -79,6 +79,7 @@ function personRow({ id, name }) {
     root,
     update(person) {
       setText(shownName, nameOf(id, cleanName(name)));
+      setAttribute(shownName, "title", nameOf(id, cleanName(name)));
       setText(words, wordsBeside(person));
       setAttribute(more, "aria-label", `What you can do about ${nameOf(id)}`);
       // The server tells that they speak before their voice is due, and also while this page is kept silent.
