@@ -35,11 +35,14 @@ export interface Options {
 
 export type Status = "disconnected" | "connecting" | "joining" | "connected" | "degraded" | "reconnecting";
 
-/** Why the status is what it is. `kicked`, `banned` and what begins with `refused-` end the attempt; everything else mends itself. */
+/**
+ * Why the status is what it is. `kicked`, `banned` and what begins with `refused` end the attempt, apart from `refused-full`; everything else mends
+ * itself.
+ */
 export type Reason =
   | "not-started" | "wanted" | "transport-up" | "transport-down" | "no-answer" | "joined" | "resumed" | "silence" | "heard-again"
   | "lane-broken" | "wrong-session" | "server-stopped" | "kicked" | "banned" | "closed"
-  | "refused-password" | "refused-full" | "refused-name" | "refused-version" | "refused";
+  | "refused-password" | "refused-tries" | "refused-full" | "refused-version" | "refused";
 
 /** How one's voice is sent: only while `setTalking(true)`, while one speaks, or always. */
 export type Activation = "push" | "voice" | "open";
@@ -52,21 +55,23 @@ export interface Room {
   readonly name: string;
   /** The server's number for it; null until it has given one. */
   readonly id: number | null;
-  /** Whether one's voice goes there. */
+  /** Whether one's voice goes there; not while one whispers. */
   readonly talking: boolean;
 }
 
-/** Why somebody isn't heard; null while they are, or while there is nothing to say. */
+/** Why somebody isn't heard; null while they are, or will be in a moment. The first that holds, in the order of web/src/unheard.rs. */
 export type Unheard =
   | "muted-by-me" | "deafened" | "muted-themselves" | "muted-by-server" | "not-in-my-room" | "reconnecting" | "lower-priority"
-  | "lost" | "late" | "no-voice-free" | "not-connected" | "silent";
+  | "lost" | "late" | "no-voice-free" | "not-connected" | "silent"
+  // Their volume is zero, or they are placed beyond where anything is heard.
+  | "turned-down" | "too-far";
 
 export interface Person {
   readonly id: number;
   readonly name: string;
   /** Server's numbers of the rooms they are in. */
   readonly rooms: readonly number[];
-  /** As the server says: they send voice that somebody hears. */
+  /** Their voice comes in here, whether it sounds or not. */
   readonly speaking: boolean;
   /** They sound here, now. */
   readonly audible: boolean;

@@ -47,15 +47,19 @@
 
 #![deny(unsafe_code)]
 
-#[cfg(not(any(feature = "opus13", feature = "opus16")))]
-compile_error!("voice-audio needs a codec: turn on its feature `opus13` (the default) or `opus16`");
+#[cfg(not(any(feature = "opus13", feature = "opus16", feature = "opus-rs")))]
+compile_error!(
+    "voice-audio needs a codec: turn on its feature `opus13` (the default), `opus16` or, to decode only, `opus-rs`"
+);
 
 mod activity;
+mod backend;
 mod capture;
-mod ffi;
 pub mod listen;
 mod opus;
+#[cfg(feature = "resample")]
 mod resample;
+#[cfg(feature = "wav")]
 mod wav;
 
 pub use activity::{Activity, ActivityConfig, ActivityDetector, rms, talkspurts};
@@ -63,12 +67,16 @@ pub use capture::{
     Activation, CAPTURE_RATES, Capture, CaptureConfig, CaptureError, CaptureFrame, Detection, FrameKind, GainControl,
     InputFormat, Level, MAX_CAPTURE_CHANNELS, MAX_CAPTURE_WAIT, Stages,
 };
+#[cfg(any(feature = "opus13", feature = "opus16"))]
+pub use opus::OpusEncoder;
 pub use opus::{
     Application, Channels, CpuBudget, DecodeError, EncodeError, EncoderConfig, FrameLength, MAX_DRED_MS,
-    MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, OpusDecoder, OpusEncoder, Quality, Recovery, SetupError, codec_version,
-    has_fec, is_dtx, packet_samples,
+    MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, OpusDecoder, Quality, Recovery, SetupError, codec_version, has_fec, is_dtx,
+    packet_samples,
 };
+#[cfg(feature = "resample")]
 pub use resample::{RATES, ResampleError, resample};
+#[cfg(feature = "wav")]
 pub use wav::{MAX_WAV_SECONDS, WavReadError, WavWriteError, read_wav, write_wav};
 
 /// The sample rate of all PCM in this crate, in hertz.

@@ -6,6 +6,10 @@ pub(super) struct Blend {
     share: f32,
 }
 
+#[cfg_attr(
+    not(any(feature = "denoise", feature = "echo")),
+    allow(dead_code, reason = "the limiter needs only the share")
+)]
 impl Blend {
     const STEP: f32 = 1.0 / HOP as f32;
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::FrameLength;
 
-/// The sample rates that a [`Capture`](super::Capture) takes, in hertz.
-pub const CAPTURE_RATES: RangeInclusive<u32> = 8_000..=192_000;
+/// The sample rates that a [`Capture`](super::Capture) takes, in hertz: 8,000 to 192,000, or 48,000 alone without the feature `resample`.
+pub const CAPTURE_RATES: RangeInclusive<u32> =
+    if cfg!(feature = "resample") { 8_000..=192_000 } else { crate::SAMPLE_RATE..=crate::SAMPLE_RATE };
 
 /// The most channels that a [`Capture`](super::Capture) mixes down.
 pub const MAX_CAPTURE_CHANNELS: u16 = 32;
@@ -103,7 +104,7 @@ impl Default for InputFormat {
 pub struct Stages {
     /// Takes out what the loudspeaker plays; does nothing without [`CaptureConfig::render`].
     pub echo: bool,
-    /// Takes out noise.
+    /// Takes out noise. Does nothing, and delays nothing, without the crate's feature `denoise`.
     pub denoise: bool,
     /// Brings speech to an even loudness.
     pub gain: bool,
@@ -134,7 +135,7 @@ pub enum Activation {
 }
 
 /// How speech is told from noise: RNNoise's probability of speech together with loudness. Besides, speech is always 6 dB above the
-/// steady noise.
+/// steady noise. Without the crate's feature `denoise`, loudness alone decides.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Detection {
     /// The probability from which on a talkspurt begins, 0.0 (loudness alone decides) to 1.0. It goes on down to half of it.

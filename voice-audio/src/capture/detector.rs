@@ -1,7 +1,8 @@
 //! Voice activity: says for each hop whether somebody speaks.
 //!
 //! Three things must agree: RNNoise holds the sound for speech, it is above a fixed loudness, and it is above the steady noise, which
-//! is followed. The last makes up for what the model doesn't know: it takes seconds to get used to loud noise.
+//! is followed. The last makes up for what the model doesn't know: it takes seconds to get used to loud noise. Built without the
+//! model, loudness alone decides.
 //!
 //! A talkspurt needs two hops of speech in a row to begin, so that a click is none. That, and that a model needs to hear something of
 //! a syllable first, makes the answer 20 to 50 ms late: the pre-roll is there for it.
@@ -29,6 +30,8 @@ pub(super) struct Detector {
     quietest: f32,
     hangover_hops: u32,
     noise: NoiseFloor,
+    /// Whether the last hop was above both loudnesses.
+    loud: bool,
     /// Hops of speech in a row, up to [`ONSET_HOPS`].
     row: u8,
     /// Hops for which a talkspurt goes on without speech; 0 in silence.
@@ -43,6 +46,7 @@ impl Detector {
             quietest: 0.0,
             hangover_hops: 0,
             noise: NoiseFloor::default(),
+            loud: false,
             row: 0,
             left: 0,
         };
@@ -65,6 +69,7 @@ impl Detector {
         let speech = speech.unwrap_or(1.0);
         let noise = self.noise.update(strength);
         let loud = strength >= self.quietest && strength >= noise * ABOVE_NOISE;
+        self.loud = loud;
         self.row = if loud && speech >= self.begins { (self.row + 1).min(ONSET_HOPS) } else { 0 };
         if self.row == ONSET_HOPS || (self.left > 0 && loud && speech >= self.holds) {
             self.left = self.hangover_hops + 1;
@@ -72,6 +77,11 @@ impl Detector {
             self.left = self.left.saturating_sub(1);
         }
         self.left > 0
+    }
+
+    /// What stands for the probability that the last hop was speech where no model gives one: certain, or none.
+    pub(super) fn loudness_alone(&self) -> f32 {
+        if self.loud { 1.0 } else { 0.0 }
     }
 
     /// Forgets the talkspurt.

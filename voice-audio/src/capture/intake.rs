@@ -5,21 +5,14 @@
 
 use std::time::Duration;
 
-use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Async, FixedAsync, Resampler, SincInterpolationParameters, WindowFunction};
-
 use super::config::{CaptureError, InputFormat};
+use super::resampling::Resampling;
 use super::ring::Ring;
 use super::{HOP, Hop};
 use crate::SAMPLE_RATE;
 
 /// Louder than any device, and harmless to all that follows.
 const LOUDEST: f32 = 4.0;
-
-/// Length of the resampling filter, in samples of the lower of both rates: a transition band of about 1/20 of the band.
-const TAPS: usize = 128;
-/// Where the filter starts to fall, as a share of the lower of both bands.
-const CUTOFF: f32 = 0.94;
 
 /// Input of one stream: a microphone, or what the loudspeaker plays.
 pub(super) struct Intake {
@@ -41,7 +34,7 @@ impl Intake {
         let InputFormat { rate, channels } = format;
         let resampling = if rate == SAMPLE_RATE { None } else { Some(Resampling::new(rate)?) };
         // A part of a hop may wait without being late.
-        let hop = resampling.as_ref().map_or(HOP, |resampling| resampling.resampler.input_frames_max());
+        let hop = resampling.as_ref().map_or(HOP, Resampling::most_input);
         let kept = backlog.as_millis() as usize * rate as usize / 1_000 + hop;
         Ok(Self { rate, channels, left_out: 0, sum: 0.0, summed: 0, waiting: Ring::new(kept, rate), resampling })
     }
@@ -77,7 +70,7 @@ impl Intake {
     pub(super) fn hops_waiting(&self) -> usize {
         match &self.resampling {
             None => self.waiting.len() / HOP,
-            Some(resampling) => self.waiting.len() / resampling.resampler.input_frames_next().max(1),
+            Some(resampling) => self.waiting.len() / resampling.next_input().max(1),
         }
     }
 
@@ -88,45 +81,7 @@ impl Intake {
 
     /// By how much the filter delays, in samples at 48 kHz.
     pub(super) fn delay(&self) -> usize {
-        self.resampling.as_ref().map_or(0, |resampling| resampling.delay)
-    }
-}
-
-struct Resampling {
-    resampler: Async<f32>,
-    delay: usize,
-    input: Box<[f32]>,
-}
-
-impl Resampling {
-    fn new(rate: u32) -> Result<Self, CaptureError> {
-        let ratio = f64::from(SAMPLE_RATE) / f64::from(rate);
-        // From high rates the filter must reach over as much time as from 48 kHz: else what lies above 24 kHz folds down.
-        let taps = (TAPS * rate.max(SAMPLE_RATE) as usize / SAMPLE_RATE as usize).next_multiple_of(8);
-        let filter = SincInterpolationParameters::new(taps, WindowFunction::Blackman2).f_cutoff(CUTOFF);
-        let resampler =
-            Async::new_sinc(ratio, 1.0, &filter, HOP, 1, FixedAsync::Output).map_err(|_| CaptureError::Rate(rate))?;
-        let input = vec![0.0; resampler.input_frames_max()].into_boxed_slice();
-        // Half of the filter; and the first output already is the place after the first input.
-        let delay = (taps as f64 * ratio / 2.0 - 1.0).round() as usize;
-        Ok(Self { resampler, delay, input })
-    }
-
-    fn next_hop(&mut self, waiting: &mut Ring, hop: &mut Hop) -> bool {
-        let needed = self.resampler.input_frames_next();
-        let input = &mut self.input[..needed];
-        if !waiting.pop(input) {
-            return false;
-        }
-        // Both buffers have the lengths that the resampler itself asks for, so neither can be refused.
-        let done = InterleavedSlice::new(&*input, 1, needed).ok().and_then(|from| {
-            let mut to = InterleavedSlice::new_mut(&mut hop[..], 1, HOP).ok()?;
-            self.resampler.process_into_buffer(&from, &mut to, None).ok()
-        });
-        if done.is_none() {
-            hop.fill(0.0);
-        }
-        true
+        self.resampling.as_ref().map_or(0, Resampling::delay)
     }
 }
 

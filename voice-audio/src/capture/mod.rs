@@ -11,6 +11,7 @@
 mod blend;
 mod config;
 mod decibel;
+#[cfg_attr(not(feature = "denoise"), path = "no_denoise.rs")]
 mod denoise;
 mod detector;
 #[cfg_attr(not(feature = "echo"), path = "no_echo.rs")]
@@ -22,6 +23,8 @@ mod limiter;
 mod loudspeaker;
 mod meter;
 mod noise_floor;
+#[cfg_attr(not(feature = "resample"), path = "no_resampling.rs")]
+mod resampling;
 mod ring;
 mod talk;
 
@@ -302,7 +305,7 @@ impl Capture {
         let strength = detector::strength(hop);
         let speech = self.denoise.process(hop, denoise, gain || voice);
         let active = self.detector.update(strength, speech) || !voice;
-        self.gain.process(hop, gain, speech);
+        self.gain.process(hop, gain, speech.unwrap_or(self.detector.loudness_alone()));
         self.limiter.process(hop, limiter);
         self.voice_meter.update(hop);
         let passage = self.gate.process(hop);

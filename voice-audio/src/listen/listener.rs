@@ -16,9 +16,9 @@ use crate::{Recovery, SetupError};
 /// The largest number of voices.
 pub const MAX_VOICES: usize = 1_024;
 /// The lowest output rate, hertz.
-const MIN_RATE: u32 = 8_000;
+const MIN_RATE: u32 = if cfg!(feature = "resample") { 8_000 } else { crate::SAMPLE_RATE };
 /// The highest output rate, hertz.
-const MAX_RATE: u32 = 192_000;
+const MAX_RATE: u32 = if cfg!(feature = "resample") { 192_000 } else { crate::SAMPLE_RATE };
 /// The loudest gain of a person: 12 dB.
 const MAX_GAIN: f32 = 4.0;
 /// Steps after which a filter has given something.
@@ -47,7 +47,7 @@ impl Channels {
 pub struct ListenerConfig {
     /// People heard at once, at most [`MAX_VOICES`]; each costs about 42 KiB.
     pub voices: usize,
-    /// The output's sample rate, 8,000 to 192,000 Hz.
+    /// The output's sample rate, 8,000 to 192,000 Hz, or 48,000 alone without the feature `resample`.
     pub rate: u32,
     /// The output's channels, interleaved.
     pub channels: Channels,

@@ -44,6 +44,8 @@ mod meter;
 mod output;
 mod ramp;
 mod reach;
+#[cfg_attr(not(feature = "resample"), path = "no_resampling.rs")]
+mod resampling;
 mod space;
 mod stretch;
 mod strip;

@@ -1,15 +1,7 @@
 //! From steps of the mix to blocks of any size at any rate.
 
-use rubato::audioadapter_buffers::direct::SequentialSlice;
-use rubato::{Async, FixedAsync, Resampler, SincInterpolationParameters, SincInterpolationType, WindowFunction};
-
-use super::STEP;
+use super::{STEP, resampling::Resampling};
 use crate::SAMPLE_RATE;
-
-/// The length of the filter in samples at 48 kHz; half of it is its delay.
-const TAPS: usize = 128;
-/// Where the filter begins to fall, as a share of the lower of the two bands.
-const CUTOFF: f32 = 0.94;
 
 /// A sample as loudspeakers take it: `i16`, or `f32` from -1 to 1.
 pub trait OutputSample: Copy + sealed::Sealed {
@@ -53,7 +45,7 @@ pub(super) struct Output {
     channels: usize,
     rate: u32,
     /// None at 48 kHz.
-    resampler: Option<Async<f32>>,
+    resampling: Option<Resampling>,
     ready: Vec<f32>,
     /// Samples of a channel that fit.
     stride: usize,
@@ -64,12 +56,12 @@ pub(super) struct Output {
 impl Output {
     /// `None` if the rate can't be made.
     pub(super) fn new(rate: u32, channels: usize) -> Option<Self> {
-        let resampler = match rate {
+        let resampling = match rate {
             SAMPLE_RATE => None,
-            _ => Some(resampler(rate, channels)?),
+            _ => Some(Resampling::new(rate, channels)?),
         };
-        let stride = resampler.as_ref().map_or(STEP, Resampler::output_frames_max).max(STEP);
-        Some(Self { channels, rate, resampler, ready: vec![0.0; stride * channels], stride, start: 0, end: 0 })
+        let stride = resampling.as_ref().map_or(STEP, Resampling::most_output).max(STEP);
+        Some(Self { channels, rate, resampling, ready: vec![0.0; stride * channels], stride, start: 0, end: 0 })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -83,17 +75,17 @@ impl Output {
 
     /// The filter's delay, µs.
     pub(super) fn delay_us(&self) -> u64 {
-        self.resampler.as_ref().map_or(0, |_| TAPS as u64 / 2 * 1_000_000 / u64::from(SAMPLE_RATE))
+        self.resampling.as_ref().map_or(0, |_| Resampling::DELAY * 1_000_000 / u64::from(SAMPLE_RATE))
     }
 
     /// Takes a step of the mix in place of what was ready. In the beginning nothing may come of it: the filter has to be filled.
     pub(super) fn take(&mut self, step: &[f32]) {
-        (self.start, self.end) = match &mut self.resampler {
+        (self.start, self.end) = match &mut self.resampling {
             None => {
                 self.ready.copy_from_slice(step);
                 (0, STEP)
             }
-            Some(resampler) => (0, convert(resampler, step, &mut self.ready, self.channels, self.stride).unwrap_or(0)),
+            Some(resampling) => (0, resampling.convert(step, &mut self.ready, self.stride).unwrap_or(0)),
         };
     }
 
@@ -108,22 +100,6 @@ impl Output {
         self.start += count;
         count * self.channels
     }
-}
-
-fn resampler(rate: u32, channels: usize) -> Option<Async<f32>> {
-    let filter = SincInterpolationParameters::new(TAPS, WindowFunction::Blackman2)
-        .f_cutoff(CUTOFF)
-        .oversampling_factor(256)
-        .interpolation(SincInterpolationType::Linear);
-    let ratio = f64::from(rate) / f64::from(SAMPLE_RATE);
-    Async::new_sinc(ratio, 1.0, &filter, STEP, channels, FixedAsync::Input).ok()
-}
-
-fn convert(resampler: &mut Async<f32>, step: &[f32], out: &mut [f32], channels: usize, stride: usize) -> Option<usize> {
-    let source = SequentialSlice::new(step, channels, STEP).ok()?;
-    let mut target = SequentialSlice::new_mut(out, channels, stride).ok()?;
-    let (_, frames) = resampler.process_into_buffer(&source, &mut target, None).ok()?;
-    Some(frames.min(stride))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::{
     packet_samples,
     redundancy::Redundancy,
 };
-use crate::ffi::{Code, RawDecoder};
+use crate::backend::{RawDecoder, Refusal};
 
 /// Concealed and recovered sound comes in steps of 2.5 ms.
 const STEP_SAMPLES: usize = 120;
@@ -59,17 +59,15 @@ impl OpusDecoder {
             return Err(SetupError::Complexity);
         }
         match self.raw.set_complexity(complexity.into()) {
-            Ok(()) | Err(Code::UNIMPLEMENTED) => Ok(()),
+            Ok(()) | Err(Refusal::Unimplemented) => Ok(()),
             Err(_) => Err(SetupError::Internal),
         }
     }
 
     /// Decodes `packet` into the front of `out` and returns the number of samples per channel, at most [`MAX_PACKET_SAMPLES`].
     pub fn decode(&mut self, packet: &[u8], out: &mut [i16]) -> Result<usize, DecodeError> {
-        let samples = packet_samples(packet)?;
-        if out.len() < samples * self.channels.count() {
-            return Err(DecodeError::BufferTooSmall);
-        }
+        let samples = check_packet(packet)?;
+        let out = out.get_mut(..samples * self.channels.count()).ok_or(DecodeError::BufferTooSmall)?;
         let decoded = self.raw.decode(Some(packet), out, false)?;
         self.celt = is_celt(packet);
         Ok(decoded)
@@ -137,7 +135,7 @@ impl OpusDecoder {
         !self.celt && has_fec(packet) && frame_samples(packet) <= samples
     }
 
-    fn finish(&mut self, filled: Result<usize, Code>, out: &mut [i16]) -> Result<(), DecodeError> {
+    fn finish(&mut self, filled: Result<usize, Refusal>, out: &mut [i16]) -> Result<(), DecodeError> {
         let filled = filled? * self.channels.count();
         out.iter_mut().skip(filled).for_each(|sample| *sample = 0);
         Ok(())

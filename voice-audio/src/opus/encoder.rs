@@ -1,5 +1,5 @@
 use super::{Application, EncodeError, EncoderConfig, FrameLength, RATE, SetupError, dred_share::dred_steps};
-use crate::ffi::{Code, RawEncoder, Setting, Tuning};
+use crate::backend::{RawEncoder, Refusal, Setting, Tuning};
 
 /// Turns one speaker's PCM into Opus frames.
 ///
@@ -38,8 +38,8 @@ impl OpusEncoder {
         if pcm.len() != expected {
             return Err(EncodeError::WrongLength { expected, found: pcm.len() });
         }
-        self.raw.encode(pcm, out).map_err(|code| match code {
-            Code::BUFFER_TOO_SMALL | Code::BAD_ARG => EncodeError::BufferTooSmall,
+        self.raw.encode(pcm, out).map_err(|refusal| match refusal {
+            Refusal::BufferTooSmall | Refusal::BadArgument => EncodeError::BufferTooSmall,
             _ => EncodeError::Internal,
         })
     }
@@ -113,7 +113,7 @@ impl OpusEncoder {
     /// What the linked library doesn't know is done without.
     fn set(&mut self, setting: Setting, value: i32, error: SetupError) -> Result<(), SetupError> {
         match self.raw.set(setting, value) {
-            Ok(()) | Err(Code::UNIMPLEMENTED) => Ok(()),
+            Ok(()) | Err(Refusal::Unimplemented) => Ok(()),
             Err(_) => Err(error),
         }
     }

@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::ffi::Code;
+use crate::backend::Refusal;
 
 /// Why an encoder or a decoder was not set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,11 +84,11 @@ pub enum DecodeError {
     Internal,
 }
 
-impl From<Code> for DecodeError {
-    fn from(code: Code) -> Self {
-        match code {
-            Code::BUFFER_TOO_SMALL => DecodeError::BufferTooSmall,
-            Code::INVALID_PACKET | Code::BAD_ARG => DecodeError::Malformed,
+impl From<Refusal> for DecodeError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::BufferTooSmall => DecodeError::BufferTooSmall,
+            Refusal::InvalidPacket | Refusal::BadArgument => DecodeError::Malformed,
             _ => DecodeError::Internal,
         }
     }

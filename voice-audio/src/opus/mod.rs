@@ -12,19 +12,22 @@ mod budget;
 mod config;
 mod decoder;
 mod dred_share;
+#[cfg(any(feature = "opus13", feature = "opus16"))]
 mod encoder;
 mod error;
+mod frames;
 mod packet;
 mod redundancy;
 
 pub use budget::CpuBudget;
 pub use config::{Application, Channels, EncoderConfig, FrameLength, MAX_DRED_MS, Quality};
 pub use decoder::{OpusDecoder, Recovery};
+#[cfg(any(feature = "opus13", feature = "opus16"))]
 pub use encoder::OpusEncoder;
 pub use error::{DecodeError, EncodeError, SetupError};
 pub use packet::{has_fec, is_dtx, packet_samples};
 
-use crate::{SAMPLE_RATE, ffi};
+use crate::{SAMPLE_RATE, backend};
 
 /// The most samples per channel that one Opus packet can hold: 120 ms.
 pub const MAX_PACKET_SAMPLES: usize = 5_760;
@@ -36,5 +39,5 @@ const RATE: i32 = SAMPLE_RATE as i32;
 
 /// Returns what the linked libopus calls itself, such as `libopus 1.6.1`; the copy of `opus13` doesn't know its number.
 pub fn codec_version() -> &'static str {
-    ffi::version()
+    backend::version()
 }

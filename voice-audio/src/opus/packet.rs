@@ -1,7 +1,6 @@
 //! What a packet's bytes say without decoding them.
 
-use super::{DecodeError, RATE};
-use crate::ffi;
+use super::{DecodeError, MAX_PACKET_SAMPLES, frames::first_frame};
 
 /// Opus sends at most this many bytes for a frame that DTX leaves out.
 const DTX_BYTES: usize = 2;
@@ -19,11 +18,14 @@ pub fn is_dtx(frame: &[u8]) -> bool {
 
 /// Returns how many samples per channel `packet` stands for, from its header alone, or an error if that can't be.
 pub fn packet_samples(packet: &[u8]) -> Result<usize, DecodeError> {
-    if packet.is_empty() {
-        return Err(DecodeError::Empty);
-    }
-    // A packet of no frames has a length, 0, for libopus, which refuses it only when decoding.
-    ffi::packet_samples(packet, RATE).ok().filter(|samples| *samples > 0).ok_or(DecodeError::Malformed)
+    let &toc = packet.first().ok_or(DecodeError::Empty)?;
+    let frames = match toc & 3 {
+        0 => 1,
+        1 | 2 => 2,
+        _ => usize::from(packet.get(1).ok_or(DecodeError::Malformed)? & 0x3F),
+    };
+    let samples = frames * frame_samples(packet);
+    if (1..=MAX_PACKET_SAMPLES).contains(&samples) { Ok(samples) } else { Err(DecodeError::Malformed) }
 }
 
 /// Says whether `packet` carries in-band FEC: a coarse copy of the frame before it. What is not Opus has none.
@@ -31,7 +33,7 @@ pub fn has_fec(packet: &[u8]) -> bool {
     if is_celt(packet) {
         return false;
     }
-    let Ok(&[flags, ..]) = ffi::first_frame(packet) else { return false };
+    let Some(&[flags, ..]) = first_frame(packet) else { return false };
     // RFC 6716, section 4.2.3: for each channel one VAD bit per SILK frame, then the LBRR bit.
     let frames = frame_samples(packet).div_ceil(SILK_FRAME_SAMPLES);
     let stereo = packet.first().is_some_and(|toc| toc & 4 != 0);
@@ -39,10 +41,10 @@ pub fn has_fec(packet: &[u8]) -> bool {
     lbrr(0) || stereo && lbrr(1)
 }
 
-/// Refuses what is no whole packet: [`packet_samples`] looks at its header alone.
-pub(super) fn check_packet(packet: &[u8]) -> Result<(), DecodeError> {
-    packet_samples(packet)?;
-    ffi::first_frame(packet).map(drop).map_err(|_| DecodeError::Malformed)
+/// Returns [`packet_samples`], and refuses what is no whole packet: that looks at its header alone.
+pub(super) fn check_packet(packet: &[u8]) -> Result<usize, DecodeError> {
+    let samples = packet_samples(packet)?;
+    first_frame(packet).map(|_| samples).ok_or(DecodeError::Malformed)
 }
 
 /// Whether the packet has no SILK part; an empty one is taken for such.

@@ -1,5 +1,5 @@
 use super::{MAX_DRED_MS, MAX_FRAME_BYTES, RATE};
-use crate::ffi::{Code, RawDecoder, RawDred};
+use crate::backend::{RawDecoder, RawDred, Refusal};
 
 const MAX_SAMPLES: usize = MAX_DRED_MS as usize * 48;
 
@@ -16,7 +16,7 @@ pub(super) struct Redundancy {
 }
 
 impl Redundancy {
-    pub(super) fn new() -> Result<Self, Code> {
+    pub(super) fn new() -> Result<Self, Refusal> {
         Ok(Self { raw: RawDred::new()?, packet: [0; MAX_FRAME_BYTES], len: None, reach: 0, ready: 0 })
     }
 
@@ -38,7 +38,7 @@ impl Redundancy {
         offset: usize,
         decoder: &mut RawDecoder,
         out: &mut [i16],
-    ) -> Option<Result<usize, Code>> {
+    ) -> Option<Result<usize, Refusal>> {
         if self.reach(packet) < offset {
             return None;
         }

@@ -1,7 +1,7 @@
-//! The one folder that talks to libopus in C; everything above it is safe Rust.
+//! The one place that talks to libopus in C; everything above it is safe Rust.
 //!
 //! The rule it keeps: a handle is created whole or not at all, owns its state alone, and every length that C sees comes from a slice.
-//! Both back ends have the same symbols; what only libopus 1.6 has is in `dred.rs`, with a stand-in that finds nothing for 1.3.
+//! Both versions have the same symbols; what only libopus 1.6 has is in `dred.rs`.
 
 #![allow(unsafe_code)]
 
@@ -16,29 +16,16 @@ use audiopus_sys as sys;
 
 #[cfg(feature = "opus16")]
 mod dred;
+#[cfg(test)]
+pub(crate) mod parsed;
 
-#[cfg(not(feature = "opus16"))]
-#[path = "no_dred.rs"]
-mod dred;
-
+#[cfg(feature = "opus16")]
 pub(crate) use dred::RawDred;
+
+use super::Refusal;
 
 /// Not in the bindings of 1.3, which answers that it doesn't know the request.
 const OPUS_SET_DRED_DURATION_REQUEST: c_int = 4050;
-
-/// The most frames that a packet can hold (RFC 6716, section 3.2.5).
-const MAX_FRAMES: usize = 48;
-
-/// A negative answer of libopus, one of its `OPUS_*` error codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Code(pub(crate) c_int);
-
-impl Code {
-    pub(crate) const BAD_ARG: Code = Code(sys::OPUS_BAD_ARG);
-    pub(crate) const BUFFER_TOO_SMALL: Code = Code(sys::OPUS_BUFFER_TOO_SMALL);
-    pub(crate) const INVALID_PACKET: Code = Code(sys::OPUS_INVALID_PACKET);
-    pub(crate) const UNIMPLEMENTED: Code = Code(sys::OPUS_UNIMPLEMENTED);
-}
 
 /// What the encoder is tuned for.
 #[derive(Debug, Clone, Copy)]
@@ -92,21 +79,21 @@ unsafe impl Send for RawEncoder {}
 
 impl RawEncoder {
     /// For 1 or 2 channels; libopus refuses any other number.
-    pub(crate) fn new(sample_rate: i32, channels: usize, tuning: Tuning) -> Result<Self, Code> {
+    pub(crate) fn new(sample_rate: i32, channels: usize, tuning: Tuning) -> Result<Self, Refusal> {
         let mut code = sys::OPUS_OK;
         // SAFETY: `code` is a live `int`; the answer is null or a fresh state, which this handle then owns.
         let state =
             unsafe { sys::opus_encoder_create(sample_rate, clamped(channels), tuning.application(), &mut code) };
-        NonNull::new(state).map(|state| Self { state, channels }).ok_or(Code(code))
+        NonNull::new(state).map(|state| Self { state, channels }).ok_or_else(|| refusal(code))
     }
 
-    pub(crate) fn set(&mut self, setting: Setting, value: i32) -> Result<(), Code> {
+    pub(crate) fn set(&mut self, setting: Setting, value: i32) -> Result<(), Refusal> {
         // SAFETY: the state is live; every request of `Setting` reads exactly one 32-bit integer argument.
         let code = unsafe { sys::opus_encoder_ctl(self.state.as_ptr(), setting.request(), value) };
         length(code).map(drop)
     }
 
-    pub(crate) fn lookahead(&mut self) -> Result<i32, Code> {
+    pub(crate) fn lookahead(&mut self) -> Result<i32, Refusal> {
         let mut samples = 0i32;
         // SAFETY: the state is live; this request writes one 32-bit integer through the pointer, which is valid for it.
         let code =
@@ -120,7 +107,7 @@ impl RawEncoder {
     }
 
     /// Encodes interleaved samples; a length that no frame has is refused.
-    pub(crate) fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Result<usize, Code> {
+    pub(crate) fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Result<usize, Refusal> {
         let samples = clamped(pcm.len() / self.channels);
         // SAFETY: the state is live and has `channels` channels, so libopus reads `samples * channels` samples, which `pcm` has,
         // and writes at most `out.len()` bytes.
@@ -149,15 +136,15 @@ unsafe impl Send for RawDecoder {}
 
 impl RawDecoder {
     /// For 1 or 2 channels; libopus refuses any other number.
-    pub(crate) fn new(sample_rate: i32, channels: usize) -> Result<Self, Code> {
+    pub(crate) fn new(sample_rate: i32, channels: usize) -> Result<Self, Refusal> {
         let mut code = sys::OPUS_OK;
         // SAFETY: `code` is a live `int`; the answer is null or a fresh state, which this handle then owns.
         let state = unsafe { sys::opus_decoder_create(sample_rate, clamped(channels), &mut code) };
-        NonNull::new(state).map(|state| Self { state, channels }).ok_or(Code(code))
+        NonNull::new(state).map(|state| Self { state, channels }).ok_or_else(|| refusal(code))
     }
 
     /// Sets how hard the decoder works; libopus 1.3 doesn't know the request.
-    pub(crate) fn set_complexity(&mut self, complexity: i32) -> Result<(), Code> {
+    pub(crate) fn set_complexity(&mut self, complexity: i32) -> Result<(), Refusal> {
         // SAFETY: the state is live; this request reads exactly one 32-bit integer argument.
         let code = unsafe { sys::opus_decoder_ctl(self.state.as_ptr(), sys::OPUS_SET_COMPLEXITY_REQUEST, complexity) };
         length(code).map(drop)
@@ -170,7 +157,7 @@ impl RawDecoder {
 
     /// Decodes `packet` to interleaved samples, or with `fec` the redundant copy of the frame before it; `None` conceals a lost frame.
     /// Returns the samples per channel.
-    pub(crate) fn decode(&mut self, packet: Option<&[u8]>, out: &mut [i16], fec: bool) -> Result<usize, Code> {
+    pub(crate) fn decode(&mut self, packet: Option<&[u8]>, out: &mut [i16], fec: bool) -> Result<usize, Refusal> {
         let (data, bytes) = packet.map_or((ptr::null(), 0), |p| (p.as_ptr(), clamped(p.len())));
         let room = clamped(out.len() / self.channels);
         // SAFETY: the state is live and has `channels` channels; `data` is null with length 0, or readable for `bytes`; libopus writes
@@ -186,41 +173,24 @@ impl Drop for RawDecoder {
     }
 }
 
-/// The samples a packet stands for at `sample_rate`.
-pub(crate) fn packet_samples(packet: &[u8], sample_rate: i32) -> Result<usize, Code> {
-    // SAFETY: libopus reads at most `packet.len()` bytes, and answers `OPUS_BAD_ARG` for none.
-    length(unsafe { sys::opus_packet_get_nb_samples(packet.as_ptr(), clamped(packet.len()), sample_rate) })
-}
-
-/// The first frame inside a packet, which may be empty, or an error where the packet is malformed.
-pub(crate) fn first_frame(packet: &[u8]) -> Result<&[u8], Code> {
-    let mut frames = [ptr::null(); MAX_FRAMES];
-    let mut sizes = [0; MAX_FRAMES];
-    let mut offset = 0;
-    // SAFETY: libopus reads at most `packet.len()` bytes, and writes at most 48 pointers, 48 sizes and one integer; the pointer to the
-    // first byte of the packet may be null.
-    length(unsafe {
-        sys::opus_packet_parse(
-            packet.as_ptr(),
-            clamped(packet.len()),
-            ptr::null_mut(),
-            frames.as_mut_ptr(),
-            sizes.as_mut_ptr(),
-            &mut offset,
-        )
-    })?;
-    let range = usize::try_from(offset).ok().zip(usize::try_from(sizes[0]).ok());
-    range.and_then(|(start, size)| packet.get(start..start.checked_add(size)?)).ok_or(Code::INVALID_PACKET)
-}
-
 /// What the linked library calls itself.
 pub(crate) fn version() -> &'static str {
     // SAFETY: the answer is a string literal inside the library.
     unsafe { CStr::from_ptr(sys::opus_get_version_string()) }.to_str().unwrap_or("unknown")
 }
 
-fn length(answer: c_int) -> Result<usize, Code> {
-    usize::try_from(answer).map_err(|_| Code(answer))
+fn length(answer: c_int) -> Result<usize, Refusal> {
+    usize::try_from(answer).map_err(|_| refusal(answer))
+}
+
+fn refusal(code: c_int) -> Refusal {
+    match code {
+        sys::OPUS_BAD_ARG => Refusal::BadArgument,
+        sys::OPUS_BUFFER_TOO_SMALL => Refusal::BufferTooSmall,
+        sys::OPUS_INVALID_PACKET => Refusal::InvalidPacket,
+        sys::OPUS_UNIMPLEMENTED => Refusal::Unimplemented,
+        _ => Refusal::Other,
+    }
 }
 
 /// A slice's length as C sees it: never longer than the slice, so that a huge one is used in part.

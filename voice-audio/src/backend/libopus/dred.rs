@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::ptr::NonNull;
 
-use super::{Code, RawDecoder, clamped, length, sys};
+use super::{RawDecoder, Refusal, clamped, length, refusal, sys};
 
 /// An owned DRED decoder, and the redundancy of the packet that it read last.
 #[derive(Debug)]
@@ -16,15 +16,15 @@ pub(crate) struct RawDred {
 unsafe impl Send for RawDred {}
 
 impl RawDred {
-    pub(crate) fn new() -> Result<Self, Code> {
+    pub(crate) fn new() -> Result<Self, Refusal> {
         let mut code = sys::OPUS_OK;
         // SAFETY: `code` is a live `int`; the answer is null or a fresh state, owned here.
-        let decoder = NonNull::new(unsafe { sys::opus_dred_decoder_create(&mut code) }).ok_or(Code(code))?;
+        let decoder = NonNull::new(unsafe { sys::opus_dred_decoder_create(&mut code) }).ok_or_else(|| refusal(code))?;
         // SAFETY: as above.
         let Some(redundancy) = NonNull::new(unsafe { sys::opus_dred_alloc(&mut code) }) else {
             // SAFETY: the decoder came from `opus_dred_decoder_create`, and nobody has it.
             unsafe { sys::opus_dred_decoder_destroy(decoder.as_ptr()) };
-            return Err(Code(code));
+            return Err(refusal(code));
         };
         Ok(Self { decoder, redundancy })
     }
@@ -37,7 +37,7 @@ impl RawDred {
         samples: usize,
         sample_rate: i32,
         ready: bool,
-    ) -> Result<usize, Code> {
+    ) -> Result<usize, Refusal> {
         let mut silence = 0;
         // SAFETY: both states are live; libopus reads at most `packet.len()` bytes, and writes one integer to `silence`.
         length(unsafe {
@@ -68,7 +68,7 @@ impl Drop for RawDred {
 impl RawDecoder {
     /// Fills `out` with the sound that began `offset` samples before the packet whose redundancy was read with `ready`. Where nothing
     /// was read for that time, it is concealed.
-    pub(crate) fn decode_dred(&mut self, dred: &RawDred, offset: usize, out: &mut [i16]) -> Result<usize, Code> {
+    pub(crate) fn decode_dred(&mut self, dred: &RawDred, offset: usize, out: &mut [i16]) -> Result<usize, Refusal> {
         let room = clamped(out.len() / self.channels);
         // SAFETY: both states are live, and this one has `channels` channels; libopus writes at most `room * channels` samples, which
         // `out` has.

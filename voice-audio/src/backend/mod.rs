@@ -1,0 +1,35 @@
+//! The library that codes: exactly one, behind the same few calls whichever it is.
+//!
+//! Where several are asked for, `opus16` is used before `opus13`, and either before `opus-rs`. What a call may be given is checked above this folder:
+//! here is no more than the library's own view of it.
+
+#[cfg(any(feature = "opus13", feature = "opus16"))]
+mod libopus;
+#[cfg(not(feature = "opus16"))]
+mod no_dred;
+// Tests compare it with whatever libopus they link.
+#[cfg(any(test, not(any(feature = "opus13", feature = "opus16"))))]
+mod pure;
+#[cfg(all(test, any(feature = "opus13", feature = "opus16")))]
+mod pure_tests;
+
+#[cfg(feature = "opus16")]
+pub(crate) use libopus::RawDred;
+#[cfg(any(feature = "opus13", feature = "opus16"))]
+pub(crate) use libopus::{RawDecoder, RawEncoder, Setting, Tuning, version};
+#[cfg(not(feature = "opus16"))]
+pub(crate) use no_dred::RawDred;
+#[cfg(not(any(feature = "opus13", feature = "opus16")))]
+pub(crate) use pure::{RawDecoder, version};
+
+/// Why a library refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(any(feature = "opus13", feature = "opus16")), allow(dead_code, reason = "opus-rs has fewer reasons"))]
+pub(crate) enum Refusal {
+    BadArgument,
+    BufferTooSmall,
+    InvalidPacket,
+    /// It doesn't know the request.
+    Unimplemented,
+    Other,
+}

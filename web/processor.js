@@ -1,0 +1,220 @@
+/**
+ * The audio thread's side: an AudioWorklet node that holds the whole client in wasm. The loudspeaker's clock drives it: each block takes what the
+ * microphone gave, asks the core for what is heard, and sends what is due. The page only relays bytes, and ticks it while sound is suspended.
+ *
+ * Time is `Date.now()`: the one clock that page and worklet share; web/src/clock.rs says what is done about its faults.
+ */
+
+const FRAME_BYTES = 2 * 960;
+/** Exports that want to be told the time first. */
+const TIMED = new Set([
+  "connect", "disconnect", "transport_up", "transport_down", "join", "leave", "whisper", "set_muted", "set_deafened", "set_priority",
+  "set_person_muted", "write_to_room", "write_to_person",
+]);
+/** What `turn` says there is to fetch. */
+const MESSAGES = 1, TIDINGS = 2, LEVELS = 4;
+/** Over so many blocks the share of time is measured that they take: 4 s. */
+const LOAD_BLOCKS = 1500;
+
+const now = () => Date.now() * 1000;
+
+class Processor extends AudioWorkletProcessor {
+  /** @param {{ processorOptions: import("./parts/protocol.js").Setup }} options */
+  constructor({ processorOptions: setup }) {
+    super();
+    const module = new WebAssembly.Module(setup.wasm);
+    /** @type {import("./parts/protocol.js").Exports} */
+    // @ts-ignore: the exports are what web/src/abi.rs says.
+    this.engine = new WebAssembly.Instance(module).exports;
+    this.attempt = -1;
+    this.advice = 0;
+    this.running = true;
+    /** @type {MessagePort | null} */
+    this.encoder = null;
+    /** Buffers that came back from the encoder, to be used again. @type {ArrayBuffer[]} */
+    this.spare = [];
+    this.load = { blocks: 0, busy: 0, since: Date.now(), share: 0 };
+    this.findBuffers();
+    this.write(setup.name, setup.password);
+    const made = this.engine.create(setup.seed[0], setup.seed[1], setup.name.length, setup.password.length, setup.bitrate);
+    if (!made) throw new RangeError("a name has 1 to 64 bytes, and a password at most 512");
+    this.port.onmessage = ({ data }) => this.onMessage(data);
+  }
+
+  /** Views into wasm's memory; made anew when it has grown. */
+  findBuffers() {
+    const { memory, input, microphone, left, right, pcm, levels_buffer } = this.engine;
+    this.memory = memory.buffer;
+    this.bytes = new Uint8Array(memory.buffer);
+    this.input = this.bytes.subarray(input(), input() + 4096);
+    this.microphone = new Float32Array(memory.buffer, microphone(), 1024);
+    this.left = new Float32Array(memory.buffer, left(), 1024);
+    this.right = new Float32Array(memory.buffer, right(), 1024);
+    this.pcm = new Int16Array(memory.buffer, pcm(), 2880);
+    this.levels = new Float32Array(memory.buffer, levels_buffer(), 130);
+    /** Parts of the buffers that are as long as a block. @type {Map<number, Float32Array[]>} */
+    this.blocks = new Map();
+  }
+
+  /** Microphone, left and right for blocks of this length. @param {number} samples */
+  block(samples) {
+    if (this.engine.memory.buffer !== this.memory) this.findBuffers();
+    let block = this.blocks.get(samples);
+    if (!block) {
+      block = [this.microphone, this.left, this.right].map((buffer) => buffer.subarray(0, samples));
+      this.blocks.set(samples, block);
+    }
+    return block;
+  }
+
+  /** @param {Float32Array[][]} inputs @param {Float32Array[][]} outputs */
+  process(inputs, outputs) {
+    const begin = Date.now();
+    const time = now();
+    const [output] = outputs;
+    const spoken = inputs[0]?.[0];
+    const samples = output[0].length;
+    let [microphone, left, right] = this.block(samples);
+    if (spoken) microphone.set(spoken);
+    this.engine.render(time, currentFrame, samples, spoken ? 1 : 0);
+    // It may have taken memory, and then the views are of what was before.
+    [, left, right] = this.block(samples);
+    output[0].set(left);
+    output[1]?.set(right);
+    this.encode();
+    this.turn(time);
+    this.measure(begin);
+    return this.running;
+  }
+
+  /** A clock of whole milliseconds is right on average. @param {number} begin */
+  measure(begin) {
+    const { load } = this;
+    const end = Date.now();
+    load.busy += end - begin;
+    if (++load.blocks < LOAD_BLOCKS) return;
+    load.share = load.busy / Math.max(1, end - load.since);
+    Object.assign(load, { blocks: 0, busy: 0, since: end });
+  }
+
+  /** Hands over what the microphone has for the encoder. */
+  encode() {
+    for (;;) {
+      const frame = this.engine.next_frame();
+      if (frame === 0) return;
+      if (!this.encoder) continue;
+      const samples = frame >>> 3;
+      const buffer = this.spare.pop() ?? new ArrayBuffer(FRAME_BYTES);
+      new Int16Array(buffer).set(this.pcm.subarray(0, samples));
+      this.encoder.postMessage({ pcm: buffer, flags: frame & 7 }, [buffer]);
+    }
+  }
+
+  /** Does what is due and passes on what there is. @param {number} time */
+  turn(time) {
+    const { engine } = this;
+    const due = engine.turn(time);
+    if (due & MESSAGES) this.sendMessages(time);
+    if (due & TIDINGS) this.sendTidings();
+    if (due & LEVELS) this.port.postMessage({ type: "levels", values: this.levels.slice(0, engine.levels()) });
+    const attempt = engine.transport_wanted();
+    if (attempt !== this.attempt) {
+      this.attempt = attempt;
+      this.port.postMessage({ type: "transport", attempt });
+    }
+    const advice = engine.encoder_advice();
+    if (advice !== this.advice && this.encoder) {
+      this.advice = advice;
+      this.encoder.postMessage({ advice });
+    }
+  }
+
+  /** @param {number} time */
+  sendMessages(time) {
+    for (;;) {
+      const len = this.engine.poll_message(time);
+      if (len === 0) return;
+      const bytes = this.read(Math.abs(len));
+      this.port.postMessage({ type: "send", lane: len < 0, bytes }, [bytes]);
+    }
+  }
+
+  sendTidings() {
+    for (;;) {
+      const len = this.engine.poll_tiding();
+      if (len === 0) return;
+      const bytes = this.read(len);
+      this.port.postMessage({ type: "tiding", bytes }, [bytes]);
+    }
+  }
+
+  /** A copy of what came out. @param {number} len @returns {ArrayBuffer} */
+  read(len) {
+    if (this.engine.memory.buffer !== this.memory) this.findBuffers();
+    const at = this.engine.output();
+    return this.bytes.slice(at, at + len).buffer;
+  }
+
+  /** Writes what goes in, one after the other. @param {...Uint8Array} parts */
+  write(...parts) {
+    if (this.engine.memory.buffer !== this.memory) this.findBuffers();
+    let at = 0;
+    for (const part of parts) {
+      const fits = part.subarray(0, this.input.length - at);
+      this.input.set(fits, at);
+      at += fits.length;
+    }
+  }
+
+  /** @param {import("./parts/protocol.js").ToWorklet} message */
+  onMessage(message) {
+    switch (message.type) {
+      case "packet":
+        this.write(new Uint8Array(message.bytes));
+        this.engine.receive(message.at, message.lane ? 1 : 0, message.bytes.byteLength);
+        break;
+      case "call":
+        this.call(message);
+        break;
+      case "encoder":
+        this.encoder = message.port;
+        this.advice = 0;
+        this.encoder.onmessage = ({ data }) => this.onEncoded(data);
+        break;
+      case "stats":
+        this.sendStats(message.reply);
+        break;
+      case "end":
+        this.running = false;
+        break;
+    }
+    this.turn(now());
+  }
+
+  /** @param {import("./parts/protocol.js").Call} call */
+  call({ name, args, bytes, reply }) {
+    if (bytes) this.write(bytes);
+    /** @type {any} */
+    const call = this.engine[name];
+    const value = TIMED.has(name) ? call(now(), ...args) : call(...args);
+    if (reply !== undefined) this.port.postMessage({ type: "reply", reply, value });
+  }
+
+  /** @param {number} reply */
+  sendStats(reply) {
+    const bytes = this.read(this.engine.stats());
+    this.port.postMessage({ type: "stats", reply, bytes, load: this.load.share }, [bytes]);
+  }
+
+  /** @param {import("./parts/protocol.js").FromEncoder} message */
+  onEncoded({ packet, flags, spare }) {
+    if (spare) this.spare.push(spare);
+    if (!packet) return;
+    const time = now();
+    this.write(new Uint8Array(packet));
+    this.engine.take_encoded(time, flags, packet.byteLength);
+    this.turn(time);
+  }
+}
+
+registerProcessor("consonance", Processor);
