@@ -72,7 +72,7 @@ install_bare_targets() {
     [ "${BARE:-debian}" = debian ] && can_apt && apt_install rustc-web cargo-web rust-web-src lld && has_debian_targets
 }
 
-# bare_cargo TARGET SUBCOMMAND ARGS..: Cargo for a bare target, by whichever way there is.
+# bare_cargo TARGET SUBCOMMAND ARGS..: Cargo for a bare target, by whichever way there is. BARE_STD names what Debian's way builds, if `core` isn't enough.
 bare_cargo() {
     local target=$1 subcommand=$2
     shift 2
@@ -82,7 +82,7 @@ bare_cargo() {
     fi
     # Its own directory: another compiler's artefacts would otherwise evict the usual ones. RUSTC_BOOTSTRAP permits -Zbuild-std.
     RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld \
-        CARGO_TARGET_DIR=$(bare_target_dir) /usr/bin/cargo "$subcommand" --target "$target" -Zbuild-std=core "$@"
+        CARGO_TARGET_DIR=$(bare_target_dir) /usr/bin/cargo "$subcommand" --target "$target" -Zbuild-std="${BARE_STD:-core}" "$@"
 }
 
 bare_target_dir() {

@@ -37,6 +37,15 @@ export function inside(inside, selector, kind) {
 }
 
 /**
+ * A new copy of a template's only element.
+ * @param {string} id
+ * @returns {HTMLElement}
+ */
+export function copyOf(id) {
+  return /** @type {HTMLElement} */ (need(id, HTMLTemplateElement).content.firstElementChild?.cloneNode(true));
+}
+
+/**
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
  * @param {{ class?: string, text?: string } & Record<string, string | undefined>} [options] anything else becomes an attribute

@@ -11,14 +11,14 @@ const holders = new Set();
  * @param {boolean} on
  */
 export function hold(what, on) {
+  const before = holders.size;
   if (on) holders.add(what);
   else holders.delete(what);
-  app.voice?.setTalking(holders.size > 0);
+  if (Boolean(before) !== holders.size > 0) app.voice?.setTalking(holders.size > 0);
 }
 
 export function letGo() {
-  holders.clear();
-  app.voice?.setTalking(false);
+  for (const what of holders) hold(what, false);
 }
 
 /**

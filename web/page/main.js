@@ -2,7 +2,7 @@
 
 import { missing, Voice } from "../consonance.js";
 import { app } from "./app.js";
-import { toast } from "./announce.js";
+import { tell, toast } from "./announce.js";
 import { updateBars } from "./bars.js";
 import { button, part, setAttribute, setText, show } from "./dom.js";
 import { askPassword, setUpDoor, showDoor, showMissing, showProblem, showProgress, suggestName } from "./door.js";
@@ -80,6 +80,7 @@ function start(voice, talk) {
 function update(state) {
   const end = ending(state.reason);
   if (end && state.status === "disconnected") return void refused(state, end);
+  if (app.state?.status === "reconnecting" && state.status === "connected") tell("Connected again.");
   app.state = state;
   if (part("talk-room").hidden) {
     if (state.status !== "connected") return showProgress(waiting(state));

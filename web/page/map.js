@@ -68,6 +68,26 @@ export function seat({ id, name }) {
 /** @param {number} id */
 export const unseat = (id) => places.delete(id);
 
+/** The map without a map: some places by name. @type {readonly [string, Place | null][]} */
+const NAMED = [["the middle", null], ["the left", [-4, 0]], ["ahead on the left", [-3, 3]], ["ahead", [0, 4]], ["ahead on the right", [3, 3]], ["the right", [4, 0]], ["behind", [0, -4]], ["far ahead", [0, 9]]];
+
+/**
+ * Fills a list to choose somebody's place from; gives what brings it up to date.
+ * @param {HTMLSelectElement} list
+ * @param {number} id
+ * @param {string} name
+ */
+export function fromChoice(list, id, name) {
+  const own = make("option", { value: "own", text: "where they are on the map", hidden: "" });
+  list.append(...NAMED.map(([words], index) => make("option", { value: String(index), text: words })), own);
+  list.addEventListener("change", () => place(id, name, NAMED[Number(list.value)]?.[1] ?? null));
+  return () => {
+    const at = NAMED.findIndex(([, where]) => String(where) === String(places.get(id) ?? null));
+    const value = at < 0 ? "own" : String(at);
+    if (document.activeElement !== list && list.value !== value) list.value = value;
+  };
+}
+
 /**
  * @param {Person} person
  * @returns {Row<Person>}

@@ -7,6 +7,7 @@ const UNSEEN_IN_TEXT = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u180e\u20
 const PILES = /(\p{M}{3})\p{M}+/gu;
 
 const encoder = new TextEncoder();
+const segmenter = "Segmenter" in Intl ? new Intl.Segmenter() : null;
 
 /** @param {string} text */
 export const bytesOf = (text) => encoder.encode(text).length;
@@ -40,7 +41,7 @@ export function initials(name) {
 
 /** @param {string | undefined} word */
 function firstLetter(word = "") {
-  const letters = "Segmenter" in Intl ? [...new Intl.Segmenter().segment(word)].map((part) => part.segment) : [...word];
+  const letters = segmenter ? [...segmenter.segment(word)].map((part) => part.segment) : [...word];
   return letters.find((letter) => /[\p{L}\p{N}\p{Emoji}]/u.test(letter)) ?? "";
 }
 

@@ -1,8 +1,9 @@
 /** Who is here and who speaks, and what one can do about each. */
 
 import { app, nameOf } from "./app.js";
-import { inside, KeyedList, part, press, setAttribute, setText, show } from "./dom.js";
+import { copyOf, inside, KeyedList, part, press, setAttribute, setText, show } from "./dom.js";
 import { hold, holdable } from "./hold.js";
+import { fromChoice } from "./map.js";
 import { cleanName, initials, tint } from "./names.js";
 import { peopleHere } from "./presence.js";
 import { remembered, rememberPerson } from "./settings.js";
@@ -66,27 +67,34 @@ function ring(id, level) {
  * @returns {Row<Person>}
  */
 function personRow({ id, name }) {
-  const copy = inside(document, "#person-row", HTMLTemplateElement).content.cloneNode(true);
-  const root = inside(/** @type {DocumentFragment} */ (copy), "li", HTMLElement);
+  const root = copyOf("person-row");
   const avatar = inside(root, ".avatar", HTMLElement);
   const shownName = inside(root, ".person-name", HTMLElement);
   const words = inside(root, ".person-state", HTMLElement);
-  const tools = personTools(root, id, name);
+  const more = inside(root, ".person-more", HTMLButtonElement);
+  const tools = toolsOnDemand(root, more, id, name);
   avatar.classList.add(tint(name));
   avatar.dataset.initials = initials(name);
   return {
     root,
     update(person) {
       setText(shownName, nameOf(id, cleanName(name)));
-      const whispered = app.state?.me.whisperingTo.includes(id) ? "you whisper to them" : "";
-      setText(words, [briefly(person), whispered, roomWords(person)].filter(Boolean).join(" · "));
+      setAttribute(shownName, "title", nameOf(id, cleanName(name)));
+      setText(words, wordsBeside(person));
+      setAttribute(more, "aria-label", `What you can do about ${nameOf(id)}`);
       // The server tells that they speak before their voice is due, and also while this page is kept silent.
       root.classList.toggle("speaking", person.audible || (person.speaking && person.unheard === null));
       root.classList.toggle("unheard", person.speaking && !person.audible && person.unheard !== null);
       root.classList.toggle("away", person.reconnecting);
-      tools.update(person);
+      tools(person);
     },
   };
+}
+
+/** @param {Person} person */
+function wordsBeside(person) {
+  const whispered = app.state?.me.whisperingTo.includes(person.id) ? "you whisper to them" : "";
+  return [briefly(person), whispered, roomWords(person)].filter(Boolean).join(" · ");
 }
 
 /**
@@ -100,36 +108,60 @@ function roomWords(person) {
 }
 
 /**
- * What opens under a name.
+ * What opens under a name, made only for those who are opened: there may be hundreds.
  * @param {HTMLElement} root
+ * @param {HTMLButtonElement} more
  * @param {number} id
  * @param {string} name
  */
-function personTools(root, id, name) {
-  const more = inside(root, ".person-more", HTMLButtonElement);
-  const tools = inside(root, ".person-tools", HTMLElement);
+function toolsOnDemand(root, more, id, name) {
+  /** @type {Person | undefined} */
+  let last;
+  /** @type {Row<Person> | undefined} */
+  let tools;
+  more.addEventListener("click", () => {
+    if (!tools) {
+      tools = personTools(id, name);
+      tools.root.id = `person-${id}`;
+      more.setAttribute("aria-controls", tools.root.id);
+      root.append(tools.root);
+    }
+    const open = more.getAttribute("aria-expanded") !== "true";
+    setAttribute(more, "aria-expanded", String(open));
+    root.classList.toggle("opened", open);
+    show(tools.root, open);
+    if (last) tools.update(last);
+  });
+  return (/** @type {Person} */ person) => {
+    last = person;
+    if (tools && !tools.root.hidden) tools.update(person);
+  };
+}
+
+/**
+ * @param {number} id
+ * @param {string} name
+ * @returns {Row<Person>}
+ */
+function personTools(id, name) {
+  const root = copyOf("person-tools");
   const why = inside(root, ".person-why", HTMLElement);
   const mute = inside(root, "[data-do=mute]", HTMLButtonElement);
   const whisper = inside(root, "[data-do=whisper]", HTMLButtonElement);
   const volume = volumeSlider(root, id, name);
-  tools.id = `person-${id}`;
-  setAttribute(more, "aria-controls", tools.id);
-  more.addEventListener("click", () => {
-    show(tools, tools.hidden === true);
-    setAttribute(more, "aria-expanded", String(!tools.hidden));
-  });
+  const from = fromChoice(inside(root, ".from select", HTMLSelectElement), id, name);
   mute.addEventListener("click", () => setMuted(id, name, mute.getAttribute("aria-pressed") !== "true"));
   whisper.addEventListener("click", () => app.voice?.whisper(id, whisper.getAttribute("aria-pressed") !== "true"));
   holdable(inside(root, "[data-do=hold]", HTMLButtonElement), (on) => whisperWhile(id, on));
   inside(root, "[data-do=text]", HTMLButtonElement).addEventListener("click", () => writeTo(id));
   return {
-    /** @param {Person} person */
+    root,
     update(person) {
-      setAttribute(more, "aria-label", `What you can do about ${nameOf(id)}`);
       setText(why, hearing(person));
       press(mute, person.mutedHere);
       press(whisper, app.state?.me.whisperingTo.includes(id) ?? false);
-      volume.update(person);
+      volume(person);
+      from();
     },
   };
 }
@@ -146,14 +178,11 @@ function volumeSlider(root, id, name) {
     app.voice?.setPersonVolume(id, slider.valueAsNumber);
     rememberPerson(name, { volume: slider.valueAsNumber });
   });
-  return {
-    /** @param {Person} person */
-    update({ volume }) {
-      // While it is dragged the state still tells the last value but one.
-      if (document.activeElement !== slider && slider.valueAsNumber !== volume) slider.value = String(volume);
-      setText(shown, `${Math.round(volume)} %`);
-      setAttribute(slider, "aria-valuetext", `${Math.round(volume)} percent`);
-    },
+  return (/** @type {Person} */ { volume }) => {
+    // While it is dragged the state still tells the last value but one.
+    if (document.activeElement !== slider && slider.valueAsNumber !== volume) slider.value = String(volume);
+    setText(shown, `${Math.round(volume)} %`);
+    setAttribute(slider, "aria-valuetext", `${Math.round(volume)} percent`);
   };
 }
 

@@ -122,6 +122,8 @@ const NO_MICROPHONE = {
 export function myWords(state, open, key, names) {
   const blocked = whyUnheard(state);
   if (blocked) return { heard: false, blocked: true, text: blocked };
+  // To be alone is no fault.
+  if (state.me.nobodyHears && !state.me.whisperingTo.length) return { heard: false, blocked: false, text: "Nobody is there to hear you." };
   const whispering = state.me.whisperingTo.map((id) => names.get(id) ?? "somebody who left");
   const heard = state.me.speaking || open;
   if (whispering.length) return { heard, blocked: false, text: heard ? `Only ${listed(whispering)} can hear you.` : `You whisper: only ${listed(whispering)} would hear you.` };
@@ -138,7 +140,6 @@ function whyUnheard({ status, me, rooms, microphone }) {
   if (me.whisperingTo.length) return null;
   if (!rooms.length) return "They can't hear you: you are in no room.";
   if (!rooms.some((room) => room.talking)) return "They can't hear you: your voice goes to none of your rooms.";
-  if (me.nobodyHears) return "Nobody is there to hear you.";
   return null;
 }
 

@@ -131,6 +131,15 @@ pageTest("people are moved on the map by the keyboard, and off it", async (page)
   assert.deepEqual((await page.calls("setPersonPosition")).at(-1), ["setPersonPosition", 2, null]);
 }, { plan: { people } });
 
+pageTest("a place may be chosen by its name instead", async (page) => {
+  await page.joins();
+  await opened(page, 1);
+  await page.getByLabel("Heard from").selectOption("the left");
+  assert.deepEqual((await page.calls("setPersonPosition")).at(-1), ["setPersonPosition", 2, [-4, 0]]);
+  await page.getByLabel("Heard from").selectOption("the middle");
+  assert.deepEqual((await page.calls("setPersonPosition")).at(-1), ["setPersonPosition", 2, null]);
+}, { plan: { people } });
+
 pageTest("the network is shown in words and figures", async (page) => {
   await page.joins();
   await page.click("#tab-line");
