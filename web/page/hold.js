@@ -81,11 +81,16 @@ function wanted(event) {
  * After a click by pointer the space bar talks again, instead of clicking once more. Who uses the keyboard keeps the focus.
  * @param {PointerEvent} event
  */
-function giveBackFocus(event) {
-  const { target } = event;
-  if (settings.activation !== "push" || !(target instanceof Element)) return;
-  const focused = target.closest("#talk-room :is(button, input[type=checkbox], input[type=radio], input[type=range], label)");
-  if (focused) setTimeout(() => document.activeElement instanceof HTMLElement && document.activeElement.matches("button:not([data-keep]), input:is([type=checkbox], [type=radio], [type=range])") && document.activeElement.blur());
+function giveBackFocus({ target }) {
+  const clicked = target instanceof Element && target.closest("#talk-room :is(button, input[type=checkbox], input[type=radio], input[type=range], label)");
+  // After the click, which may be the one that chooses push-to-talk.
+  if (clicked) setTimeout(() => settings.activation === "push" && dropFocus());
+}
+
+function dropFocus() {
+  const { activeElement } = document;
+  const focused = activeElement?.matches("button:not([data-keep]), input:is([type=checkbox], [type=radio], [type=range])");
+  if (focused && activeElement instanceof HTMLElement) activeElement.blur();
 }
 
 /**

@@ -117,10 +117,11 @@
     });
   }
 
-  /** The first moment from which the ear had sound above `threshold` dBFS in 5 ms, ms of `performance.now()`; null if there was none. */
-  tests.firstSound = (threshold) => {
+  /** The first moment after `since` at which the ear had sound above `threshold` dBFS in 5 ms, ms of `performance.now()`; null if there was none. */
+  tests.firstSound = (threshold, since = 0) => {
     const { ear } = tests;
     for (const piece of ear?.pieces ?? []) {
+      if (piece.at < since) continue;
       for (let at = 0; at + 480 <= piece.sound.length; at += 480) {
         const energy = piece.sound.subarray(at, at + 480).reduce((sum, sample) => sum + sample * sample, 0) / 480;
         if (10 * Math.log10(energy / 32768 ** 2) > threshold) return ear.soundsAt(piece) + (at / 2 / RATE) * 1000;
