@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join as path } from "node:path";
 import { program } from "./places.mjs";
@@ -95,12 +96,23 @@ async function end(child, signal) {
   await gone;
 }
 
+/** A port that is free for UDP and TCP, and below those that the system gives to whoever asks for any. */
 async function freePort() {
-  const socket = createSocket("udp4");
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, "close");
-  return port;
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const free = await Promise.all([binds(createSocket("udp4"), "bind", port), binds(createServer(), "listen", port)]);
+    if (free.every(Boolean)) return port;
+  }
+}
+
+async function binds(socket, how, port) {
+  try {
+    socket[how](port, "127.0.0.1");
+    await once(socket, "listening");
+    socket.close();
+    await once(socket, "close");
+    return true;
+  } catch {
+    return false;
+  }
 }
