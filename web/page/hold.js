@@ -83,9 +83,12 @@ function wanted(event) {
  */
 function giveBackFocus(event) {
   const { target } = event;
-  if (settings.activation !== "push" || !(target instanceof Element)) return;
-  const focused = target.closest("#talk-room :is(button, input[type=checkbox], input[type=radio], input[type=range], label)");
-  if (focused) setTimeout(() => document.activeElement instanceof HTMLElement && document.activeElement.matches("button:not([data-keep]), input:is([type=checkbox], [type=radio], [type=range])") && document.activeElement.blur());
+  if (!(target instanceof Element) || !target.closest("#talk-room :is(button, input, label)")) return;
+  setTimeout(() => {
+    const { activeElement } = document;
+    if (settings.activation !== "push" || !(activeElement instanceof HTMLElement)) return;
+    if (activeElement.matches("button:not([data-keep]), input:is([type=checkbox], [type=radio], [type=range])")) activeElement.blur();
+  });
 }
 
 /**

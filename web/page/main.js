@@ -99,6 +99,7 @@ function update(state) {
 
 /** @param {State} state */
 function waiting(state) {
+  if (state.reason === "refused-full") return "The server is full. You get in as soon as somebody leaves…";
   if (state.reason === "no-answer" || state.reason === "transport-down") return "The server doesn't answer. Trying again…";
   return connectionWords(state).text;
 }

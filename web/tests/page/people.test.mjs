@@ -35,7 +35,7 @@ pageTest("a speaker is seen within the same turn in which the binding tells it",
 pageTest("a sentence says why somebody isn't heard", async (page) => {
   await page.joins();
   await opened(page, 1);
-  const sentences = { "muted-by-me": /muted them/, "deafened": /hear nobody/, "muted-themselves": /muted themselves/, "muted-by-server": /server has muted/, "reconnecting": /come back/, "lower-priority": /more urgent/, "lost": /lost on the way/, "late": /too late/, "no-voice-free": /too many/, "not-connected": /aren't connected/, "silent": /saying nothing/ };
+  const sentences = { "muted-by-me": /muted them/, "deafened": /hear nobody/, "muted-themselves": /muted themselves/, "muted-by-server": /server has muted/, "reconnecting": /come back/, "lower-priority": /more urgent/, "turned-down": /turned down/, "too-far": /too far/, "lost": /lost on the way/, "late": /too late/, "no-voice-free": /too many/, "not-connected": /aren't connected/, "silent": /saying nothing/ };
   for (const [unheard, sentence] of Object.entries(sentences)) {
     await page.mock("change", 2, { unheard });
     await reads(page, `${row(1)} .person-why`, sentence);
