@@ -1,7 +1,7 @@
 /** What stands between a person and the talk, in bars at the top, each with what can be done about it. */
 
 import { missing } from "../consonance.js";
-import { app } from "./app.js";
+import { app, isConnected } from "./app.js";
 import { icon, KeyedList, make, part, setText, show } from "./dom.js";
 import { others } from "./other-tabs.js";
 import { takeMicrophone } from "./sound.js";
@@ -31,13 +31,13 @@ export function updateBars(state) {
  */
 function barsFor(state) {
   /** @type {(Bar | null)[]} */
-  const bars = [reconnectingBar(state), soundBar(state), state.status === "connected" ? microphoneBar(state.microphone) : null, otherTabBar(state)];
+  const bars = [reconnectingBar(state), soundBar(state), isConnected() ? microphoneBar(state.microphone) : null, otherTabBar(state)];
   return bars.filter((bar) => bar !== null);
 }
 
 /** @param {State} state @returns {Bar | null} */
 function reconnectingBar({ status, reason }) {
-  if (status === "reconnecting") return { key: "reconnecting", tone: "bad", text: reconnectingWords(reason) };
+  if (!isConnected()) return { key: "reconnecting", tone: "bad", text: reconnectingWords(reason) + (app.trouble && ` ${app.trouble}.`) };
   if (status === "degraded") return { key: "degraded", tone: "bad", text: "Hardly anything arrives from the server. Perhaps your network is weak here." };
   return null;
 }

@@ -93,12 +93,12 @@ pageTest("a text that can't be sent stays, with the reason", async (page) => {
   await page.joins();
   await page.fill("#text", "hello");
   await page.keyboard.press("Enter");
-  await reads(page, "#text-problem", "Nobody is there.");
+  await reads(page, "#text-problem", "It wasn't sent: nobody is there.");
   assert.equal(await page.inputValue("#text"), "hello");
   await page.fill("#text", "é".repeat(1_001));
   await page.keyboard.press("Enter");
   await reads(page, "#text-problem", /too long/);
-}, { plan: { people, textProblem: "Nobody is there." } });
+}, { plan: { people, textProblem: "nobody is there" } });
 
 pageTest("people are dragged onto the map and heard from there, the next time too", async (page) => {
   await page.joins();

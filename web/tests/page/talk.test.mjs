@@ -121,6 +121,10 @@ pageTest("a connection that is lost is said, and so is its return", async (page)
   await page.mock("state", { status: "reconnecting", reason: "transport-down" });
   await page.waitForSelector(bar("reconnecting"));
   await reads(page, "#connection-chip", "Reconnecting…");
+  await page.mock("notice", "The server takes no connection now");
+  await page.mock("notice", "The server takes no connection now");
+  await reads(page, bar("reconnecting"), /as there is one. The server takes no connection now.$/);
+  assert.equal(await page.locator(".toast").count(), 0);
   await page.mock("state", { status: "connected", reason: "resumed" });
   await page.waitForSelector(bar("reconnecting"), { state: "detached" });
   await reads(page, "#connection-chip", "Connected");
