@@ -8,6 +8,7 @@ const AT_ONCE = 3;
 /** @param {string} words */
 export function toast(words) {
   const toasts = part("toasts");
+  if ([...toasts.children].some(({ textContent }) => textContent === words)) return;
   const slip = make("p", { class: "toast", text: words });
   toasts.append(slip);
   while (toasts.children.length > AT_ONCE) toasts.firstElementChild?.remove();

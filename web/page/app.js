@@ -7,9 +7,14 @@ export const app = {
   voice: null,
   /** @type {State | null} */
   state: null,
+  /** What the binding last said about a connection that isn't there. */
+  trouble: "",
   /** How people's names are shown, by id. @type {ReadonlyMap<number, string>} */
   names: new Map(),
 };
+
+/** Whether one is in the talk with a connection, be it a bad one. */
+export const isConnected = () => app.state?.status === "connected" || app.state?.status === "degraded";
 
 /**
  * @param {number} id

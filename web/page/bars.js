@@ -1,7 +1,7 @@
 /** What stands between a person and the talk, in bars at the top, each with what can be done about it. */
 
 import { missing } from "../consonance.js";
-import { app } from "./app.js";
+import { app, isConnected } from "./app.js";
 import { icon, KeyedList, make, part, setText, show } from "./dom.js";
 import { others } from "./other-tabs.js";
 import { takeMicrophone } from "./sound.js";
@@ -31,13 +31,13 @@ export function updateBars(state) {
  */
 function barsFor(state) {
   /** @type {(Bar | null)[]} */
-  const bars = [reconnectingBar(state), soundBar(state), state.status === "connected" ? microphoneBar(state.microphone) : null, otherTabBar(state)];
+  const bars = [reconnectingBar(state), soundBar(state), isConnected() ? microphoneBar(state.microphone) : null, otherTabBar(state)];
   return bars.filter((bar) => bar !== null);
 }
 
 /** @param {State} state @returns {Bar | null} */
 function reconnectingBar({ status, reason }) {
-  if (status === "reconnecting") return { key: "reconnecting", tone: "bad", text: reconnectingWords(reason) };
+  if (!isConnected()) return { key: "reconnecting", tone: "bad", text: reconnectingWords(reason) + (app.trouble && ` ${app.trouble}.`) };
   if (status === "degraded") return { key: "degraded", tone: "bad", text: "Hardly anything arrives from the server. Perhaps your network is weak here." };
   return null;
 }
@@ -45,9 +45,15 @@ function reconnectingBar({ status, reason }) {
 /** @param {State} state @returns {Bar | null} */
 function soundBar({ sound }) {
   if (sound === "suspended") return { key: "sound", tone: "bad", text: "Your browser keeps the page silent until you click.", action: "Click to hear", act: () => void app.voice?.start() };
-  if (sound === "none") return { key: "sound", tone: "mild", text: `You can't hear the others in this browser. ${missing().listen.join(" ")}`, dismiss: true };
+  if (sound === "none") return { key: "sound", tone: "mild", text: lacking("You can't hear the others here", missing().listen), dismiss: true };
   return null;
 }
+
+/**
+ * @param {string} words
+ * @param {readonly string[]} needs
+ */
+const lacking = (words, needs) => (needs.length ? `${words}: this browser lacks ${needs.join(", and ")}.` : `${words}.`);
 
 /** @param {MicrophoneState} microphone @returns {Bar | null} */
 function microphoneBar(microphone) {
@@ -57,7 +63,7 @@ function microphoneBar(microphone) {
     case "denied": return { key: "denied", tone: "bad", text: "The microphone is denied, so you only listen. To talk, allow it at the sign beside the address, and then:", action: "Try the microphone again", act, dismiss: true };
     case "missing": return { key: "missing", tone: "bad", text: "There is no microphone, so you only listen. Plug one in, and then:", action: "Try again", act, dismiss: true };
     case "busy": return { key: "busy", tone: "bad", text: "Another program has the microphone. Close it, and then:", action: "Try again", act, dismiss: true };
-    case "unsupported": return { key: "unsupported", tone: "bad", text: `You can listen, but not talk in this browser. ${missing().talk.join(" ")}`, dismiss: true };
+    case "unsupported": return { key: "unsupported", tone: "bad", text: lacking("You can listen here, but not talk", missing().talk), dismiss: true };
     case "off": return { key: "off", tone: "mild", text: "You only listen.", action: "Talk too", act, dismiss: true };
     default: return null;
   }

@@ -35,7 +35,7 @@ export function setUpDoor({ enter, giveUp }) {
 
 /** @param {Missing} what the browser lacks */
 export function showMissing({ listen, talk }) {
-  const words = listen.length ? ["This browser can't play the voices:", ...listen] : talk.length ? ["You can listen here, but not talk:", ...talk] : [];
+  const words = listen.length ? ["To hear the others, this browser lacks:", ...listen] : talk.length ? ["You can listen here, but to talk this browser lacks:", ...talk] : [];
   part("door-missing").replaceChildren(...words.map((text) => make("li", { text })));
   show(part("door-missing"), words.length > 0);
 }

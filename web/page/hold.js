@@ -81,16 +81,14 @@ function wanted(event) {
  * After a click by pointer the space bar talks again, instead of clicking once more. Who uses the keyboard keeps the focus.
  * @param {PointerEvent} event
  */
-function giveBackFocus({ target }) {
-  const clicked = target instanceof Element && target.closest("#talk-room :is(button, input[type=checkbox], input[type=radio], input[type=range], label)");
-  // After the click, which may be the one that chooses push-to-talk.
-  if (clicked) setTimeout(() => settings.activation === "push" && dropFocus());
-}
-
-function dropFocus() {
-  const { activeElement } = document;
-  const focused = activeElement?.matches("button:not([data-keep]), input:is([type=checkbox], [type=radio], [type=range])");
-  if (focused && activeElement instanceof HTMLElement) activeElement.blur();
+function giveBackFocus(event) {
+  const { target } = event;
+  if (!(target instanceof Element) || !target.closest("#talk-room :is(button, input, label)")) return;
+  setTimeout(() => {
+    const { activeElement } = document;
+    if (settings.activation !== "push" || !(activeElement instanceof HTMLElement)) return;
+    if (activeElement.matches("button:not([data-keep]), input:is([type=checkbox], [type=radio], [type=range])")) activeElement.blur();
+  });
 }
 
 /**

@@ -98,7 +98,7 @@ function factsOf(stats) {
     ["In and out so far", `${mebibytes(stats.bytesIn)} in, ${mebibytes(stats.bytesOut)} out`],
     ["Gaps in the sound", String(stats.underruns)],
     ["Work of the sound", percent(stats.load)],
-    ["Packets not used", Object.entries(stats.drops).map(([reason, count]) => `${count} ${reason}`).join(", ") || "none"],
+    ["Packets not used", Object.entries(stats.drops).map(([reason, count]) => `${count} ${reason.replaceAll("_", " ")}`).join(", ") || "none"],
   ];
 }
 

@@ -1,7 +1,7 @@
 /** Brings the views together with the binding: from the door into the talk, and back. */
 
 import { missing, Voice } from "../consonance.js";
-import { app } from "./app.js";
+import { app, isConnected } from "./app.js";
 import { tell, toast } from "./announce.js";
 import { updateBars } from "./bars.js";
 import { button, part, setAttribute, setText, show } from "./dom.js";
@@ -56,11 +56,22 @@ function enter({ name, rooms, password, talk }) {
     lightMap(detail);
   });
   voice.addEventListener("text", ({ detail }) => voice === app.voice && receive(detail));
-  voice.addEventListener("notice", ({ detail }) => toast(detail));
+  voice.addEventListener("notice", ({ detail }) => voice === app.voice && notice(detail));
   showProgress("Connecting…");
   prepareTalk();
   prepareSpace();
   start(voice, talk);
+}
+
+/**
+ * Troubles of connecting stand beside what is said of it; they come with each attempt, and slips would pile up.
+ * @param {string} words
+ */
+function notice(words) {
+  if (isConnected()) return toast(words);
+  app.trouble = words.replace(/\.$/, "");
+  if (!part("talk-room").hidden) updateBars(app.state);
+  else showProgress(`${app.trouble}. Trying again…`);
 }
 
 /**
@@ -80,8 +91,10 @@ function start(voice, talk) {
 function update(state) {
   const end = ending(state.reason);
   if (end && state.status === "disconnected") return void refused(state, end);
-  if (app.state?.status === "reconnecting" && state.status === "connected") tell("Connected again.");
+  const wasConnected = isConnected();
   app.state = state;
+  if (isConnected()) app.trouble = "";
+  if (isConnected() && !wasConnected && !part("talk-room").hidden) tell("Connected again.");
   if (part("talk-room").hidden) {
     if (state.status !== "connected") return showProgress(waiting(state));
     comeIn(state);
@@ -99,6 +112,8 @@ function update(state) {
 
 /** @param {State} state */
 function waiting(state) {
+  if (state.reason === "refused-full") return "The server is full. You get in as soon as somebody leaves…";
+  if (app.trouble) return `${app.trouble}. Trying again…`;
   if (state.reason === "no-answer" || state.reason === "transport-down") return "The server doesn't answer. Trying again…";
   return connectionWords(state).text;
 }
@@ -157,6 +172,7 @@ async function leave(words) {
   letGo();
   app.voice = null;
   app.state = null;
+  app.trouble = "";
   tellOtherTabs("", false);
   show(part("talk-room"), false);
   showProgress(null);

@@ -50,9 +50,9 @@ function firstLetter(word = "") {
  * @param {string} name
  */
 export function tint(name) {
-  let sum = 0;
-  for (const byte of encoder.encode(name)) sum = (sum * 31 + byte) % 65_521;
-  return `tint-${sum % 8}`;
+  let sum = 7;
+  for (const byte of encoder.encode(name)) sum = ((sum ^ byte) * 40_503) % 65_536;
+  return `tint-${sum >> 13}`;
 }
 
 /**

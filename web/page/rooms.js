@@ -69,7 +69,8 @@ function roomRow() {
       setText(name, cleanName(room));
       setAttribute(talking, "aria-label", `Talk here: ${cleanName(room)}`);
       setAttribute(leave, "aria-label", `Leave ${cleanName(room)}`);
-      if (talking.checked !== now.talking) talking.checked = now.talking;
+      // While one whispers no room hears, but the switches mean what comes afterwards.
+      if (!app.state?.me.whisperingTo.length && talking.checked !== now.talking) talking.checked = now.talking;
     },
   };
 }

@@ -14,7 +14,7 @@ const DEFAULTS = {
   room: "Lobby",
   /** @type {"push" | "voice" | "open"} */
   activation: "voice",
-  threshold: -45,
+  threshold: -60,
   key: { code: "Space", label: "Space" },
   microphone: "",
   loudspeaker: "",

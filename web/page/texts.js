@@ -95,7 +95,7 @@ async function send(field) {
   if (problem === null) return add("mine", "You", `to ${target.words}`, cleanText(text));
   // What was typed meanwhile is worth more than the old text at its place.
   if (!field.value) field.value = text;
-  complain(problem);
+  complain(`It wasn't sent: ${problem}.`);
 }
 
 /** @param {string} words */

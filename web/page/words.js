@@ -10,10 +10,10 @@ import { listed } from "./names.js";
 /** @type {Partial<Record<Reason, string>>} */
 const ENDS = {
   "kicked": "You have been removed from the server. You can come back, unless its owner minds.",
+  "closed": "The server has ended your connection. You can come back.",
   "banned": "You aren't let in on this server any more.",
   "refused-password": "This server wants a password.",
-  "refused-full": "The server is full. Try again in a moment.",
-  "refused-name": "The server doesn't take this name. Choose another one.",
+  "refused-tries": "Too many wrong passwords. Wait a minute, then try again.",
   "refused-version": "This page and the server don't fit together. Load the page anew; if that doesn't help, tell the server's owner.",
   "refused": "The server doesn't let you in.",
 };
@@ -44,6 +44,7 @@ export function connectionWords({ status, reason }) {
  * @param {Reason} reason
  */
 export function reconnectingWords(reason) {
+  if (reason === "refused-full") return "The server has become full meanwhile. You come back as soon as somebody leaves.";
   if (reason === "server-stopped") return "The server is being restarted. You come back by yourself.";
   return "The connection is gone. You come back by yourself as soon as there is one.";
 }
@@ -52,6 +53,8 @@ export function reconnectingWords(reason) {
 const UNHEARD = {
   "muted-by-me": "You don't hear them: you have muted them.",
   "deafened": "You don't hear them: you have chosen to hear nobody.",
+  "turned-down": "You don't hear them: their volume is turned down to nothing.",
+  "too-far": "You don't hear them: they are too far away on the map.",
   "muted-themselves": "You don't hear them: they have muted themselves.",
   "muted-by-server": "You don't hear them: the server has muted them.",
   "not-in-my-room": "You don't hear them: they are in another room.",
@@ -70,7 +73,6 @@ const UNHEARD = {
  */
 export function hearing(person) {
   if (person.unheard && person.unheard !== "silent") return UNHEARD[person.unheard];
-  if (person.volume === 0) return "You don't hear them: you have turned their volume down to nothing.";
   if (person.audible) return person.whispering ? "You hear them: they whisper to you alone." : "You hear them.";
   return person.unheard ? UNHEARD[person.unheard] : "Nothing is in the way between you.";
 }
@@ -86,6 +88,7 @@ export function briefly(person) {
   if (person.serverMuted) return "muted by the server";
   if (person.muted) return person.deafened ? "muted, hears nobody" : "muted";
   if (person.speaking) return stopped(person.unheard);
+  if (person.unheard === "not-in-my-room") return "in another room";
   return person.deafened ? "hears nobody" : "listening";
 }
 
@@ -97,6 +100,8 @@ function stopped(unheard) {
     case "lower-priority": return "speaking, less urgent";
     case "no-voice-free": return "speaking, one too many";
     case "deafened": return "speaking, you hear nobody";
+    case "too-far": return "speaking, too far away";
+    case "turned-down": return "speaking, turned down";
     default: return "speaking";
   }
 }

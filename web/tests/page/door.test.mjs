@@ -72,13 +72,13 @@ pageTest("the password is asked only once the server wants one", async (page) =>
   assert.ok(!(await page.evaluate(() => JSON.stringify(localStorage))).includes("sesame"));
 }, { plan: { refuse: "refused-password" } });
 
-pageTest("a server that is full says so, and one can try again", async (page) => {
+pageTest("a server that doesn't let one in says so, and one can try again", async (page) => {
   await page.fill("#name", "Birk");
   await page.click("#join");
-  await reads(page, "#door-problem", /full/);
+  await reads(page, "#door-problem", /Too many wrong passwords/);
   assert.equal(await page.isEnabled("#join"), true);
   assert.equal((await page.calls("stop")).length, 1);
-}, { plan: { refuse: "refused-full" } });
+}, { plan: { refuse: "refused-tries" } });
 
 pageTest("who is kicked is back at the door with the reason", async (page) => {
   await page.joins();
@@ -95,6 +95,8 @@ pageTest("a server that doesn't answer can be given up", async (page) => {
   await page.click("#join");
   await page.mock("state", { status: "connecting", reason: "no-answer" });
   await reads(page, "#door-status", /doesn't answer/);
+  await page.mock("state", { status: "connecting", reason: "refused-full" });
+  await reads(page, "#door-status", /full/);
   await page.click("#give-up");
   assert.equal(await page.isEnabled("#join"), true);
   assert.equal(await shown(page, "#door-progress"), false);
@@ -119,5 +121,5 @@ pageTest("a second tab is told so, gets another name, and both work", async (pag
 });
 
 pageTest("what the browser lacks is said before joining", async (page) => {
-  await reads(page, "#door-missing", /not talk.*no encoder/s);
-}, { plan: { missing: { listen: [], talk: ["This browser has no encoder for voice."] } } });
+  await reads(page, "#door-missing", /to talk this browser lacks:an encoder/);
+}, { plan: { missing: { listen: [], talk: ["an encoder for voice"] } } });

@@ -36,7 +36,7 @@ export class Voice extends EventTarget {
     this.options = options;
     this.state = {
       status: "disconnected", reason: "not-started", rooms: [], people: [], microphone: "off", sound: plan.sound,
-      me: { id: null, name: options.name, speaking: false, muted: false, deafened: false, serverMuted: false, nobodyHears: false, priority: "default", activation: "open", threshold: -50, whisperingTo: [] },
+      me: { id: null, name: options.name, speaking: false, muted: false, deafened: false, serverMuted: false, nobodyHears: false, priority: "default", activation: "open", threshold: -60, whisperingTo: [] },
     };
     mock.voice = this;
     mock.calls.push(["new", options]);

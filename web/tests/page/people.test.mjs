@@ -35,7 +35,7 @@ pageTest("a speaker is seen within the same turn in which the binding tells it",
 pageTest("a sentence says why somebody isn't heard", async (page) => {
   await page.joins();
   await opened(page, 1);
-  const sentences = { "muted-by-me": /muted them/, "deafened": /hear nobody/, "muted-themselves": /muted themselves/, "muted-by-server": /server has muted/, "reconnecting": /come back/, "lower-priority": /more urgent/, "lost": /lost on the way/, "late": /too late/, "no-voice-free": /too many/, "not-connected": /aren't connected/, "silent": /saying nothing/ };
+  const sentences = { "muted-by-me": /muted them/, "deafened": /hear nobody/, "muted-themselves": /muted themselves/, "muted-by-server": /server has muted/, "reconnecting": /come back/, "lower-priority": /more urgent/, "turned-down": /turned down/, "too-far": /too far/, "lost": /lost on the way/, "late": /too late/, "no-voice-free": /too many/, "not-connected": /aren't connected/, "silent": /saying nothing/ };
   for (const [unheard, sentence] of Object.entries(sentences)) {
     await page.mock("change", 2, { unheard });
     await reads(page, `${row(1)} .person-why`, sentence);
@@ -93,12 +93,12 @@ pageTest("a text that can't be sent stays, with the reason", async (page) => {
   await page.joins();
   await page.fill("#text", "hello");
   await page.keyboard.press("Enter");
-  await reads(page, "#text-problem", "Nobody is there.");
+  await reads(page, "#text-problem", "It wasn't sent: nobody is there.");
   assert.equal(await page.inputValue("#text"), "hello");
   await page.fill("#text", "é".repeat(1_001));
   await page.keyboard.press("Enter");
   await reads(page, "#text-problem", /too long/);
-}, { plan: { people, textProblem: "Nobody is there." } });
+}, { plan: { people, textProblem: "nobody is there" } });
 
 pageTest("people are dragged onto the map and heard from there, the next time too", async (page) => {
   await page.joins();

@@ -28,7 +28,7 @@ export function serve({ port = 0, offers } = {}) {
 
 function file(asked, answer, mocked) {
   const path = normalize(decodeURIComponent(new URL(asked.url, "http://x").pathname));
-  const allowed = path === "/" || /^\/page\/[\w.-]+$/.test(path) || /^\/[\w-]+\.(js|wasm)$/.test(path);
+  const allowed = path === "/" || /^\/page\/[\w.-]+$/.test(path) || /^\/(parts\/)?[\w-]+\.(js|wasm)$/.test(path);
   if (!allowed) return answer.writeHead(404).end();
   const name = path === "/" ? `${WEB}page/index.html` : mocked && path === "/consonance.js" ? MOCK : WEB + path.slice(1);
   const stream = createReadStream(name);

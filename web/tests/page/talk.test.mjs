@@ -9,7 +9,6 @@ const talking = async (page) => (await page.calls("setTalking")).map(([, on]) =>
 pageTest("push-to-talk works by the space bar, wherever nothing else wants it", async (page) => {
   await page.joins();
   await page.check("[value=push]");
-  await page.click("#tab-texts");
   await page.evaluate(() => { mock.calls.length = 0; });
   await page.keyboard.down("Space");
   await page.keyboard.down("Space");
@@ -66,7 +65,7 @@ pageTest("the threshold of voice activation is set by a slider on the level", as
   await page.joins();
   await page.focus("#threshold");
   await page.keyboard.press("ArrowRight");
-  assert.deepEqual((await page.calls("setThreshold")).at(-1), ["setThreshold", -44]);
+  assert.deepEqual((await page.calls("setThreshold")).at(-1), ["setThreshold", -59]);
   await page.mock("levels", -42.5, false, {});
   assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector("#gate [data-meter]")).getPropertyValue("--level")), "0.500");
 }, { plan: { people } });
@@ -122,6 +121,10 @@ pageTest("a connection that is lost is said, and so is its return", async (page)
   await page.mock("state", { status: "reconnecting", reason: "transport-down" });
   await page.waitForSelector(bar("reconnecting"));
   await reads(page, "#connection-chip", "Reconnecting…");
+  await page.mock("notice", "The server takes no connection now");
+  await page.mock("notice", "The server takes no connection now");
+  await reads(page, bar("reconnecting"), /as there is one. The server takes no connection now.$/);
+  assert.equal(await page.locator(".toast").count(), 0);
   await page.mock("state", { status: "connected", reason: "resumed" });
   await page.waitForSelector(bar("reconnecting"), { state: "detached" });
   await reads(page, "#connection-chip", "Connected");
