@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { launch } from "./harness/browser.mjs";
 import { Native, Server } from "./harness/consonance.mjs";
 import { activate, enter, row, speaks } from "./harness/page.mjs";
-import { clip, root } from "./harness/places.mjs";
+import { root } from "./harness/places.mjs";
 import { babble } from "./harness/speech.mjs";
 
 const FOLDER = join(root, "docs/images");
@@ -15,7 +15,7 @@ const t = { after: (end) => ends.unshift(end) };
 
 /** Two who speak, one who has muted herself, and one who just listens. */
 async function company(server) {
-  const say = (number) => Array.from({ length: 40 }, (_, n) => clip(1 + ((number + n) % 8)));
+  const say = (number) => Array(30).fill(babble(number).file);
   Native.start(t, server, { name: "Medic", room: "Harbour", say: say(1) });
   Native.start(t, server, { name: "Engineer", room: "Harbour", say: say(4) });
   Native.start(t, server, { name: "Lookout", room: "Harbour" });
@@ -30,7 +30,7 @@ async function picture(server, name, viewport, colorScheme) {
   await activate(scout, "open");
   await Promise.all(["Medic", "Engineer"].map((who) => speaks(scout, who)));
   await Promise.all(["Lookout", "Navigator"].map((who) => row(scout, who).waitFor()));
-  return { scout, take: (view) => scout.page.screenshot({ path: join(FOLDER, `page-${name}${view ?? ""}.png`), animations: "disabled" }) };
+  return { scout, take: () => scout.page.screenshot({ path: join(FOLDER, `page-${name}.png`), animations: "disabled" }) };
 }
 
 async function write(person, text) {
@@ -48,10 +48,13 @@ try {
     await write(navigator, "Two sails to the north. Do we wait for the tide?");
     await write(scout, "I see them. Wait.");
     await scout.page.locator("#log", { hasText: "I see them" }).waitFor();
-    await scout.page.click("#tab-people");
+    // Wide pages show the people all the time.
+    if (await scout.page.isVisible("#tab-people")) await scout.page.click("#tab-people");
     await Promise.all(["Medic", "Engineer"].map((who) => speaks(scout, who)));
+    await scout.page.evaluate(() => document.activeElement.blur());
     await take();
-    await scout.page.close();
+    await scout.page.click("#leave-all");
+    await row(navigator, "Scout").waitFor({ state: "detached" });
   }
 } finally {
   for (const end of ends) await end();

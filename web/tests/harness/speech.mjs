@@ -11,15 +11,15 @@ export function sentence(number) {
   return write(`sentence-${number}`, Int16Array.from([...readWav(clip(number)), ...new Int16Array(0.6 * RATE)]));
 }
 
-/** All clips at once and at other times, so that no 100 ms are silent. */
-export function babble() {
+/** Six clips at once and at other times, so that no 100 ms are silent; each `number` is another. */
+export function babble(number = 0) {
   const clips = [1, 2, 3, 4, 5, 6].map((number) => readWav(clip(number)));
   const length = 5 * RATE;
   const mixed = Int16Array.from({ length }, (_, n) => {
-    const sum = clips.reduce((sum, samples, at) => sum + samples[(n + at * 17_777) % samples.length], 0);
+    const sum = clips.reduce((sum, samples, at) => sum + samples[(n + at * (17_777 + 1_000 * number)) % samples.length], 0);
     return Math.max(-32_768, Math.min(32_767, sum / 2));
   });
-  return write("babble", mixed);
+  return write(`babble-${number}`, mixed);
 }
 
 function write(name, samples) {
