@@ -57,12 +57,14 @@ export function updateTalk(state) {
   setText(part("who-speaks"), speaking.length ? `${listed(speaking)} ${speaking.length > 1 ? "are" : "is"} speaking` : "Nobody else is speaking");
   part("who-speaks").classList.toggle("lively", speaking.length > 0);
   show(button("stop-whisper"), me.whisperingTo.length > 0);
-  drawMe(me);
   sayMine(state);
 }
 
-/** @param {State["me"]} me */
-function drawMe({ name, speaking, muted, deafened, serverMuted }) {
+/**
+ * @param {State["me"]} me
+ * @param {boolean} speaking
+ */
+function drawMe({ name, muted, deafened, serverMuted }, speaking) {
   const avatar = inside(part("me"), ".avatar", HTMLElement);
   setAttribute(avatar, "class", `avatar ${tint(name)}`);
   setAttribute(avatar, "data-initials", initials(name));
@@ -84,6 +86,7 @@ export function updateMeters({ microphone, open }) {
 /** @param {State} state */
 function sayMine(state) {
   const words = myWords(state, gateOpen, settings.key.label, app.names);
+  drawMe(state.me, words.heard);
   setText(part("my-words"), words.text);
   part("me").classList.toggle("speaking", words.heard);
   part("talk").classList.toggle("heard", words.heard);

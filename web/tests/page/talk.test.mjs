@@ -138,7 +138,9 @@ pageTest("several rooms at once, each with its switch and its way out", async (p
   assert.equal(new URL(page.url()).hash, "#room=Lobby&room=Cave");
   await page.getByRole("checkbox", { name: "Talk here: Cave" }).uncheck();
   assert.deepEqual(await page.calls("setTalkingTo"), [["setTalkingTo", "Cave", false]]);
-  await page.getByRole("button", { name: "Leave Lobby" }).click();
+  await page.getByRole("button", { name: "Leave Lobby" }).focus();
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "rooms", "the focus stays where it was");
   await reads(page, "#title", "Cave");
   assert.deepEqual(await page.calls("leave"), [["leave", "Lobby"]]);
 });
