@@ -242,5 +242,7 @@ export class Voice extends EventTarget {
   stats(): Promise<Stats>;
 
   addEventListener<K extends keyof VoiceEvents>(type: K, listener: (event: VoiceEvents[K]) => void, options?: AddEventListenerOptions | boolean): void;
+  addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: AddEventListenerOptions | boolean): void;
   removeEventListener<K extends keyof VoiceEvents>(type: K, listener: (event: VoiceEvents[K]) => void, options?: EventListenerOptions | boolean): void;
+  removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: EventListenerOptions | boolean): void;
 }

@@ -29,6 +29,9 @@ const decoder = new TextDecoder();
 /** @param {ArrayBuffer} bytes */
 const parse = (bytes) => JSON.parse(decoder.decode(bytes));
 
+/** @typedef {import("./consonance.js").Voice} Described */
+
+/** @implements {Described} */
 export class Voice extends EventTarget {
   /** @type {State} */
   #state;

@@ -66,22 +66,25 @@ class Encoder {
     const frameMs = advice >>> 23;
     this.perPacket = Math.max(1, Math.round(frameMs / 20));
     const encoder = this.encoder ?? this.make();
+    // TypeScript's library doesn't know all of what Opus may be told.
+    /** @type {any} */
+    const opus = {
+      application: "voip",
+      signal: "voice",
+      complexity: 9,
+      format: "opus",
+      frameDuration: this.perPacket * FRAME_US,
+      packetlossperc: (advice >>> 17) & 31,
+      useinbandfec: ((advice >>> 22) & 1) === 1,
+      usedtx: false,
+    };
     encoder.configure({
       codec: "opus",
       sampleRate: 48_000,
       numberOfChannels: 1,
       bitrate,
       bitrateMode: bitrate >= CONSTANT_FROM ? "constant" : "variable",
-      opus: {
-        application: "voip",
-        signal: "voice",
-        complexity: 9,
-        format: "opus",
-        frameDuration: this.perPacket * FRAME_US,
-        packetlossperc: (advice >>> 17) & 31,
-        useinbandfec: ((advice >>> 22) & 1) === 1,
-        usedtx: false,
-      },
+      opus,
     });
   }
 

@@ -34,35 +34,26 @@ class Processor extends AudioWorkletProcessor {
     /** Buffers that came back from the encoder, to be used again. @type {ArrayBuffer[]} */
     this.spare = [];
     this.load = { blocks: 0, busy: 0, since: Date.now(), share: 0 };
-    this.findBuffers();
+    this.views = views(this.engine);
     this.write(setup.name, setup.password);
     const made = this.engine.create(setup.seed[0], setup.seed[1], setup.name.length, setup.password.length, setup.bitrate);
     if (!made) throw new RangeError("a name has 1 to 64 bytes, and a password at most 512");
     this.port.onmessage = ({ data }) => this.onMessage(data);
   }
 
-  /** Views into wasm's memory; made anew when it has grown. */
-  findBuffers() {
-    const { memory, input, microphone, left, right, pcm, levels_buffer } = this.engine;
-    this.memory = memory.buffer;
-    this.bytes = new Uint8Array(memory.buffer);
-    this.input = this.bytes.subarray(input(), input() + 4096);
-    this.microphone = new Float32Array(memory.buffer, microphone(), 1024);
-    this.left = new Float32Array(memory.buffer, left(), 1024);
-    this.right = new Float32Array(memory.buffer, right(), 1024);
-    this.pcm = new Int16Array(memory.buffer, pcm(), 2880);
-    this.levels = new Float32Array(memory.buffer, levels_buffer(), 130);
-    /** Parts of the buffers that are as long as a block. @type {Map<number, Float32Array[]>} */
-    this.blocks = new Map();
+  /** The buffers; memory that has grown is another one. */
+  get buffers() {
+    if (this.engine.memory.buffer !== this.views.memory) this.views = views(this.engine);
+    return this.views;
   }
 
-  /** Microphone, left and right for blocks of this length. @param {number} samples */
+  /** Microphone, left and right for blocks of this length; kept, so that a block makes no garbage. @param {number} samples */
   block(samples) {
-    if (this.engine.memory.buffer !== this.memory) this.findBuffers();
-    let block = this.blocks.get(samples);
+    const { blocks, microphone, left, right } = this.buffers;
+    let block = blocks.get(samples);
     if (!block) {
-      block = [this.microphone, this.left, this.right].map((buffer) => buffer.subarray(0, samples));
-      this.blocks.set(samples, block);
+      block = [microphone, left, right].map((buffer) => buffer.subarray(0, samples));
+      blocks.set(samples, block);
     }
     return block;
   }
@@ -105,7 +96,7 @@ class Processor extends AudioWorkletProcessor {
       if (!this.encoder) continue;
       const samples = frame >>> 3;
       const buffer = this.spare.pop() ?? new ArrayBuffer(FRAME_BYTES);
-      new Int16Array(buffer).set(this.pcm.subarray(0, samples));
+      new Int16Array(buffer).set(this.buffers.pcm.subarray(0, samples));
       this.encoder.postMessage({ pcm: buffer, flags: frame & 7 }, [buffer]);
     }
   }
@@ -116,7 +107,7 @@ class Processor extends AudioWorkletProcessor {
     const due = engine.turn(time);
     if (due & MESSAGES) this.sendMessages(time);
     if (due & TIDINGS) this.sendTidings();
-    if (due & LEVELS) this.port.postMessage({ type: "levels", values: this.levels.slice(0, engine.levels()) });
+    if (due & LEVELS) this.port.postMessage({ type: "levels", values: this.levels() });
     const attempt = engine.transport_wanted();
     if (attempt !== this.attempt) {
       this.attempt = attempt;
@@ -148,20 +139,24 @@ class Processor extends AudioWorkletProcessor {
     }
   }
 
+  levels() {
+    const numbers = this.engine.levels();
+    return this.buffers.levels.slice(0, numbers);
+  }
+
   /** A copy of what came out. @param {number} len @returns {ArrayBuffer} */
   read(len) {
-    if (this.engine.memory.buffer !== this.memory) this.findBuffers();
     const at = this.engine.output();
-    return this.bytes.slice(at, at + len).buffer;
+    return this.buffers.bytes.slice(at, at + len).buffer;
   }
 
   /** Writes what goes in, one after the other. @param {...Uint8Array} parts */
   write(...parts) {
-    if (this.engine.memory.buffer !== this.memory) this.findBuffers();
+    const { input } = this.buffers;
     let at = 0;
     for (const part of parts) {
-      const fits = part.subarray(0, this.input.length - at);
-      this.input.set(fits, at);
+      const fits = part.subarray(0, input.length - at);
+      input.set(fits, at);
       at += fits.length;
     }
   }
@@ -194,8 +189,8 @@ class Processor extends AudioWorkletProcessor {
   /** @param {import("./parts/protocol.js").Call} call */
   call({ name, args, bytes, reply }) {
     if (bytes) this.write(bytes);
-    /** @type {any} */
-    const call = this.engine[name];
+    /** @type {(...args: number[]) => number} */
+    const call = /** @type {any} */ (this.engine)[name];
     const value = TIMED.has(name) ? call(now(), ...args) : call(...args);
     if (reply !== undefined) this.port.postMessage({ type: "reply", reply, value });
   }
@@ -215,6 +210,22 @@ class Processor extends AudioWorkletProcessor {
     this.engine.take_encoded(time, flags, packet.byteLength);
     this.turn(time);
   }
+}
+
+/** Views into wasm's memory. @param {import("./parts/protocol.js").Exports} engine */
+function views({ memory: { buffer: memory }, input, microphone, left, right, pcm, levels_buffer }) {
+  return {
+    memory,
+    bytes: new Uint8Array(memory),
+    input: new Uint8Array(memory, input(), 4096),
+    microphone: new Float32Array(memory, microphone(), 1024),
+    left: new Float32Array(memory, left(), 1024),
+    right: new Float32Array(memory, right(), 1024),
+    pcm: new Int16Array(memory, pcm(), 2880),
+    levels: new Float32Array(memory, levels_buffer(), 130),
+    /** Parts of the buffers that are as long as a block. @type {Map<number, Float32Array[]>} */
+    blocks: new Map(),
+  };
 }
 
 registerProcessor("consonance", Processor);

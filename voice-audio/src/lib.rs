@@ -12,7 +12,8 @@
 //! 3. For each block that the loudspeaker wants, [`listen::Listener::attend`] is told who speaks, and [`listen::Listener::render`] asks for their frames and
 //!    gives what is heard.
 //!
-//! ```
+#![cfg_attr(any(feature = "opus13", feature = "opus16"), doc = "```")]
+#![cfg_attr(not(any(feature = "opus13", feature = "opus16")), doc = "```ignore")]
 //! use voice_audio::{listen::{Listener, ListenerConfig, Presence}, EncoderConfig, OpusEncoder, MAX_FRAME_BYTES};
 //! use voice_core::{ClientId, Frame, Pace, Sound};
 //!
@@ -42,8 +43,13 @@
 //!
 //! Activity is integer arithmetic and judges alike everywhere. A listener at 48 kHz adds and multiplies floats in a fixed order; at other rates
 //! its samples may depend on the processor's vector units in the last bits. Resampling of clips runs in double precision and rounds
-//! once at the end. The codec is the bundled libopus in floating point: one build gives the same bytes in every run, but builds for
+//! once at the end. The codec, a bundled libopus or `opus-rs`, works in floating point: one build gives the same bytes in every run, but builds for
 //! different processor architectures may differ in the last bit.
+//!
+//! # Features
+//!
+//! The codec is the first of `opus16`, `opus13` (the default) and `opus-rs` that is on. `opus-rs` needs no C and can't encode: with it alone there is no `OpusEncoder`.
+//! `denoise`, `resample` and `wav`, on by default, bring noise suppression, other rates than 48 kHz, and WAV; `echo` brings echo cancellation.
 
 #![deny(unsafe_code)]
 

@@ -1,5 +1,7 @@
 //! Real speech through the codec, without loss, with loss, and hostile packets.
 
+#![cfg(all(feature = "wav", any(feature = "opus13", feature = "opus16")))]
+
 mod common;
 
 use common::{clip, correlation, energy};

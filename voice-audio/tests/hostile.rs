@@ -1,5 +1,7 @@
 //! Bytes that nobody should send: an error or sound, and the next good packet plays.
 
+#![cfg(all(feature = "wav", any(feature = "opus13", feature = "opus16")))]
+
 mod common;
 #[path = "common/encoded.rs"]
 mod encoded;

@@ -2,6 +2,8 @@
 //!
 //! This sees the Rust side; libopus itself calls its allocator in nothing but the functions that create.
 
+#![cfg(any(feature = "opus13", feature = "opus16"))]
+
 #[path = "../../voice-core/tests/armed/mod.rs"]
 mod armed;
 

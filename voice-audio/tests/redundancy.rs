@@ -1,5 +1,7 @@
 //! Gaps filled from what later packets carry: in-band FEC with either library, DRED with libopus 1.6.
 
+#![cfg(all(feature = "wav", any(feature = "opus13", feature = "opus16")))]
+
 mod common;
 #[path = "common/encoded.rs"]
 mod encoded;

@@ -1,5 +1,7 @@
 //! WAV files of every usual kind, and of none.
 
+#![cfg(feature = "wav")]
+
 mod common;
 
 use common::{clip, correlation};

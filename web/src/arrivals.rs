@@ -38,14 +38,25 @@ impl Arrivals {
             return;
         }
         self.due = now.after(EVERY);
-        self.seen.retain(|seen| client.speakers().any(|speaker| speaker == seen.speaker));
+        // Who loses nearly all falls silent between what comes, and is looked at all the same, as long as the core remembers them.
+        self.seen.retain_mut(|seen| {
+            let stats = client.speaker_stats(seen.speaker);
+            stats.is_some_and(|stats| {
+                seen.update(stats.received, stats.lost, stats.late);
+                true
+            })
+        });
         for speaker in client.speakers() {
-            let Some(stats) = client.speaker_stats(speaker) else { continue };
-            let (received, lost, late) = (stats.received, stats.lost, stats.late);
-            match self.seen.iter_mut().find(|seen| seen.speaker == speaker) {
-                Some(seen) => seen.update(received, lost, late),
-                None => self.seen.push(Seen { speaker, received, lost, late, trouble: None }),
-            }
+            let known = self.seen.iter().any(|seen| seen.speaker == speaker);
+            let stats = client.speaker_stats(speaker).filter(|_| !known);
+            let seen = stats.map(|stats| Seen {
+                speaker,
+                received: stats.received,
+                lost: stats.lost,
+                late: stats.late,
+                trouble: None,
+            });
+            self.seen.extend(seen);
         }
     }
 

@@ -71,7 +71,8 @@ pub(crate) struct Facts {
 impl Facts {
     /// Why they aren't heard; `None` while they are.
     pub(crate) fn unheard(&self) -> Option<Unheard> {
-        if self.audible {
+        // Shreds of speech are no speech.
+        if self.audible && self.trouble.is_none() {
             return None;
         }
         let speaking = self.speaking;
@@ -88,8 +89,8 @@ impl Facts {
             (speaking && self.outranked, Unheard::LowerPriority),
             (speaking && self.trouble == Some(Trouble::Lost), Unheard::Lost),
             (speaking && self.trouble == Some(Trouble::Late), Unheard::Late),
-            (!speaking && !self.shares_a_room, Unheard::NotInMyRoom),
-            (!speaking, Unheard::Silent),
+            (!speaking && !self.audible && !self.shares_a_room, Unheard::NotInMyRoom),
+            (!speaking && !self.audible, Unheard::Silent),
         ];
         // Somebody who speaks and will sound in a moment needs no reason.
         holds.iter().find(|(holds, _)| *holds).map(|(_, reason)| *reason)
@@ -134,6 +135,7 @@ mod tests {
             (Facts { outranked: true, ..HEARD }, Some(Unheard::LowerPriority)),
             (Facts { trouble: Some(Trouble::Lost), ..HEARD }, Some(Unheard::Lost)),
             (Facts { trouble: Some(Trouble::Late), ..HEARD }, Some(Unheard::Late)),
+            (Facts { trouble: Some(Trouble::Lost), audible: true, ..HEARD }, Some(Unheard::Lost)),
             (Facts { shares_a_room: false, ..HEARD }, None),
             (Facts { shares_a_room: false, speaking: false, ..HEARD }, Some(Unheard::NotInMyRoom)),
             (Facts { speaking: false, outranked: true, ..HEARD }, Some(Unheard::Silent)),

@@ -1,25 +1,29 @@
-//! The library that codes: exactly one, behind the same few calls whichever it is.
+//! The library that codes, behind the same few calls whichever it is.
 //!
-//! Where several are asked for, `opus16` is used before `opus13`, and either before `opus-rs`. What a call may be given is checked above this folder:
-//! here is no more than the library's own view of it.
+//! Where several are asked for, `opus16` is used before `opus13`, and either before `opus-rs`, unless `prefer-opus-rs` has that decode what libopus encodes.
+//! What a call may be given is checked above this folder: here is no more than the library's own view of it.
 
 #[cfg(any(feature = "opus13", feature = "opus16"))]
 mod libopus;
-#[cfg(not(feature = "opus16"))]
+#[cfg(any(feature = "prefer-opus-rs", not(feature = "opus16")))]
 mod no_dred;
 // Tests compare it with whatever libopus they link.
-#[cfg(any(test, not(any(feature = "opus13", feature = "opus16"))))]
-mod pure;
 #[cfg(all(test, any(feature = "opus13", feature = "opus16")))]
-mod pure_tests;
+mod likeness;
+#[cfg(any(test, feature = "prefer-opus-rs", not(any(feature = "opus13", feature = "opus16"))))]
+mod pure;
 
-#[cfg(feature = "opus16")]
+#[cfg(all(feature = "opus16", not(feature = "prefer-opus-rs")))]
 pub(crate) use libopus::RawDred;
+#[cfg(all(test, any(feature = "opus13", feature = "opus16")))]
+pub(crate) use libopus::parsed;
+#[cfg(all(any(feature = "opus13", feature = "opus16"), not(feature = "prefer-opus-rs")))]
+pub(crate) use libopus::{RawDecoder, version};
 #[cfg(any(feature = "opus13", feature = "opus16"))]
-pub(crate) use libopus::{RawDecoder, RawEncoder, Setting, Tuning, version};
-#[cfg(not(feature = "opus16"))]
+pub(crate) use libopus::{RawEncoder, Setting, Tuning};
+#[cfg(any(feature = "prefer-opus-rs", not(feature = "opus16")))]
 pub(crate) use no_dred::RawDred;
-#[cfg(not(any(feature = "opus13", feature = "opus16")))]
+#[cfg(any(feature = "prefer-opus-rs", not(any(feature = "opus13", feature = "opus16"))))]
 pub(crate) use pure::{RawDecoder, version};
 
 /// Why a library refused.

@@ -3,9 +3,9 @@
 //! One encoder per speaker, one decoder per speaker heard; both keep state from frame to frame, so frames go through them in order.
 //! A decoder takes any bytes: what is not Opus is an error, never a crash. Encoding and decoding allocate nothing.
 //!
-//! The library behind it is chosen by a Cargo feature: `opus13` (the default) or `opus16`, whose decoders fill gaps with a neural
-//! network and whose packets can carry a second of the past (DRED). Calls and packets are the same with both, and each decodes what the
-//! other encoded; where 1.3 lacks something, it does without. What either costs and gives is in docs/CODEC.md.
+//! The library behind it is chosen by a Cargo feature: `opus13` (the default); `opus16`, whose decoders fill gaps with a neural
+//! network and whose packets can carry a second of the past (DRED); or `opus-rs`, which is a decoder alone and needs no C. Calls and packets are the same with
+//! all, and each decodes what the others encoded; where one lacks something, it does without. What either costs and gives is in docs/CODEC.md.
 
 mod advice;
 mod budget;
@@ -37,7 +37,7 @@ pub const MAX_FRAME_BYTES: usize = 1_000;
 
 const RATE: i32 = SAMPLE_RATE as i32;
 
-/// Returns what the linked libopus calls itself, such as `libopus 1.6.1`; the copy of `opus13` doesn't know its number.
+/// Returns what the linked decoder calls itself, such as `libopus 1.6.1` or `opus-rs`; the copy of `opus13` doesn't know its number.
 pub fn codec_version() -> &'static str {
     backend::version()
 }

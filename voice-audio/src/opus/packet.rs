@@ -65,12 +65,44 @@ pub(super) fn frame_samples(packet: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(any(feature = "opus13", feature = "opus16"))]
+    use crate::{backend::parsed, opus::RATE};
 
     #[test]
     fn frame_lengths_are_what_libopus_says() {
         for config in 0..32u8 {
             let packet = [config << 3, 1, 2, 3];
             assert_eq!(packet_samples(&packet), Ok(frame_samples(&packet)), "{config}");
+        }
+    }
+
+    #[cfg(any(feature = "opus13", feature = "opus16"))]
+    #[test]
+    fn packets_are_divided_as_libopus_divides_them() {
+        let whole = |packet: &[u8]| {
+            let samples = parsed::packet_samples(packet, RATE).ok().filter(|&samples| samples > 0);
+            let first = parsed::first_frame(packet).ok();
+            assert_eq!(packet_samples(packet).ok(), samples, "{packet:?}");
+            assert_eq!(first_frame(packet), first, "{packet:?}");
+            samples.is_some() && first.is_some()
+        };
+        let mut random = 1_u64;
+        let mut next = |below: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) as usize % below
+        };
+        let mut taken = [0; 4];
+        for _ in 0..300_000 {
+            let len = 1 + [next(6), next(40), next(1_600)][next(3)];
+            // Few of the packets with random bytes would be whole.
+            let low = next(3) == 0;
+            let mut packet: Vec<u8> = (0..len).map(|_| next(if low { 4 } else { 256 }) as u8).collect();
+            packet[0] = next(256) as u8;
+            taken[usize::from(packet[0] & 3)] += u32::from(whole(&packet));
+        }
+        assert!(taken.iter().all(|&taken| taken > 2_000), "{taken:?}");
+        for toc in 0..=u8::MAX {
+            (0..=u8::MAX).for_each(|count| _ = whole(&[toc, count, 255, 254, 3, 2, 1, 0]));
         }
     }
 

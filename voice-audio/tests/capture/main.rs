@@ -1,5 +1,7 @@
 //! Real speech through the capture pipeline: what a talker and those who listen rely on.
 
+#![cfg(feature = "wav")]
+
 #[path = "../common/mod.rs"]
 mod common;
 

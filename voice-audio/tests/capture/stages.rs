@@ -54,6 +54,7 @@ fn no_stage_shifts_sound_beyond_the_stated_delay() {
     }
 }
 
+#[cfg(feature = "denoise")]
 #[test]
 fn noise_suppression_improves_speech_in_noise() {
     for number in [1, 4, 5] {

@@ -1,5 +1,7 @@
 //! What a listener hears: real speech through Opus, judged by its samples.
 
+#![cfg(all(feature = "wav", any(feature = "opus13", feature = "opus16")))]
+
 #[path = "../common/mod.rs"]
 mod common;
 
