@@ -19,6 +19,7 @@ import { forgetSound, setUpSound, takeLoudspeaker, takeMicrophone, updateSound }
 import { open, setUpTabs } from "./tabs.js";
 import { prepareTalk, setUpTalk, updateMeters, updateTalk } from "./talk.js";
 import { forgetTexts, note, receive, setUpTexts, updateTargets } from "./texts.js";
+import { titlePlace } from "./title.js";
 import { connectionWords, ending } from "./words.js";
 
 /**
@@ -151,8 +152,7 @@ function updateChip(state) {
   const chip = part("connection-chip");
   setText(chip, text);
   setAttribute(chip, "data-tone", tone);
-  const title = `${listed(state.rooms.map(({ name }) => cleanName(name)), 3) || "In no room"} · Consonance`;
-  if (document.title !== title) document.title = title;
+  titlePlace(listed(state.rooms.map(({ name }) => cleanName(name)), 3) || "In no room");
 }
 
 /**

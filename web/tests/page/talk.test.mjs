@@ -105,6 +105,7 @@ pageTest("who only wants to listen isn't asked for a microphone", async (page) =
   await page.click("#listen-only");
   await page.waitForSelector("#talk-room:not([hidden])");
   assert.deepEqual(await page.calls("useMicrophone"), []);
+  assert.equal(await page.isVisible("#take-microphone"), true);
   await page.getByRole("button", { name: "Talk too" }).click();
   assert.equal((await page.calls("useMicrophone")).length, 1);
 });
