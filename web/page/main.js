@@ -119,6 +119,7 @@ function update(state) {
 function waiting(state) {
   if (state.reason === "refused-full") return "The server is full. You get in as soon as somebody leaves…";
   if (app.trouble) return `${app.trouble}. Trying again…`;
+  if (state.reason === "not-started" || state.reason === "wanted") return "Connecting…";
   if (state.reason === "no-answer" || state.reason === "transport-down") return "The server doesn't answer. Trying again…";
   return connectionWords(state).text;
 }
