@@ -86,7 +86,7 @@ pub enum DirectEvent {
     Available(ClientId, PathId),
     /// A path is no more.
     Lost(PathId),
-    /// A packet came in on a path.
+    /// A packet came in on a path, maybe before it is told that the path is there: the other end may know sooner.
     Packet(PathId, Bytes),
 }
 
