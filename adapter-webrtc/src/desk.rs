@@ -6,7 +6,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -67,6 +67,10 @@ struct Shared {
     certificate: DtlsCert,
     candidates: Vec<Candidate>,
     limits: Mutex<Limits>,
+    /// There is no room for another connection.
+    is_full: AtomicBool,
+    /// Offers while there was none.
+    full: AtomicU64,
     /// Offers of addresses that had made too many.
     too_often: AtomicU64,
 }
@@ -74,20 +78,30 @@ struct Shared {
 impl Desk {
     pub(crate) fn new(config: &Config, certificate: DtlsCert, candidates: Vec<Candidate>) -> Self {
         let limits = Limits::new(config.offers_per_address, config.offer_every, config.links_per_address);
-        Self(Arc::new(Shared { certificate, candidates, limits: Mutex::new(limits), too_often: AtomicU64::new(0) }))
+        Self(Arc::new(Shared {
+            certificate,
+            candidates,
+            limits: Mutex::new(limits),
+            is_full: AtomicBool::new(false),
+            full: AtomicU64::new(0),
+            too_often: AtomicU64::new(0),
+        }))
     }
 
     /// Prepares the connection that an offer asks for, if its address may have one more: some milliseconds of work. Refused ones cost next to nothing.
     /// [`Endpoint::accept`](crate::Endpoint::accept) begins it.
     ///
     /// # Errors
-    /// [`Refusal::TooOften`], [`Refusal::Unusable`].
+    /// Each [`Refusal`].
     pub fn prepare(&self, now: Instant, offer: Offer, from: IpAddr) -> Result<Prepared, Refusal> {
         let source = Source::of(from);
         if !self.limits().may_offer(now, source) {
             return self.refuse();
         }
         self.may_link(source)?;
+        if self.0.is_full.load(Ordering::Relaxed) {
+            return Err(self.refuse_as_full());
+        }
         let mut rtc = Link::config().set_dtls_cert(self.0.certificate.clone()).build(now);
         for candidate in &self.0.candidates {
             rtc.add_local_candidate(candidate.clone());
@@ -101,6 +115,16 @@ impl Desk {
         if may { Ok(()) } else { self.refuse() }
     }
 
+    /// Whether there is room for another connection. It may come a little late: the endpoint looks again.
+    pub(crate) fn tell_room(&self, is_full: bool) {
+        self.0.is_full.store(is_full, Ordering::Relaxed);
+    }
+
+    pub(crate) fn refuse_as_full(&self) -> Refusal {
+        self.0.full.fetch_add(1, Ordering::Relaxed);
+        Refusal::Full
+    }
+
     pub(crate) fn begin(&self, source: Source) {
         self.limits().begin(source);
     }
@@ -109,8 +133,9 @@ impl Desk {
         self.limits().end(source);
     }
 
-    pub(crate) fn too_often(&self) -> u64 {
-        self.0.too_often.load(Ordering::Relaxed)
+    /// Offers that were refused: while there was no room, and of addresses that had made too many.
+    pub(crate) fn refused(&self) -> (u64, u64) {
+        (self.0.full.load(Ordering::Relaxed), self.0.too_often.load(Ordering::Relaxed))
     }
 
     /// What browsers are told to send to.

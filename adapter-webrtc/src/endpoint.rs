@@ -189,7 +189,8 @@ impl Endpoint {
 
     /// What was dropped.
     pub fn drops(&self) -> Drops {
-        Drops { waited: self.outboxes.dropped(), too_often: self.desk.too_often(), ..self.drops }
+        let (full, too_often) = self.desk.refused();
+        Drops { waited: self.outboxes.dropped(), full, too_often, ..self.drops }
     }
 
     /// What went through.
@@ -200,6 +201,10 @@ impl Endpoint {
     /// Links that are up or being made.
     pub fn links(&self) -> usize {
         self.slots.len() - self.free.len()
+    }
+
+    fn is_full(&self) -> bool {
+        self.making >= self.config.making || self.links() >= self.config.links
     }
 
     /// Where the other end of a link is.
@@ -221,9 +226,8 @@ impl Endpoint {
     pub fn accept(&mut self, now: Instant, prepared: Prepared) -> Result<String, Refusal> {
         let Prepared { rtc, answer, source, at } = prepared;
         self.desk.may_link(source)?;
-        if self.making >= self.config.making || self.links() >= self.config.links {
-            self.drops.full += 1;
-            return Err(Refusal::Full);
+        if self.is_full() {
+            return Err(self.desk.refuse_as_full());
         }
         // Its clock may be a little ahead of a caller's who looked at the time before.
         let now = now.max(at);
@@ -452,6 +456,7 @@ impl Endpoint {
         self.desk.begin(link.source);
         self.making += 1;
         self.slots[index as usize].link = Some(Box::new(link));
+        self.desk.tell_room(self.is_full());
         index
     }
 
@@ -476,7 +481,7 @@ impl Endpoint {
 
     /// Takes what a link has to say.
     fn drive(&mut self, now: Instant, index: u32) {
-        let Self { slots, out, unread, messages, making, outboxes, drops, traffic, .. } = self;
+        let Self { slots, out, unread, messages, making, outboxes, drops, traffic, desk, .. } = self;
         let slot = &mut slots[index as usize];
         let Some(link) = slot.link.as_mut() else { return };
         let id = LinkId::from_parts(index, slot.generation);
@@ -487,6 +492,8 @@ impl Endpoint {
             }
             Happened::Up => {
                 *making -= 1;
+                // There is room for another that is being made; whether there is for a link, the endpoint looks itself.
+                desk.tell_room(false);
                 unread.push_back(Unread::Up(id));
             }
             Happened::Reliable(bytes) => unread.push_back(Unread::Reliable(id, bytes)),
@@ -546,6 +553,7 @@ impl Endpoint {
             self.making -= 1;
             self.drops.unfinished += 1;
         }
+        self.desk.tell_room(self.is_full());
     }
 }
 
