@@ -52,6 +52,11 @@ export class Voice extends EventTarget {
   #tickedAt = 0;
   #startedAt = 0;
   #gone = () => {};
+  #farewell = new ArrayBuffer(0);
+  /** The others needn't wonder whether somebody comes back who has closed the page. */
+  #onPageHide = () => {
+    if (this.#farewell.byteLength > 0) this.#connections.send(true, this.#farewell);
+  };
   #onOnline = () => this.#comeBack();
 
   /** @param {import("./consonance.js").Options} options */
@@ -119,6 +124,7 @@ export class Voice extends EventTarget {
     this.#tickedAt = this.#startedAt = Date.now();
     this.#ticking = setInterval(() => this.#tick(), TICK_MS);
     addEventListener("online", this.#onOnline);
+    addEventListener("pagehide", this.#onPageHide);
     this.#change({ sound: sound.state });
   }
 
@@ -132,6 +138,7 @@ export class Voice extends EventTarget {
     }
     clearInterval(this.#ticking);
     removeEventListener("online", this.#onOnline);
+    removeEventListener("pagehide", this.#onPageHide);
     this.#sound = this.#starting = null;
     this.#engine.attach(null);
     this.#connections.want(-1);
@@ -259,6 +266,8 @@ export class Voice extends EventTarget {
     switch (message.type) {
       case "send":
         return this.#connections.send(message.lane, message.bytes);
+      case "farewell":
+        return void (this.#farewell = message.bytes);
       case "levels":
         return this.#tell("levels", levels(message.values));
       case "tiding":
