@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::fail::Fail;
 
-/// What is installed. A change makes the environment anew.
-const PACKAGES: [&str; 4] = ["pesq==0.0.4", "pystoi==0.4.1", "numpy>=1.26,<3", "scipy>=1.11,<2"];
+/// What is installed, one a line. A change makes the environment anew. `tools/web-test` uses the same.
+const PACKAGES: &str = include_str!("packages.txt");
 const SCRIPT: &str = include_str!("scores.py");
 /// Names another folder for what is kept between runs.
 const CACHE_VARIABLE: &str = "CONSONANCE_CACHE";
@@ -36,8 +36,8 @@ impl Environment {
     pub(super) fn prepare() -> Result<Self, Fail> {
         let folder = cache()?.join("quality-scores");
         let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-        let (complete, wanted) = (folder.join("complete"), PACKAGES.join("\n"));
-        if fs::read_to_string(&complete).is_ok_and(|packages| packages == wanted) {
+        let complete = folder.join("complete");
+        if fs::read_to_string(&complete).is_ok_and(|packages| packages == PACKAGES) {
             return Ok(Self { folder, python });
         }
         println!("Making a Python environment for PESQ and STOI in {}, once", folder.display());
@@ -50,7 +50,7 @@ impl Environment {
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(unwritable)?;
         }
-        let made = make(&folder, &python).and_then(|()| fs::write(&complete, wanted).map_err(unwritable));
+        let made = make(&folder, &python).and_then(|()| fs::write(&complete, PACKAGES).map_err(unwritable));
         if made.is_err() {
             let _ = fs::remove_dir_all(&folder);
             // Only if it is empty, as when it was made for this.
@@ -69,9 +69,9 @@ fn make(folder: &Path, python: &Path) -> Result<(), Fail> {
         let said = [venv.stderr, venv.stdout].concat();
         return Err(Fail::new(format!("scores: {system} -m venv failed ({})", reason(&said)), cure));
     }
-    println!("Installing {}", PACKAGES.join(", "));
+    println!("Installing {}", PACKAGES.lines().collect::<Vec<_>>().join(", "));
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"];
-    let pip = Command::new(python).args(install).args(PACKAGES).output();
+    let pip = Command::new(python).args(install).args(PACKAGES.lines()).output();
     let pip = pip.map_err(|error| Fail::new(format!("scores: pip can't be started ({error})"), cure))?;
     if !pip.status.success() {
         return Err(Fail::new(

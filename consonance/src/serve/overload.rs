@@ -44,6 +44,7 @@ struct Wire(Rc<RefCell<Between>>);
 
 impl Adapter for Wire {
     fn receive(&mut self, _: Now) {}
+    fn handle_timeout(&mut self, _: Now) {}
 
     fn poll_event(&mut self, packet: &mut Vec<u8>) -> Option<Event> {
         let (event, bytes) = self.0.borrow_mut().to_server.pop_front()?;
@@ -75,6 +76,10 @@ impl Adapter for Wire {
 
     fn peer(&self, _: LinkId) -> Option<SocketAddr> {
         Some(SocketAddr::from(([10, 0, 0, 1], 5)))
+    }
+
+    fn name(&self) -> &'static str {
+        "wire"
     }
 
     fn counts(&self) -> Counts {
@@ -118,11 +123,13 @@ impl Crowd {
         let between = Rc::new(RefCell::new(Between::default()));
         let settings = Settings {
             listen: SocketAddr::from(([0, 0, 0, 0], 0)),
+            name: None,
             password: None,
             clients: 128,
             rooms: 8,
             http: None,
             web: None,
+            web_tls: None,
             web_address: Vec::new(),
             window: Duration::from_millis(5),
             log: Level::default(),

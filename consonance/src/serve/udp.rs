@@ -45,7 +45,10 @@ impl Adapter for Udp {
                 break;
             }
         }
-        endpoint.handle_timeout(now.real);
+    }
+
+    fn handle_timeout(&mut self, now: Now) {
+        self.endpoint.handle_timeout(now.real);
     }
 
     fn poll_event(&mut self, packet: &mut Vec<u8>) -> Option<Event> {
@@ -94,6 +97,10 @@ impl Adapter for Udp {
 
     fn peer(&self, link: LinkId) -> Option<SocketAddr> {
         self.endpoint.peer(link).map(|(address, _)| address)
+    }
+
+    fn name(&self) -> &'static str {
+        "udp"
     }
 
     fn counts(&self) -> Counts {

@@ -1,0 +1,65 @@
+// Servers and networks come and go; people stay.
+import assert from "node:assert/strict";
+import { connected, meets, state, stateIs, talk } from "./harness/bare.mjs";
+import { launch, PROGRAM } from "./harness/browser.mjs";
+import { Native, Server, whyNoProgram } from "./harness/consonance.mjs";
+import { Lab, whyNoLab } from "./harness/lab.mjs";
+import { shareAbove } from "./harness/sound.mjs";
+import { babble } from "./harness/speech.mjs";
+import { browserTest, figure } from "./harness/test.mjs";
+
+const hearsAll = (person, number = 1, seconds = 30) =>
+  stateIs(person, `${number} are heard`, (state, number) => state.people.filter((other) => other.audible).length === number, number, seconds);
+const away = (person) => stateIs(person, "the server is missed", (state) => state.status !== "connected" && state.status !== "degraded");
+
+async function assertSound(person, why) {
+  const share = shareAbove((await person.listen(2)).mono(), -50);
+  assert.ok(share > 0.5, `${why}: sound in ${Math.round(share * 100)} % of the time`);
+}
+
+browserTest("two pages talk on after the server was started anew, and after it was killed", async (t) => {
+  const server = await Server.start(t);
+  const speech = { microphone: babble().file };
+  const anna = await talk(await launch(t, speech), server, { name: "Anna" });
+  const bert = await talk(await launch(t, speech), server, { name: "Bert" });
+  const both = (what) => Promise.all([what(anna), what(bert)]);
+  await both(hearsAll);
+  for (const signal of ["SIGTERM", "SIGKILL"]) {
+    await server.stop(signal);
+    await both(away);
+    await server.run();
+    const since = Date.now();
+    await both(connected);
+    await both(hearsAll);
+    figure(`after a restart by ${signal} both hear each other again, ms`, Date.now() - since);
+    await both((person) => assertSound(person, signal));
+  }
+}, [whyNoProgram]);
+
+browserTest("after a cut of 5 s and one of 60 s a page is back by itself, heard and hearing", async (t) => {
+  const lab = await Lab.start(t);
+  const server = await Server.start(t, { address: lab.address, enter: lab.enter(0) });
+  Native.start(t, server, { name: "Udo", say: Array(60).fill(babble().file), enter: lab.enter(0) });
+  const flags = [`--unsafely-treat-insecure-origin-as-secure=${new URL(server.url).origin}`];
+  const near = await launch(t, { flags, program: lab.wrapper(t, 0, PROGRAM) });
+  const far = await launch(t, { flags, program: lab.wrapper(t, 1, PROGRAM), microphone: babble().file });
+  const bert = await talk(near, server, { name: "Bert", microphone: null });
+  const anna = await talk(far, server, { name: "Anna" });
+  const id = await meets(bert, "Anna");
+  await Promise.all([hearsAll(anna, 1), hearsAll(bert, 2)]);
+  for (const seconds of [5, 60]) {
+    lab.cut();
+    const since = Date.now();
+    await away(anna);
+    await stateIs(bert, "Anna is missed", (state, id) => state.people.find((other) => other.id === id)?.reconnecting !== false, id);
+    await anna.page.waitForTimeout(Math.max(0, since + seconds * 1_000 - Date.now()));
+    lab.heal();
+    const healed = Date.now();
+    await connected(anna, 20);
+    await Promise.all([hearsAll(anna, 1), hearsAll(bert, 2)]);
+    figure(`after a cut of ${seconds} s Anna hears and is heard again, ms`, Date.now() - healed);
+    // The server keeps a seat for 30 s (PROTOCOL.md, Resume); after that one comes back as somebody new.
+    if (seconds < 30) assert.equal((await state(anna)).me.id, id, "her seat was kept");
+    await Promise.all([assertSound(anna, "Anna"), assertSound(bert, "Bert")]);
+  }
+}, [whyNoProgram, whyNoLab]);
