@@ -52,6 +52,8 @@ export class Voice extends EventTarget {
   #tickedAt = 0;
   #startedAt = 0;
   #gone = () => {};
+  /** What is used from `start` on; the usual one if nothing is said. */
+  #loudspeaker = "";
   #farewell = new ArrayBuffer(0);
   /** The others needn't wonder whether somebody comes back who has closed the page. */
   #onPageHide = () => {
@@ -121,6 +123,7 @@ export class Voice extends EventTarget {
     this.#engine.attach((message, transfer) => sound.post(message, transfer));
     this.#engine.call("connect", []);
     this.#microphone.connect(node);
+    if (this.#loudspeaker) sound.use(this.#loudspeaker);
     this.#tickedAt = this.#startedAt = Date.now();
     this.#ticking = setInterval(() => this.#tick(), TICK_MS);
     addEventListener("online", this.#onOnline);
@@ -159,7 +162,8 @@ export class Voice extends EventTarget {
 
   /** @param {string} deviceId */
   async useLoudspeaker(deviceId) {
-    return (await this.#sound?.use(deviceId)) ?? false;
+    this.#loudspeaker = deviceId;
+    return this.#sound ? this.#sound.use(deviceId) : "setSinkId" in (globalThis.AudioContext?.prototype ?? {});
   }
 
   /** @param {boolean} on */
