@@ -52,6 +52,13 @@ export class Voice extends EventTarget {
   #tickedAt = 0;
   #startedAt = 0;
   #gone = () => {};
+  /** What is used from `start` on; the usual one if nothing is said. */
+  #loudspeaker = "";
+  #farewell = new ArrayBuffer(0);
+  /** The others needn't wonder whether somebody comes back who has closed the page. */
+  #onPageHide = () => {
+    if (this.#farewell.byteLength > 0) this.#connections.send(true, this.#farewell);
+  };
   #onOnline = () => this.#comeBack();
 
   /** @param {import("./consonance.js").Options} options */
@@ -116,9 +123,11 @@ export class Voice extends EventTarget {
     this.#engine.attach((message, transfer) => sound.post(message, transfer));
     this.#engine.call("connect", []);
     this.#microphone.connect(node);
+    if (this.#loudspeaker) sound.use(this.#loudspeaker);
     this.#tickedAt = this.#startedAt = Date.now();
     this.#ticking = setInterval(() => this.#tick(), TICK_MS);
     addEventListener("online", this.#onOnline);
+    addEventListener("pagehide", this.#onPageHide);
     this.#change({ sound: sound.state });
   }
 
@@ -132,6 +141,7 @@ export class Voice extends EventTarget {
     }
     clearInterval(this.#ticking);
     removeEventListener("online", this.#onOnline);
+    removeEventListener("pagehide", this.#onPageHide);
     this.#sound = this.#starting = null;
     this.#engine.attach(null);
     this.#connections.want(-1);
@@ -152,7 +162,8 @@ export class Voice extends EventTarget {
 
   /** @param {string} deviceId */
   async useLoudspeaker(deviceId) {
-    return (await this.#sound?.use(deviceId)) ?? false;
+    this.#loudspeaker = deviceId;
+    return this.#sound ? this.#sound.use(deviceId) : "setSinkId" in (globalThis.AudioContext?.prototype ?? {});
   }
 
   /** @param {boolean} on */
@@ -259,6 +270,8 @@ export class Voice extends EventTarget {
     switch (message.type) {
       case "send":
         return this.#connections.send(message.lane, message.bytes);
+      case "farewell":
+        return void (this.#farewell = message.bytes);
       case "levels":
         return this.#tell("levels", levels(message.values));
       case "tiding":

@@ -122,12 +122,19 @@ class Processor extends AudioWorkletProcessor {
 
   /** @param {number} time */
   sendMessages(time) {
-    for (;;) {
+    for (let laneMoved = false; ; ) {
       const len = this.engine.poll_message(time);
-      if (len === 0) return;
+      if (len === 0) return laneMoved && this.sendFarewell();
+      laneMoved ||= len < 0;
       const bytes = this.read(Math.abs(len));
       this.port.postMessage({ type: "send", lane: len < 0, bytes }, [bytes]);
     }
+  }
+
+  /** A page that is closed has no time to ask for it. */
+  sendFarewell() {
+    const bytes = this.read(this.engine.farewell());
+    this.port.postMessage({ type: "farewell", bytes }, [bytes]);
   }
 
   sendTidings() {

@@ -73,7 +73,7 @@ class Connection {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.patience = undefined;
     this.peer.onconnectionstatechange = () => this.onState();
-    this.begin().catch(() => this.fail());
+    this.begin().catch((error) => this.onError(error));
   }
 
   /** @param {string} label @param {RTCDataChannelInit} options */
@@ -106,6 +106,13 @@ class Connection {
     const seconds = Number(answer.headers.get("Retry-After")) || 0;
     this.owner.notBefore = Date.now() + 1_000 * Math.min(seconds, 60);
     this.owner.tell(`The server takes no connection now: ${words.trim() || answer.statusText || answer.status}`);
+    this.fail();
+  }
+
+  /** Networks that fail are the core's business; an answer that is none is the page's. @param {Error} error */
+  onError(error) {
+    const isNetwork = error instanceof TypeError || this.over.signal.aborted;
+    if (!isNetwork) this.owner.tell(`What ${this.owner.url.href} answers is no answer to an offer: ${error.message}`);
     this.fail();
   }
 

@@ -84,8 +84,9 @@ export class Microphone {
     this.stream = stream;
     const [track] = stream.getAudioTracks();
     track.onended = () => this.onEnded();
+    this.enter("on");
     this.join();
-    return this.enter("on");
+    return this.state;
   }
 
   /** Takes it after all, should the person change their mind in the browser's settings. */
@@ -123,8 +124,14 @@ export class Microphone {
     this.source = null;
     const context = /** @type {AudioContext | undefined} */ (this.target?.context);
     if (!this.stream || !this.target || !context) return;
-    this.source = context.createMediaStreamSource(this.stream);
-    this.source.connect(this.target);
+    try {
+      this.source = context.createMediaStreamSource(this.stream);
+      this.source.connect(this.target);
+    } catch {
+      // Some browsers can't bring a microphone and a context of different rates together.
+      this.release();
+      this.enter("unsupported");
+    }
   }
 
   release() {

@@ -30,6 +30,8 @@ export type ToWorklet =
 
 export type FromWorklet =
   | { type: "send"; lane: boolean; bytes: ArrayBuffer }
+  // To be sent on the lane when the page is closed; empty outside the session.
+  | { type: "farewell"; bytes: ArrayBuffer }
   | { type: "transport"; attempt: number }
   | { type: "tiding"; bytes: ArrayBuffer }
   | { type: "levels"; values: Float32Array }
@@ -64,6 +66,7 @@ export interface Exports {
   transport_wanted(): number;
   receive(now: number, reliable: number, len: number): void;
   poll_message(now: number): number;
+  farewell(): number;
   render(now: number, sample: number, samples: number, hasMicrophone: number): void;
   turn(now: number): number;
   next_frame(): number;

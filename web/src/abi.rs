@@ -219,6 +219,16 @@ pub extern "C" fn poll_message(now: f64) -> i32 {
     })
 }
 
+/// Puts out the lane's message that would say good-bye now: its bytes; 0 outside the session.
+#[unsafe(no_mangle)]
+pub extern "C" fn farewell() -> u32 {
+    engine(0, |engine, buffers| {
+        let Some(len) = engine.farewell(buffers.message) else { return 0 };
+        *buffers.output = buffers.message.as_ptr();
+        len as u32
+    })
+}
+
 /// Hears a block, of which `sample` is the number of the first at 48 kHz, and takes as many samples of the microphone if there is one.
 #[unsafe(no_mangle)]
 pub extern "C" fn render(now: f64, sample: f64, samples: u32, has_microphone: u32) {

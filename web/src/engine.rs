@@ -200,6 +200,11 @@ impl Engine {
         }
     }
 
+    /// Writes the lane's message that would say good-bye now, for a page that may be closed at any moment; see [`voice_core::Client::farewell`].
+    pub fn farewell(&self, out: &mut [u8]) -> Option<usize> {
+        self.client.farewell(out)
+    }
+
     /// Hears a block of at most [`MAX_BLOCK`] samples, of which `sample` is the number of the first at 48 kHz, and takes what the microphone gave meanwhile.
     pub fn render(
         &mut self,

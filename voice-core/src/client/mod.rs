@@ -50,7 +50,7 @@ use crate::{
         ChannelOptions, ClientId, Counters, Delivery, DropCounts, FrameLength, Instant, PathId, Priority, RoomId,
         RoomUse, SessionId, Source, Target, Transmit, Volume,
     },
-    wire::{StateFlags, Summary, limits::MAX_CREDENTIAL_BYTES},
+    wire::{Lane, Packet, StateFlags, Summary, limits::MAX_CREDENTIAL_BYTES},
 };
 
 /// One participant of a session.
@@ -162,6 +162,14 @@ impl<M> Client<M> {
         }
         voice.moved_at = voice.sequence.wrapping_add(1);
         Duration::from_micros(core::mem::replace(&mut voice.later_us, 0) as u64)
+    }
+
+    /// Writes the packet that would say good-bye now, for who may be ended without a moment to say it: kept at hand, it is sent reliably as the very last
+    /// packet of a connection. It holds until [`Client::poll_transmit`] has given another reliable packet. `None` outside the session, or if `out` is too
+    /// short (8 bytes suffice).
+    pub fn farewell(&self, out: &mut [u8]) -> Option<usize> {
+        let seat = self.state.seat.filter(|_| self.state.is_joined())?;
+        Packet::Leave { lane: Lane { session: seat.session, number: self.state.link.out_next } }.encode(out)
     }
 
     /// How long this client's frames are.

@@ -72,6 +72,20 @@ fn who_is_told_that_the_network_is_back_does_not_wait() {
 }
 
 #[test]
+fn a_farewell_made_beforehand_is_a_leave() {
+    let mut stage = Stage::new(2);
+    let (id, mut out) = (stage.id(1), [0; 8]);
+    let len = stage.people[1].client.farewell(&mut out).unwrap();
+    assert!(stage.people[1].client.farewell(&mut out[..len - 1]).is_none());
+    let connection = stage.people[1].connection.unwrap();
+    stage.give(connection, Delivery::Reliable, &out[..len]);
+    stage.run(200);
+    assert!(stage.server.client(id).is_none() && stage.people[0].client.person(id).is_none());
+    stage.act(0, |now, client| client.disconnect(now));
+    assert!(stage.people[0].client.farewell(&mut out).is_none());
+}
+
+#[test]
 fn a_short_loss_is_seen_by_the_others_and_nobody_leaves() {
     let mut stage = Stage::new(2);
     let id = stage.id(1);

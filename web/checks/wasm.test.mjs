@@ -1,4 +1,4 @@
-// wasm.mjs [MODULE]: the wasm imports nothing, does what processor.js asks of it, and no number or byte that it is given makes it trap.
+// The wasm imports nothing, does what processor.js asks of it, and no number or byte that it is given makes it trap.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import test from "node:test";

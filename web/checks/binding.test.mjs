@@ -1,0 +1,254 @@
+// The binding's parts by themselves, with a browser that does what a test says. What a real one does is tested in web/tests.
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Connections } from "../parts/connection.js";
+import { Engine } from "../parts/engine.js";
+import { Microphone } from "../parts/microphone.js";
+import { Texts } from "../parts/texts.js";
+
+const settle = () => new Promise((done) => setImmediate(done));
+
+class Channel {
+  readyState = "connecting";
+  bufferedAmount = 0;
+  sent = [];
+  send(bytes) {
+    if (this.full) throw new Error("full");
+    this.sent.push(bytes);
+  }
+  open() {
+    this.readyState = "open";
+    this.onopen();
+  }
+}
+
+class Peer {
+  static all = [];
+  connectionState = "new";
+  channels = {};
+  localDescription = { sdp: "offer" };
+  constructor() {
+    Peer.all.push(this);
+  }
+  createDataChannel(label, { id }) {
+    return (this.channels[label] = Object.assign(new Channel(), { id }));
+  }
+  async setLocalDescription() {}
+  async setRemoteDescription({ sdp }) {
+    if (sdp !== "answer") throw new DOMException("no SDP", "OperationError");
+  }
+  close() {
+    this.closed = true;
+  }
+}
+
+/** Connections of a page, with what they told; `answer` is what the server says to an offer. */
+function connections(answer = () => new Response("answer")) {
+  Peer.all = [];
+  const told = [];
+  globalThis.RTCPeerConnection = Peer;
+  globalThis.fetch = async (url, request) => {
+    told.push("offer");
+    return answer(url, request);
+  };
+  const owner = new Connections(new URL("http://server/offer"), {}, {
+    up: () => told.push("up"),
+    down: () => told.push("down"),
+    message: (lane, bytes) => told.push([lane, bytes]),
+    trouble: (words) => told.push(words),
+  });
+  return { owner, told };
+}
+
+async function opened() {
+  const { owner, told } = connections();
+  owner.want(1);
+  await settle();
+  const [peer] = Peer.all;
+  peer.channels.voice.open();
+  peer.channels.lane.open();
+  return { owner, told, peer, ...peer.channels };
+}
+
+/** A message of the voice channel: a packet with this first byte. */
+const message = (first, len = 60) => Uint8Array.of(len, first, ...new Array(len - 1).fill(0)).buffer;
+const VOICE = 0x80, PING = 0x41;
+
+test("a connection is up when both channels are open, and given up without a word", async () => {
+  const { owner, told, peer } = await opened();
+  assert.deepEqual(told, ["offer", "up"]);
+  owner.want(-1);
+  assert.ok(peer.closed);
+  assert.deepEqual(told, ["offer", "up"]);
+});
+
+test("whatever ends a connection is told once", async () => {
+  for (const end of [
+    ({ lane }) => lane.onclose(),
+    ({ peer }) => ((peer.connectionState = "failed"), peer.onconnectionstatechange()),
+    ({ owner, lane }) => ((lane.full = true), owner.send(true, message(1))),
+    ({ owner }) => owner.abandon(),
+  ]) {
+    const all = await opened();
+    end(all);
+    all.voice.onclose?.();
+    all.owner.abandon();
+    assert.deepEqual(all.told, ["offer", "up", "down"], String(end));
+  }
+});
+
+test("a server that is busy is asked again when it said, and its trouble told once", async (t) => {
+  t.mock.timers.enable({ apis: ["Date", "setTimeout"] });
+  const { owner, told } = connections(() => new Response("busy\n", { status: 503, headers: { "Retry-After": "3" } }));
+  owner.want(1);
+  await settle();
+  assert.deepEqual(told, ["offer", "The server takes no connection now: busy", "down"]);
+  owner.want(2);
+  t.mock.timers.tick(2_900);
+  await settle();
+  assert.equal(told.length, 3);
+  t.mock.timers.tick(200);
+  await settle();
+  assert.deepEqual(told.slice(3), ["offer", "down"]);
+});
+
+test("a channel that doesn't open after the answer is given up", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { owner, told } = connections();
+  owner.want(1);
+  await settle();
+  t.mock.timers.tick(4_900);
+  assert.deepEqual(told, ["offer"]);
+  t.mock.timers.tick(200);
+  assert.deepEqual(told, ["offer", "down"]);
+});
+
+test("an answer that is none is told", async () => {
+  const { owner, told } = connections(() => new Response("<html>"));
+  owner.want(1);
+  await settle();
+  assert.match(told[1], /http:\/\/server\/offer answers is no answer to an offer/);
+  assert.equal(told[2], "down");
+});
+
+test("voice that waits for long is left out, a burst and what isn't voice are not", async (t) => {
+  const { owner, voice } = await opened();
+  let now = 1_000;
+  t.mock.method(performance, "now", () => now);
+  const send = (bytes, waiting) => {
+    voice.bufferedAmount = waiting;
+    const before = voice.sent.length;
+    owner.send(false, bytes);
+    return voice.sent.length > before;
+  };
+  assert.ok(send(message(VOICE), 0));
+  assert.ok(send(message(VOICE), 500), "a pre-roll comes at once");
+  now += 200;
+  assert.ok(!send(message(VOICE), 500));
+  assert.ok(!send(Uint8Array.of(0x81, 0x2c, VOICE).buffer, 500), "with a length of two bytes");
+  assert.ok(send(message(PING), 500));
+  assert.ok(send(message(VOICE), 100), "less than 100 ms wait");
+  assert.ok(send(message(VOICE), 0));
+});
+
+test("wishes are told again to every engine, and the last one about a thing holds", () => {
+  const engine = new Engine();
+  const told = [];
+  engine.wish("muted", "set_muted", [1]);
+  engine.wish("room Lobby", "join", [5]);
+  engine.wish("muted", "set_muted", [0]);
+  engine.call("whisper", [7, 1]);
+  engine.forget("nothing");
+  for (let round = 0; round < 2; round++) engine.attach(({ name, args }) => told.push([name, ...args]));
+  const wanted = [["join", 5], ["set_muted", 0]];
+  assert.deepEqual(told, [...wanted, ...wanted]);
+});
+
+test("an engine that goes answers what it was asked", async () => {
+  const engine = new Engine();
+  assert.equal(await engine.ask("join", []), undefined);
+  const posted = [];
+  engine.attach((message) => posted.push(message));
+  const [first, second] = [engine.ask("a", []), engine.ask("b", [])];
+  engine.answer(posted[0].reply, -3);
+  engine.attach(null);
+  assert.deepEqual([await first, await second], [-3, undefined]);
+});
+
+test("a text is sent unless it is said why not", async (t) => {
+  const engine = new Engine();
+  const texts = new Texts(engine);
+  assert.equal(await texts.send({ room: "Lobby" }, "x"), "not connected");
+  let number = 4;
+  engine.attach(({ reply }) => setImmediate(() => engine.answer(reply, number)));
+  texts.rttMs = -300;
+  assert.equal(await texts.send({ room: "Lobby" }, "x"), null);
+  texts.rttMs = 1_000;
+  const refused = texts.send({ person: 7 }, "x");
+  setTimeout(() => texts.settle(4, "nobody was there to read it"), 20);
+  assert.equal(await refused, "nobody was there to read it");
+  number = -2;
+  assert.equal(await texts.send({ person: 7 }, ""), "a text has 1 to 2,000 bytes");
+});
+
+/** A microphone, and a browser that answers requests for one as told. */
+function microphone(answers) {
+  const states = [];
+  const track = () => ({ stop() { this.stopped = true; }, getSettings: () => ({ groupId: "a" }) });
+  const asked = [];
+  globalThis.AudioEncoder = class {};
+  const mediaDevices = {
+    getUserMedia: async ({ audio }) => {
+      asked.push(audio);
+      const answer = answers.shift();
+      if (typeof answer === "string") throw new DOMException("", answer);
+      await answer?.wait;
+      const one = track();
+      return { getAudioTracks: () => [one], getTracks: () => [one] };
+    },
+    addEventListener() {},
+    removeEventListener() {},
+    enumerateDevices: async () => [{ kind: "audioinput", deviceId: "default", groupId: "b" }],
+  };
+  Object.defineProperty(globalThis, "navigator", { value: { mediaDevices }, configurable: true });
+  return { made: new Microphone((state) => states.push(state)), states, asked };
+}
+
+test("what came of asking for a microphone is said in a word", async () => {
+  for (const [error, state] of [["NotAllowedError", "denied"], ["NotFoundError", "missing"], ["NotReadableError", "busy"], ["Surprise", "busy"]]) {
+    const { made, states } = microphone([error]);
+    assert.equal(await made.use({}), state);
+    assert.deepEqual(states, ["asking", state]);
+  }
+});
+
+test("a microphone whose device goes away is replaced by the usual one", async () => {
+  const { made, states, asked } = microphone([undefined, undefined]);
+  await made.use({ deviceId: "headset", noiseSuppression: false });
+  made.stream.getAudioTracks()[0].onended();
+  await settle();
+  assert.deepEqual(asked.map(({ deviceId, noiseSuppression }) => [deviceId?.exact, noiseSuppression]), [["headset", false], [undefined, false]]);
+  assert.deepEqual(states, ["asking", "on"]);
+  made.drop();
+  assert.equal(made.state, "off");
+});
+
+test("another usual microphone is followed", async () => {
+  const { made, asked } = microphone([undefined, undefined]);
+  await made.use({});
+  await made.look();
+  assert.equal(asked.length, 2);
+});
+
+test("of two requests the last one counts, however they are answered", async () => {
+  let release;
+  const { made } = microphone([{ wait: new Promise((done) => (release = done)) }, undefined]);
+  const first = made.use({ deviceId: "slow" });
+  await made.use({ deviceId: "quick" });
+  const kept = made.stream;
+  release();
+  await first;
+  assert.equal(made.stream, kept);
+  assert.ok(!kept.getTracks()[0].stopped);
+});
