@@ -74,7 +74,7 @@ browserTest("mute and deafen on the page are silence", async (t) => {
 
 browserTest("where the microphone is denied one listens, and can talk once it is allowed", async (t) => {
   const server = await Server.start(t);
-  Native.start(t, server, { name: "Udo", say: Array(60).fill(babble().file) });
+  Native.start(t, server, { name: "Udo", say: Array(20).fill(babble().file) });
   const chromium = await launch(t);
   const { origin } = new URL(server.url);
   const permit = await permissions(chromium, origin);
@@ -131,7 +131,7 @@ browserTest("texts go to and fro", async (t) => {
 for (const [size, viewport] of [["wide", { width: 1280, height: 800 }], ["narrow", { width: 390, height: 844 }]]) {
   browserTest(`axe finds no serious fault on the ${size} page while people talk`, async (t) => {
     const server = await Server.start(t);
-    Native.start(t, server, { name: "Udo", say: Array(60).fill(babble().file) });
+    Native.start(t, server, { name: "Udo", say: Array(20).fill(babble().file) });
     const anna = await enter(await launch(t, { microphone: babble().file, context: { viewport, bypassCSP: true } }), server, { name: "Anna" });
     await speaks(anna, "Udo");
     await anna.page.evaluate(AXE);
