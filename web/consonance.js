@@ -49,7 +49,7 @@ export class Voice extends EventTarget {
   #ticking;
   #tickedAt = 0;
   #gone = () => {};
-  #onOnline = () => this.#connections.abandon();
+  #onOnline = () => this.#comeBack();
 
   /** @param {import("./consonance.js").Options} options */
   constructor(options) {
@@ -297,9 +297,15 @@ export class Voice extends EventTarget {
   #tick() {
     const now = Date.now();
     // Nothing of the connection has survived a sleep that the server has noticed, and some networks take minutes to say so.
-    if (now - this.#tickedAt > SLEPT_MS) this.#connections.abandon();
+    if (now - this.#tickedAt > SLEPT_MS) this.#comeBack();
     this.#tickedAt = now;
     this.#sound?.post({ type: "tick" });
+  }
+
+  /** The network is another one, or the machine was away: begins a new connection at once. */
+  #comeBack() {
+    this.#connections.abandon();
+    this.#engine.call("network_back", []);
   }
 
   /** Before there is an engine to say so. @param {Partial<State["me"]>} me */

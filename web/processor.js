@@ -8,7 +8,7 @@
 const FRAME_BYTES = 2 * 960;
 /** Exports that want to be told the time first. */
 const TIMED = new Set([
-  "connect", "disconnect", "transport_up", "transport_down", "join", "leave", "whisper", "set_muted", "set_deafened", "set_priority",
+  "connect", "disconnect", "transport_up", "transport_down", "network_back", "join", "leave", "whisper", "set_muted", "set_deafened", "set_priority",
   "set_person_muted", "write_to_room", "write_to_person",
 ]);
 /** What `turn` says there is to fetch. */

@@ -52,6 +52,8 @@ pub(crate) struct Stage {
     pub(crate) server: TestServer,
     pub(crate) people: Vec<Person>,
     flights: VecDeque<Flight>,
+    /// So many blocks are asked for at once.
+    pub(crate) bunch: u64,
     /// Whether a voice packet for a person gets lost.
     pub(crate) loses: Box<dyn FnMut(usize, &[u8]) -> bool>,
 }
@@ -64,6 +66,7 @@ impl Stage {
             server: Server::new(ServerConfig::DEFAULT, 11, server_storage_vec!(clients: 12, rooms: 6)),
             people: Vec::new(),
             flights: VecDeque::new(),
+            bunch: 1,
             loses: Box::new(|_, _| false),
         };
         for _ in 0..people {
@@ -158,7 +161,10 @@ impl Stage {
     pub(crate) fn run(&mut self, ms: u64) {
         for _ in 0..ms * 48 / BLOCK as u64 {
             self.block += 1;
-            (0..self.people.len()).for_each(|who| self.sound(who));
+            if self.block.is_multiple_of(self.bunch) {
+                let begin = self.block + 1 - self.bunch;
+                (begin..=self.block).for_each(|block| (0..self.people.len()).for_each(|who| self.sound(who, block)));
+            }
             self.land();
             let now = self.now();
             self.server.handle_timeout(now);
@@ -167,8 +173,8 @@ impl Stage {
         }
     }
 
-    fn sound(&mut self, who: usize) {
-        let (now, begin) = (self.time(), self.block * BLOCK as u64);
+    fn sound(&mut self, who: usize, block: u64) {
+        let (now, begin) = (self.time(), block * BLOCK as u64);
         let person = &mut self.people[who];
         let (mut left, mut right, mut spoken) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
         if let Some((pitch, loud)) = person.says {

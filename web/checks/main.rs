@@ -293,6 +293,25 @@ fn stats_are_json_with_everybody_who_was_heard() {
 }
 
 #[test]
+fn blocks_that_are_asked_for_in_bunches_cost_little_more_than_the_bunch() {
+    let mut stage = Stage::new(2);
+    let mut figures = |bunch| {
+        stage.bunch = bunch;
+        stage.speak(&[1], 6_000);
+        let before: serde_json::Value = serde_json::from_str(stage.people[0].engine.stats()).unwrap();
+        stage.run(6_000);
+        let after: serde_json::Value = serde_json::from_str(stage.people[0].engine.stats()).unwrap();
+        let [before, after] = [before, after].map(|stats| stats["people"][0].clone());
+        let concealed = after["concealedMs"].as_u64().unwrap() - before["concealedMs"].as_u64().unwrap();
+        (after["playoutMs"].as_f64().unwrap(), concealed)
+    };
+    for (bunch, most_ms) in [(1, 50.0), (4, 65.0), (8, 90.0)] {
+        let (playout_ms, concealed_ms) = figures(bunch);
+        assert!(playout_ms < most_ms && concealed_ms == 0, "{bunch}: {playout_ms} {concealed_ms}");
+    }
+}
+
+#[test]
 fn garbage_does_no_harm() {
     let mut stage = Stage::new(2);
     let mut bytes = Vec::new();

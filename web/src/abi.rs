@@ -193,6 +193,12 @@ pub extern "C" fn transport_down(now: f64) {
     engine((), |engine, _| engine.transport_down(now));
 }
 
+/// The network is there again, or another one.
+#[unsafe(no_mangle)]
+pub extern "C" fn network_back(now: f64) {
+    engine((), |engine, _| engine.network_back(now));
+}
+
 /// Takes the message in the input, of the lane or of the voice channel.
 #[unsafe(no_mangle)]
 pub extern "C" fn receive(now: f64, reliable: u32, len: u32) {

@@ -164,6 +164,12 @@ impl Engine {
         self.client.handle_disconnected(now);
     }
 
+    /// The network is there again, or another one: the next attempt needn't wait.
+    pub fn network_back(&mut self, time_us: f64) {
+        let now = self.clock.at(time_us);
+        self.client.handle_network_back(now);
+    }
+
     /// Takes a message of a data channel that came at this time.
     pub fn receive(&mut self, time_us: f64, delivery: Delivery, message: &[u8]) {
         let now = self.clock.at(time_us);

@@ -208,6 +208,12 @@ impl<M: ClientMemory> Client<M> {
         self.engine().transport_down(now);
     }
 
+    /// The network is there again, or another one: the next attempt needn't wait. Does nothing unless the client waits to try again.
+    pub fn handle_network_back(&mut self, now: Instant) {
+        let now = self.state.tick(now);
+        self.engine().network_back(now);
+    }
+
     /// Takes a packet.
     pub fn handle_packet(&mut self, now: Instant, from: Source, delivery: Delivery, packet: &[u8]) {
         let now = self.state.tick(now);

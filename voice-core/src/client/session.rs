@@ -65,6 +65,13 @@ impl Engine<'_> {
         }
     }
 
+    pub(super) fn network_back(&mut self, now: Instant) {
+        if self.s.state == State::Reconnecting {
+            self.s.attempts_in_a_row = 0;
+            self.s.phase_until = Some(now);
+        }
+    }
+
     pub(super) fn on_welcome(&mut self, now: Instant, welcome: &Welcome) {
         if self.s.state != State::Joining || welcome.nonce != self.s.link.nonce {
             return self.drop(DropReason::StaleAnswer);

@@ -53,6 +53,25 @@ fn who_comes_back_within_the_grace_period_has_its_id_rooms_and_mutes() {
 }
 
 #[test]
+fn who_is_told_that_the_network_is_back_does_not_wait() {
+    let mut stage = Stage::new(2);
+    stage.people[1].cut = true;
+    stage.lose_transport(1);
+    stage.run(8_000);
+    stage.people[1].cut = false;
+    // The last attempt fails, and the wait after it is seconds long.
+    stage.lose_transport(1);
+    stage.run(500);
+    assert_eq!(stage.people[1].client.state(), State::Reconnecting);
+    stage.act(1, |now, client| client.handle_network_back(now));
+    stage.run(100);
+    assert_eq!(stage.people[1].client.state(), State::Connected);
+    stage.act(1, |now, client| client.handle_network_back(now));
+    stage.run(100);
+    assert_eq!(stage.people[1].client.state(), State::Connected);
+}
+
+#[test]
 fn a_short_loss_is_seen_by_the_others_and_nobody_leaves() {
     let mut stage = Stage::new(2);
     let id = stage.id(1);
