@@ -165,8 +165,16 @@ export class KeyedList {
   #forget(keys) {
     for (const [key, row] of this.rows) {
       if (keys.has(key)) continue;
+      const hadFocus = row.root.contains(document.activeElement);
       row.root.remove();
       this.rows.delete(key);
+      if (hadFocus) this.#takeFocus();
     }
+  }
+
+  /** Else the tab key would begin at the page's start. */
+  #takeFocus() {
+    this.parent.tabIndex = -1;
+    this.parent.focus({ preventScroll: true });
   }
 }

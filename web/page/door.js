@@ -6,6 +6,7 @@ import { bytesOf, cleanName } from "./names.js";
 import { freeName, others } from "./other-tabs.js";
 import { roomProblem } from "./rooms.js";
 import { remember, settings } from "./settings.js";
+import { titlePlace } from "./title.js";
 
 /** @import { Missing } from "../consonance.js" */
 
@@ -76,7 +77,7 @@ export function suggestName() {
 /** @param {boolean} visible */
 export function showDoor(visible) {
   show(part("door"), visible);
-  if (visible) document.title = "Consonance";
+  if (visible) titlePlace("");
   if (visible) fillRoom();
 }
 

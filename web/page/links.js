@@ -1,5 +1,8 @@
 /** The permanent link carries the rooms: `/#room=Lobby&room=Cave`, or `/?room=Lobby`. */
 
+/** What the protocol takes. */
+const ROOMS = 32;
+
 /**
  * The rooms that a link names, each once.
  * @param {Pick<Location, "hash" | "search">} place
@@ -7,7 +10,7 @@
  */
 export function roomsIn({ hash, search }) {
   const named = [...new URLSearchParams(hash.slice(1)).getAll("room"), ...new URLSearchParams(search).getAll("room")];
-  return [...new Set(named.map((room) => room.trim()).filter(Boolean))];
+  return [...new Set(named.map((room) => room.trim()).filter(Boolean))].slice(0, ROOMS);
 }
 
 /**

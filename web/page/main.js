@@ -14,11 +14,12 @@ import { cleanName, listed } from "./names.js";
 import { tellOtherTabs, watchOtherTabs } from "./other-tabs.js";
 import { updatePeople, updateRings, welcome } from "./people.js";
 import { forgetEverybody, whoChanged } from "./presence.js";
-import { setUpRooms, updateRooms } from "./rooms.js";
+import { roomProblem, setUpRooms, updateRooms } from "./rooms.js";
 import { forgetSound, setUpSound, takeLoudspeaker, takeMicrophone, updateSound } from "./sound.js";
 import { open, setUpTabs } from "./tabs.js";
 import { prepareTalk, setUpTalk, updateMeters, updateTalk } from "./talk.js";
 import { forgetTexts, note, receive, setUpTexts, updateTargets } from "./texts.js";
+import { titlePlace } from "./title.js";
 import { connectionWords, ending } from "./words.js";
 
 /**
@@ -42,6 +43,7 @@ showMissing(missing());
 button("leave-all").addEventListener("click", () => void leave(null));
 addEventListener("hashchange", joinLinked);
 watchOtherTabs(onOtherTabs);
+document.documentElement.dataset.ready = "";
 
 /** @param {Wish} wish */
 function enter({ name, rooms, password, talk }) {
@@ -150,8 +152,7 @@ function updateChip(state) {
   const chip = part("connection-chip");
   setText(chip, text);
   setAttribute(chip, "data-tone", tone);
-  const title = `${listed(state.rooms.map(({ name }) => cleanName(name)), 3) || "In no room"} · Consonance`;
-  if (document.title !== title) document.title = title;
+  titlePlace(listed(state.rooms.map(({ name }) => cleanName(name)), 3) || "In no room");
 }
 
 /**
@@ -191,7 +192,7 @@ async function leave(words) {
 /** A link to another room, opened in the same tab, leads there too. */
 function joinLinked() {
   const here = new Set(app.state?.rooms.map(({ name }) => name));
-  for (const room of roomsIn(location)) if (app.voice && !here.has(room)) app.voice.join(room);
+  for (const room of roomsIn(location)) if (app.voice && !here.has(room) && !roomProblem(room)) app.voice.join(room);
 }
 
 function onOtherTabs() {

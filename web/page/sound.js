@@ -40,6 +40,12 @@ export function setUpSound() {
   navigator.mediaDevices?.addEventListener?.("devicechange", listDevices);
 }
 
+/**
+ * Whether it would help to ask for the microphone.
+ * @param {State["microphone"]} microphone
+ */
+export const canTake = (microphone) => ["off", "denied", "missing", "busy"].includes(microphone);
+
 /** Takes the microphone with what is chosen; `state.microphone` says what came of it. */
 export async function takeMicrophone() {
   /** @type {MicrophoneOptions} */

@@ -5,6 +5,7 @@ import { button, input, inside, part, press, setAttribute, setText, show } from 
 import { hold, holdable, letGo } from "./hold.js";
 import { cleanName, initials, listed, tint } from "./names.js";
 import { remember, settings } from "./settings.js";
+import { canTake, takeMicrophone } from "./sound.js";
 import { myWords } from "./words.js";
 
 /** @import { Activation, Levels, State } from "../consonance.js" */
@@ -20,6 +21,7 @@ export function setUpTalk() {
   holdable(button("hold"), (on) => hold("button", on));
   button("mute").addEventListener("click", () => app.voice?.setMuted(!app.state?.me.muted));
   button("deafen").addEventListener("click", () => app.voice?.setDeafened(!app.state?.me.deafened));
+  button("take-microphone").addEventListener("click", () => void takeMicrophone());
   button("stop-whisper").addEventListener("click", () => {
     for (const id of app.state?.me.whisperingTo ?? []) app.voice?.whisper(id, false);
   });
@@ -45,7 +47,7 @@ export function prepareTalk() {
 
 /** @param {State} state */
 export function updateTalk(state) {
-  const { me, people } = state;
+  const { me, people, microphone } = state;
   for (const mode of modes) mode.checked = mode.value === me.activation;
   toggle("mute", me.muted, "mic");
   toggle("deafen", me.deafened, "ear");
@@ -57,12 +59,15 @@ export function updateTalk(state) {
   setText(part("who-speaks"), speaking.length ? `${listed(speaking)} ${speaking.length > 1 ? "are" : "is"} speaking` : "Nobody else is speaking");
   part("who-speaks").classList.toggle("lively", speaking.length > 0);
   show(button("stop-whisper"), me.whisperingTo.length > 0);
-  drawMe(me);
+  show(button("take-microphone"), canTake(microphone));
   sayMine(state);
 }
 
-/** @param {State["me"]} me */
-function drawMe({ name, speaking, muted, deafened, serverMuted }) {
+/**
+ * @param {State["me"]} me
+ * @param {boolean} speaking
+ */
+function drawMe({ name, muted, deafened, serverMuted }, speaking) {
   const avatar = inside(part("me"), ".avatar", HTMLElement);
   setAttribute(avatar, "class", `avatar ${tint(name)}`);
   setAttribute(avatar, "data-initials", initials(name));
@@ -84,6 +89,7 @@ export function updateMeters({ microphone, open }) {
 /** @param {State} state */
 function sayMine(state) {
   const words = myWords(state, gateOpen, settings.key.label, app.names);
+  drawMe(state.me, words.heard);
   setText(part("my-words"), words.text);
   part("me").classList.toggle("speaking", words.heard);
   part("talk").classList.toggle("heard", words.heard);

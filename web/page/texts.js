@@ -5,6 +5,7 @@ import { clearToasts, tell, toast } from "./announce.js";
 import { KeyedList, make, need, part, select, setText, show } from "./dom.js";
 import { bytesOf, cleanName, cleanText } from "./names.js";
 import { isOpen, onView, open } from "./tabs.js";
+import { titleUnread } from "./title.js";
 
 /** @import { State, Text } from "../consonance.js" */
 
@@ -121,8 +122,18 @@ function roomName(room) {
 function add(side, who, where, words) {
   const time = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   const head = make("p", { class: "text-head" }, [make("bdi", { class: "text-who", text: who }), make("span", { text: where }), make("time", { text: time })]);
-  append(make("article", { class: `text ${side}` }, [head, make("p", { class: "text-words", dir: "auto", text: words })]));
+  append(make("article", { class: `text ${side}` }, [head, make("p", { class: "text-words", dir: "auto" }, withLinks(words))]));
   if (side === "mine") tell("Sent");
+}
+
+/**
+ * Addresses become links, which tell the other site nothing of this page.
+ * @param {string} words
+ */
+function withLinks(words) {
+  return words.split(/(https?:\/\/[^\s<>"]+[^\s<>".,:;!?)\]}'])/).map((piece, index) => {
+    return index % 2 ? make("a", { href: piece, text: piece, target: "_blank", rel: "noopener noreferrer nofollow" }) : document.createTextNode(piece);
+  });
 }
 
 /** @param {HTMLElement} entry */
@@ -137,6 +148,7 @@ function append(entry) {
 /** @param {number} count */
 function countUnread(count) {
   unread = count;
+  titleUnread(count);
   const badge = part("unread");
   show(badge, count > 0);
   setText(part("unread-count"), count > 99 ? "99+" : `${count}`);

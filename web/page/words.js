@@ -45,6 +45,7 @@ export function connectionWords({ status, reason }) {
  */
 export function reconnectingWords(reason) {
   if (reason === "refused-full") return "The server has become full meanwhile. You come back as soon as somebody leaves.";
+  if (!navigator.onLine) return "This device has no network. You come back by yourself as soon as it has.";
   if (reason === "server-stopped") return "The server is being restarted. You come back by yourself.";
   return "The connection is gone. You come back by yourself as soon as there is one.";
 }

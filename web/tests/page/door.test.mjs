@@ -120,6 +120,16 @@ pageTest("a second tab is told so, gets another name, and both work", async (pag
   await page.waitForSelector('[data-bar="tab"]', { state: "detached" });
 });
 
+pageTest("a page whose parts are kept away says that it didn't start", async (page) => {
+  await page.route("**/page/words.js", (route) => route.fulfill({ contentType: "text/javascript", body: "" }));
+  const errors = [];
+  page.removeAllListeners("pageerror");
+  page.on("pageerror", (error) => errors.push(error.message));
+  await page.reload();
+  await reads(page, "#door-problem", /didn't start/);
+  assert.equal(errors.length, 1);
+});
+
 pageTest("what the browser lacks is said before joining", async (page) => {
   await reads(page, "#door-missing", /to talk this browser lacks:an encoder/);
 }, { plan: { missing: { listen: [], talk: ["an encoder for voice"] } } });

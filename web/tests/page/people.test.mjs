@@ -77,6 +77,7 @@ pageTest("texts go to a room or a person, and who isn't looking is told of those
   await page.click("#tab-map");
   await page.mock("text", { from: 2, name: "Anna", room: null, text: "<img src=x onerror=alert(1)>\nshalom" });
   await reads(page, "#unread", "1 new");
+  assert.equal(await page.title(), "(1) Lobby · Consonance");
   await reads(page, "#toasts", /Anna: <img/);
   await opened(page, 2);
   await page.locator(row(2)).getByRole("button", { name: "Write" }).click();
@@ -87,6 +88,15 @@ pageTest("texts go to a room or a person, and who isn't looking is told of those
   await page.keyboard.press("Enter");
   assert.deepEqual(await page.calls("sendText"), [["sendText", { person: 3 }, "hello"]]);
   await reads(page, "#log article:last-of-type .text-head", /^Youto Ben alone/);
+}, { plan: { people } });
+
+pageTest("addresses in texts are links that tell nothing, and nothing else is one", async (page) => {
+  await page.joins();
+  await page.mock("text", { from: 2, name: "Anna", room: 1, text: "See https://example.org/a?b=1. Or javascript:alert(1) (http://[broken" });
+  const links = await page.locator("#log a").evaluateAll((all) => all.map((link) => [link.href, link.rel, link.textContent]));
+  assert.deepEqual(links[0], ["https://example.org/a?b=1", "noopener noreferrer nofollow", "https://example.org/a?b=1"]);
+  assert.ok(links.every(([href]) => /^https?:/.test(href)), JSON.stringify(links));
+  await reads(page, "#log .text-words", /javascript:alert\(1\)/);
 }, { plan: { people } });
 
 pageTest("a text that can't be sent stays, with the reason", async (page) => {

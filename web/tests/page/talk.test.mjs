@@ -105,6 +105,7 @@ pageTest("who only wants to listen isn't asked for a microphone", async (page) =
   await page.click("#listen-only");
   await page.waitForSelector("#talk-room:not([hidden])");
   assert.deepEqual(await page.calls("useMicrophone"), []);
+  assert.equal(await page.isVisible("#take-microphone"), true);
   await page.getByRole("button", { name: "Talk too" }).click();
   assert.equal((await page.calls("useMicrophone")).length, 1);
 });
@@ -138,7 +139,9 @@ pageTest("several rooms at once, each with its switch and its way out", async (p
   assert.equal(new URL(page.url()).hash, "#room=Lobby&room=Cave");
   await page.getByRole("checkbox", { name: "Talk here: Cave" }).uncheck();
   assert.deepEqual(await page.calls("setTalkingTo"), [["setTalkingTo", "Cave", false]]);
-  await page.getByRole("button", { name: "Leave Lobby" }).click();
+  await page.getByRole("button", { name: "Leave Lobby" }).focus();
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "rooms", "the focus stays where it was");
   await reads(page, "#title", "Cave");
   assert.deepEqual(await page.calls("leave"), [["leave", "Lobby"]]);
 });
