@@ -8,12 +8,12 @@ use std::{
 };
 
 use adapter_kit::{Flush, Item, LinkId, Outboxes, SendError, Transmit};
-use str0m::{Candidate, config::DtlsCert, crypto, ice::StunMessage, net::DatagramSend};
+use str0m::{Candidate, crypto, ice::StunMessage, net::DatagramSend};
 use voice_core::Delivery;
 
 use crate::{
+    desk::{Desk, Prepared, Refusal},
     finder::Finder,
-    limits::{Limits, Source},
     link::{Happened, LONGEST, Link, ROOM},
     offer::Offer,
 };
@@ -122,30 +122,6 @@ impl fmt::Display for BadCandidate {
 
 impl std::error::Error for BadCandidate {}
 
-/// Why an offer gets no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// What it offers can't be used.
-    Unusable,
-    /// Its address has made too many, or has too many links.
-    TooOften,
-    /// There is no room for another link.
-    Full,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unusable => "the offer lacks what a data channel needs",
-            Self::TooOften => "too many connections from this address; try again in some seconds",
-            Self::Full => "the server is full; try again later",
-        })
-    }
-}
-
-impl std::error::Error for Refusal {}
-
 #[derive(Default)]
 struct Slot {
     generation: u32,
@@ -164,13 +140,11 @@ enum Unread {
 /// The transport of one port of a server.
 pub struct Endpoint {
     config: Config,
-    certificate: DtlsCert,
-    candidates: Vec<Candidate>,
+    desk: Desk,
     slots: Vec<Slot>,
     free: Vec<u32>,
     making: usize,
     finder: Finder,
-    limits: Limits,
     timers: BTreeSet<(Instant, u32)>,
     outboxes: Outboxes,
     out: VecDeque<(SocketAddr, DatagramSend)>,
@@ -194,15 +168,14 @@ impl Endpoint {
             let usable = address.port() != 0 && !address.ip().is_unspecified();
             usable.then(|| Candidate::host(*address, "udp").ok()).flatten().ok_or(BadCandidate(*address))
         };
+        let candidates = addresses.iter().map(candidate).collect::<Result<_, _>>()?;
         Ok(Self {
             config,
-            certificate,
-            candidates: addresses.iter().map(candidate).collect::<Result<_, _>>()?,
+            desk: Desk::new(&config, certificate, candidates),
             slots: Vec::new(),
             free: Vec::new(),
             making: 0,
             finder: Finder::default(),
-            limits: Limits::new(config.offers_per_address, config.offer_every, config.links_per_address),
             timers: BTreeSet::new(),
             outboxes: Outboxes::new(config.window),
             out: VecDeque::new(),
@@ -216,7 +189,7 @@ impl Endpoint {
 
     /// What was dropped.
     pub fn drops(&self) -> Drops {
-        Drops { waited: self.outboxes.dropped(), ..self.drops }
+        Drops { waited: self.outboxes.dropped(), too_often: self.desk.too_often(), ..self.drops }
     }
 
     /// What went through.
@@ -235,29 +208,37 @@ impl Endpoint {
         self.slots[index as usize].link.as_ref().and_then(|link| link.peer)
     }
 
-    /// Answers an offer that came from this address. [`Event::Up`] tells when the browser has come; if it doesn't, it is forgotten.
+    /// Where offers are looked at. It may be used by other threads.
+    pub fn desk(&self) -> Desk {
+        self.desk.clone()
+    }
+
+    /// Begins a connection that the desk has prepared, and gives the answer to its offer. [`Event::Up`] tells when the browser has come; if it doesn't, it
+    /// is forgotten.
     ///
     /// # Errors
-    /// Each [`Refusal`].
-    pub fn accept_offer(&mut self, now: Instant, offer: Offer, from: IpAddr) -> Result<String, Refusal> {
-        let source = Source::of(from);
-        if !self.limits.may_offer(now, source) || !self.limits.may_link(source) {
-            self.drops.too_often += 1;
-            return Err(Refusal::TooOften);
-        }
+    /// [`Refusal::TooOften`], [`Refusal::Full`].
+    pub fn accept(&mut self, now: Instant, prepared: Prepared) -> Result<String, Refusal> {
+        let Prepared { rtc, answer, source, at } = prepared;
+        self.desk.may_link(source)?;
         if self.making >= self.config.making || self.links() >= self.config.links {
             self.drops.full += 1;
             return Err(Refusal::Full);
         }
-        let mut rtc = Link::config().set_dtls_cert(self.certificate.clone()).build(now);
-        for candidate in &self.candidates {
-            rtc.add_local_candidate(candidate.clone());
-        }
-        let answer = rtc.sdp_api().accept_offer(offer.0).map_err(|_| Refusal::Unusable)?.to_sdp_string();
-        let link = Link::new(now, rtc, source, now + self.config.handshake);
-        let index = self.add(link);
+        // Its clock may be a little ahead of a caller's who looked at the time before.
+        let now = now.max(at);
+        let index = self.add(Link::new(now, *rtc, source, now + self.config.handshake));
         self.tell_time(now, index);
         Ok(answer)
+    }
+
+    /// Prepares and accepts an offer that came from this address: for who has one thread alone.
+    ///
+    /// # Errors
+    /// Each [`Refusal`].
+    pub fn accept_offer(&mut self, now: Instant, offer: Offer, from: IpAddr) -> Result<String, Refusal> {
+        let prepared = self.desk.prepare(now, offer, from)?;
+        self.accept(now, prepared)
     }
 
     /// Takes a datagram that came in. What it brings is told by [`Endpoint::poll_event`].
@@ -452,7 +433,7 @@ impl Endpoint {
 
     /// Which of the own addresses it was sent to. One socket has them all, so the first of the same kind will do.
     fn own_address(&self, from: SocketAddr) -> Option<SocketAddr> {
-        self.candidates.iter().map(Candidate::addr).find(|own| own.is_ipv4() == from.is_ipv4())
+        self.desk.candidates().iter().map(Candidate::addr).find(|own| own.is_ipv4() == from.is_ipv4())
     }
 
     fn index(&self, link: LinkId) -> Option<u32> {
@@ -468,7 +449,7 @@ impl Endpoint {
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 links")
         });
         self.finder.name(&link.fragment, index);
-        self.limits.begin(link.source);
+        self.desk.begin(link.source);
         self.making += 1;
         self.slots[index as usize].link = Some(Box::new(link));
         index
@@ -556,7 +537,7 @@ impl Endpoint {
             self.timers.remove(&(timer, index));
         }
         self.finder.forget(&link.fragment, &link.addresses, index);
-        self.limits.end(link.source);
+        self.desk.end(link.source);
         self.outboxes.forget(index);
         self.free.push(index);
         if link.is_up {

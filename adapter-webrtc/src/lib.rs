@@ -9,6 +9,7 @@
 //! | to change | open |
 //! |---|---|
 //! | what an offer must be | `offer.rs` |
+//! | what an offer is answered, in another thread if need be | `desk.rs` |
 //! | how often somebody may offer, and how many connections an address has | `limits.rs` |
 //! | whose a datagram is | `finder.rs` |
 //! | one connection | `link.rs` |
@@ -17,6 +18,7 @@
 //! | which packets share a message, and how long they wait | `adapter-kit` |
 
 mod client;
+mod desk;
 mod endpoint;
 mod finder;
 mod limits;
@@ -25,6 +27,7 @@ mod offer;
 
 pub use adapter_kit::{Flush, LinkId, SendError, Transmit};
 pub use client::{Client, ClientEvent, NoConnection};
-pub use endpoint::{BadCandidate, Config, Drops, Endpoint, Event, Refusal, Traffic};
+pub use desk::{Desk, Prepared, Refusal};
+pub use endpoint::{BadCandidate, Config, Drops, Endpoint, Event, Traffic};
 pub use link::{LANE, VOICE, channels};
 pub use offer::{BadOffer, LONGEST_OFFER, Offer};

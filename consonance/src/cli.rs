@@ -139,18 +139,33 @@ pub(crate) struct ServeArgs {
     /// Address and UDP port to listen on; 0.0.0.0 is all addresses of this machine [default: 0.0.0.0:7757]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<SocketAddr>,
+    /// What the server is called: shown on the page for browsers and by `consonance inspect`; at most 64 bytes
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
     /// What people have to know to join; without it everybody may
     #[arg(long, value_name = "PASSWORD", env = "CONSONANCE_PASSWORD", hide_env_values = true)]
     pub(crate) password: Option<String>,
+    /// Let in everybody without a password, whatever the file says; refused if a password is said, too
+    #[arg(long)]
+    pub(crate) open: bool,
     /// People at once, 1 to 4,096 [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) clients: Option<u16>,
-    /// Answer /healthz, /metrics (Prometheus) and /state (for `consonance inspect`) over HTTP at this address; without an address on this machine alone
+    /// Answer /status (for people), /healthz, /metrics (Prometheus) and /state (for `consonance inspect`) over HTTP at this address; without an address on this machine alone
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:7757")]
     pub(crate) http: Option<SocketAddr>,
-    /// Let browsers in: TCP for their offers and UDP for their voice at this address and port; without an address from this machine alone
+    /// Where browsers find the page: TCP for it and UDP for voice at this address and port [default: 127.0.0.1:7758, this machine alone]
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:7758")]
     pub(crate) web: Option<SocketAddr>,
+    /// Don't let browsers in
+    #[arg(long, conflicts_with_all = ["web", "tls_cert", "tls_key", "web_address"])]
+    pub(crate) no_web: bool,
+    /// The certificate for https that browsers are shown, with those in between after it, as a PEM file; from other machines they want one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key, as a PEM file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// Addresses that browsers reach this machine at, if they aren't its own
     #[arg(long, value_name = "IP", num_args = 1..)]
     pub(crate) web_address: Option<Vec<IpAddr>>,

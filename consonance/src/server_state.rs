@@ -1,6 +1,6 @@
 //! What a running server says of itself: the JSON of its `/state`, which `serve` writes and `inspect` reads. docs/OPERATING.md has its fields.
 //!
-//! It holds names, and neither addresses nor keys nor anything that was said.
+//! It holds names, and neither keys nor anything that was said; addresses only where nobody but this machine can ask.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,9 @@ use crate::printable::is_harmless;
 pub(crate) struct ServerState {
     /// The program's version; by it a reader knows that this is a Consonance server.
     pub(crate) consonance: String,
+    /// What people call it; nothing if it has no name.
+    #[serde(default)]
+    pub(crate) name: Option<String>,
     pub(crate) uptime_s: f64,
     /// Most people, as it was told.
     pub(crate) client_limit: usize,
@@ -23,6 +26,9 @@ pub(crate) struct ServerState {
     /// Memory of its own; nothing where the system doesn't tell.
     pub(crate) memory_bytes: Option<u64>,
     pub(crate) totals: Totals,
+    /// Voice packets that were shed because more came than could be passed on.
+    #[serde(default)]
+    pub(crate) voice_shed: u64,
     /// Datagrams that the transport dropped, by reason.
     pub(crate) datagram_drops: BTreeMap<String, u64>,
     /// Packets that the session dropped, by reason.
@@ -66,6 +72,12 @@ pub(crate) struct PersonState {
     pub(crate) jitter_ms: u16,
     /// Voice from the server that the client missed in the last second.
     pub(crate) loss_percent: f64,
+    /// `udp` or `webrtc`; nothing while it has no connection.
+    #[serde(default)]
+    pub(crate) transport: Option<String>,
+    /// Where it is, as the server sees it; nothing while it has no connection, or where others can ask.
+    #[serde(default)]
+    pub(crate) address: Option<String>,
 }
 
 impl ServerState {
@@ -103,15 +115,19 @@ pub(crate) mod tests {
             rtt_ms: Some(20),
             jitter_ms: 3,
             loss_percent: 0.0,
+            transport: Some("udp".into()),
+            address: None,
         };
         ServerState {
             consonance: "0.1.0".into(),
+            name: None,
             uptime_s: 100.0,
             client_limit: 1_024,
             links: 3,
             cpu_s: Some(2.0),
             memory_bytes: Some(12 << 20),
             totals: Totals::default(),
+            voice_shed: 0,
             datagram_drops: BTreeMap::from([("forged".into(), 0), ("waited".into(), 4)]),
             packet_drops: BTreeMap::from([("late".into(), 0)]),
             rooms: vec![RoomState { id: 1, name: "Lobby".into() }, RoomState { id: 2, name: "Attic".into() }],

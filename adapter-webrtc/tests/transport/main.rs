@@ -218,3 +218,54 @@ fn a_link_is_never_used_for_another_one() {
     let downs = wire.told.iter().filter(|(event, _)| matches!(event, Event::Down(_))).count();
     assert_eq!(downs, 1);
 }
+
+/// How long after a cut of this length, in ms, the lane flows again, and voice: to the browser and from it.
+fn stalled_after_a_cut(ms: u64) -> [u64; 4] {
+    let mut wire = Wire::new(Config::DEFAULT);
+    let (client, link) = wire.connected();
+    let flow = |wire: &mut Wire| {
+        for delivery in [Reliable, Unreliable] {
+            let _ = wire.endpoint.send(wire.now, link, delivery, &VOICE);
+            wire.say(client, delivery, &VOICE);
+        }
+        wire.run(20);
+    };
+    (0..100).for_each(|_| flow(&mut wire));
+    wire.loses = Box::new(|_, _, _| true);
+    (0..ms / 20).for_each(|_| flow(&mut wire));
+    wire.loses = Box::new(|_, _, _| false);
+    let count = |wire: &Wire| {
+        let node = &wire.nodes[client];
+        [
+            node.packets(Reliable).len(),
+            node.packets(Unreliable).len(),
+            wire.heard(link, Reliable).len(),
+            wire.heard(link, Unreliable).len(),
+        ]
+    };
+    let (before, back) = (count(&wire), wire.now);
+    let mut stalled = [u64::MAX; 4];
+    for _ in 0..1_000 {
+        flow(&mut wire);
+        assert!(!wire.is_down(link), "the same connection goes on");
+        for ((stalled, now), before) in stalled.iter_mut().zip(count(&wire)).zip(before) {
+            if now > before {
+                *stalled = (*stalled).min((wire.now - back).as_millis() as u64);
+            }
+        }
+        if !stalled.contains(&u64::MAX) {
+            break;
+        }
+    }
+    stalled
+}
+
+#[test]
+fn after_a_cut_that_is_shorter_than_the_cores_patience_all_flows_again_within_its_length_and_a_second() {
+    // The core gives a connection up after 8 s of silence.
+    for ms in [1_000, 2_000, 3_000, 5_000, 7_000, 7_900] {
+        let stalled = stalled_after_a_cut(ms);
+        println!("cut {ms} ms: lane to, voice to, lane from, voice from the browser after {stalled:?} ms");
+        assert!(stalled.iter().all(|stalled| *stalled <= ms + 1_000), "{ms}: {stalled:?}");
+    }
+}

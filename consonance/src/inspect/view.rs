@@ -31,7 +31,13 @@ impl View {
     pub(super) fn of(name: &str, before: Option<&ServerState>, now: &ServerState) -> Self {
         let pace = Pace::between(before, now);
         let mut lines = vec![
-            format!("Consonance {} at {}, up {}", Printable(&now.consonance), Printable(name), span(now.uptime_s)),
+            format!(
+                "{}Consonance {} at {}, up {}",
+                now.name.as_ref().map_or(String::new(), |name| format!("{}: ", Printable(name))),
+                Printable(&now.consonance),
+                Printable(name),
+                span(now.uptime_s)
+            ),
             people(now),
             voice(&pace),
             cost(&pace, now),

@@ -74,6 +74,9 @@ pub(crate) trait Adapter {
     /// Where the other end of a link is.
     fn peer(&self, link: LinkId) -> Option<SocketAddr>;
 
+    /// What it is called.
+    fn name(&self) -> &'static str;
+
     /// What it counts.
     fn counts(&self) -> Counts;
 

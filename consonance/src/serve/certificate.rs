@@ -7,30 +7,37 @@ use zeroize::Zeroizing;
 
 use crate::{clock, fail::Fail};
 
-/// The identity in two files in PEM: the certificate with those in between after it, and its private key.
-pub(super) fn identity(certificate: &Path, key: &Path) -> Result<Identity, Fail> {
-    let chain = read("--certificate", certificate)?;
-    let secret = read("--key", key)?;
-    let (certificate, key) = (certificate.display(), key.display());
+/// Two files in PEM, the flags that name them, and what happens when the certificate isn't in its time.
+pub(super) struct Files<'a> {
+    pub(super) certificate_flag: &'static str,
+    /// The certificate with those in between after it.
+    pub(super) certificate: &'a Path,
+    pub(super) key_flag: &'static str,
+    pub(super) key: &'a Path,
+    pub(super) harm: &'static str,
+}
+
+/// The identity in these files.
+pub(super) fn identity(files: &Files<'_>) -> Result<Identity, Fail> {
+    let Files { certificate_flag, key_flag, harm, .. } = files;
+    let chain = read(certificate_flag, files.certificate)?;
+    let secret = read(key_flag, files.key)?;
+    let (certificate, key) = (files.certificate.display(), files.key.display());
     let identity = Identity::from_chain(&chain, &secret).map_err(|error| match error {
         IdentityError::NoCertificate => Fail::new(
-            format!("--certificate {certificate}: {error}"),
+            format!("{certificate_flag} {certificate}: {error}"),
             "name the file with the whole chain, often fullchain.pem",
         ),
         IdentityError::WrongKey => Fail::new(
-            format!("--key {key}: {error} in {certificate}"),
+            format!("{key_flag} {key}: {error} in {certificate}"),
             "name the key that this certificate was asked for with",
         ),
-        _ => Fail::new(format!("--key {key}: {error}"), "name its private key, often privkey.pem, not encrypted"),
+        _ => Fail::new(format!("{key_flag} {key}: {error}"), "name its private key, often privkey.pem, not encrypted"),
     })?;
     // Who pinned it can still come, so it is no reason not to start.
     match identity.problem_at(clock::since_1970()) {
-        Some(CertificateProblem::Expired) => {
-            tracing::warn!(
-                "the certificate has expired: whoever joins with --verify is turned away until it is renewed"
-            );
-        }
-        Some(problem) => tracing::warn!(%problem, "whoever joins with --verify is turned away"),
+        Some(CertificateProblem::Expired) => tracing::warn!("the certificate has expired: {harm} until it is renewed"),
+        Some(problem) => tracing::warn!(%problem, "{harm}"),
         None => {}
     }
     Ok(identity)

@@ -2,20 +2,33 @@
 
 mod adapter;
 mod admission;
+mod browsers;
 mod certificate;
+mod history;
 mod http;
 mod ingress;
+mod metrics;
 mod offers;
+mod operator;
 #[cfg(test)]
 mod overload;
+mod pages;
 mod session;
 mod settings;
 mod state;
 mod udp;
 mod wait;
+mod web;
 mod webrtc;
 
-use std::{process::ExitCode, sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering, time::Duration};
+use std::{
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use adapter_udp::{Config, Endpoint, Socket};
 
@@ -23,11 +36,12 @@ use crate::{cli::ServeArgs, clock::Clock, fail::Fail, home, log};
 use adapter::Adapter;
 use admission::Admission;
 pub(crate) use admission::{TOO_MANY_TRIES, WRONG_PASSWORD};
+use certificate::Files;
+use operator::Page;
 use session::Session;
 pub(crate) use session::seed;
 use settings::Settings;
 use udp::Udp;
-use webrtc::WebRtc;
 
 /// The port, if none is said.
 pub(crate) const PORT: u16 = 7757;
@@ -42,7 +56,11 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
     let settings = Settings::of(args)?;
     let _log = log::start(settings.log);
     let identity = match &settings.certificate {
-        Some((certificate, key)) => certificate::identity(certificate, key)?,
+        Some((certificate, key)) => {
+            let (certificate_flag, key_flag) = ("--certificate", "--key");
+            let harm = "whoever joins with --verify is turned away";
+            certificate::identity(&Files { certificate_flag, certificate, key_flag, key, harm })?
+        }
         None => home::identity(&home::folder()?, "server.pem")?,
     };
     let admission = Admission::new(settings.password.as_deref())?;
@@ -61,18 +79,17 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
     println!("consonance serve: listening on {address}");
     println!("fingerprint {}", endpoint.fingerprint());
     println!("{}", admission.about());
-    let page = http::Page::default();
+    let page = Page::default();
     if let Some(address) = settings.http {
-        println!("http://{}/metrics, /healthz and /state", http::answer(address, page.clone())?);
+        println!(
+            "what it is at: http://{}/status, /metrics, /healthz and /state",
+            operator::answer(address, page.clone())?
+        );
     }
     println!("join with: consonance join {} --name NAME --room ROOM", joinable(address));
     let stop = stop_flag();
     let mut adapters: Vec<Box<dyn Adapter>> = vec![Box::new(Udp::new(socket, endpoint))];
-    if let Some(address) = settings.web {
-        let (web, address) = WebRtc::open(address, &settings)?;
-        println!("browsers: POST http://{address}/offer, and UDP port {}", address.port());
-        adapters.push(Box::new(web));
-    }
+    adapters.extend(browsers::let_in(&settings)?);
     let mut server = Session::new(adapters, admission, &settings);
     let clock = Clock::start();
     serve(&mut server, &page, clock, || stop.load(Ordering::Relaxed))?;
@@ -85,12 +102,12 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
 }
 
 /// The loop: in, due, out, sleep.
-fn serve(server: &mut Session, page: &http::Page, clock: Clock, is_over: impl Fn() -> bool) -> Result<(), Fail> {
+fn serve(server: &mut Session, page: &Page, clock: Clock, is_over: impl Fn() -> bool) -> Result<(), Fail> {
     let mut page_at = clock.now().real;
     while !is_over() {
         let now = clock.now();
         if now.real >= page_at {
-            page.put(server.metrics());
+            page.put(server.metrics(), server.reading(clock.seconds()));
             page_at = now.real + PAGE_EVERY;
         }
         page.offer_state(now.real, || server.state(clock.seconds()));

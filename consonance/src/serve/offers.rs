@@ -1,33 +1,39 @@
-//! Browsers' offers: `POST /offer` with the offer in SDP, answered with the server's (docs/WEBRTC.md, 1). A thread takes the requests, a short-lived
-//! one reads each offer, and the server's loop answers it when its turn comes; so nobody who is slow holds up a frame.
+//! Browsers' offers: `POST /offer` with the offer in SDP, answered with the server's (docs/WEBRTC.md, 1). What answers HTTP reads the offer and prepares
+//! its connection, which is nearly all of the work; the server's loop only takes it in when its turn comes. So no offer holds up a frame.
 
 use std::{
     io::{self, Read},
     net::{IpAddr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
     time::Duration,
 };
 
-use adapter_webrtc::{BadOffer, LONGEST_OFFER, Offer, Refusal};
-use tiny_http::{Header, Method, Request, Response, Server};
+use adapter_webrtc::{BadOffer, Desk, LONGEST_OFFER, Offer, Prepared, Refusal};
+use hyper::{
+    Method,
+    body::Body,
+    header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+};
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::timeout,
+};
 
-/// Requests that are read and answered at once. More are told to come again.
+use super::http::{self, NoBody, Reply, Request};
+use crate::clock::Clock;
+
+/// Offers that are read and answered at once. More are told to come again.
 const MOST: usize = 64;
-/// Offers that are answered before anything else gets its turn: to make a connection takes some 2 ms.
-const AT_ONCE: usize = 1;
+/// Connections that are taken in before anything else gets its turn: each takes some 0.1 ms.
+const AT_ONCE: usize = 8;
 /// How long the loop may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 type Answer = Result<String, Refusal>;
 
 struct Posted {
-    offer: Offer,
-    from: IpAddr,
-    answer: SyncSender<Answer>,
+    prepared: Prepared,
+    answer: oneshot::Sender<Answer>,
 }
 
 /// Offers that wait for the loop.
@@ -38,12 +44,14 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// Answers an offer, if one has come.
-    pub(super) fn answer(&mut self, mut accept: impl FnMut(Offer, IpAddr) -> Answer) {
+    /// Answers the offers that have come, a bounded number of them.
+    pub(super) fn answer(&mut self, mut accept: impl FnMut(Prepared) -> Answer) {
         for _ in 0..self.come() {
             let Ok(posted) = self.posted.try_recv() else { return };
-            // Whoever has lost patience needs no answer.
-            let _ = posted.answer.try_send(accept(posted.offer, posted.from));
+            // Whoever has lost patience needs no answer, and no connection.
+            if !posted.answer.is_closed() {
+                let _ = posted.answer.send(accept(posted.prepared));
+            }
         }
     }
 
@@ -66,21 +74,18 @@ impl std::os::fd::AsFd for Inbox {
     }
 }
 
-/// What each request's thread has of the loop.
-#[derive(Clone)]
-struct Outbox {
+/// What those who offer have of the loop.
+pub(super) struct Outbox {
+    desk: Desk,
+    clock: Clock,
     posted: SyncSender<Posted>,
-    busy: Arc<AtomicUsize>,
+    busy: Semaphore,
     #[cfg(unix)]
-    wake: Arc<std::os::unix::net::UnixStream>,
+    wake: std::os::unix::net::UnixStream,
 }
 
-/// Takes offers at this address until the program ends.
-pub(super) fn listen(address: SocketAddr) -> io::Result<Inbox> {
-    let server = Server::http(address).map_err(|error| match error.downcast::<io::Error>() {
-        Ok(error) => *error,
-        Err(other) => io::Error::other(other),
-    })?;
+/// Both ends of the way that offers take.
+pub(super) fn pair(desk: Desk) -> io::Result<(Outbox, Inbox)> {
     let (posted, inbox) = sync_channel(MOST);
     #[cfg(unix)]
     let (wake, woken) = std::os::unix::net::UnixStream::pair()?;
@@ -89,78 +94,61 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<Inbox> {
         end.set_nonblocking(true)?;
     }
     let outbox = Outbox {
+        desk,
+        clock: Clock::start(),
         posted,
-        busy: Arc::default(),
+        busy: Semaphore::new(MOST),
         #[cfg(unix)]
-        wake: Arc::new(wake),
+        wake,
     };
-    std::thread::spawn(move || {
-        for request in server.incoming_requests() {
-            outbox.take(request);
-        }
-    });
-    Ok(Inbox {
+    let inbox = Inbox {
         posted: inbox,
         #[cfg(unix)]
         woken,
-    })
+    };
+    Ok((outbox, inbox))
 }
 
 impl Outbox {
-    fn take(&self, request: Request) {
-        if let Err(refused) = check(&request) {
-            return refused.send(request);
-        }
-        if self.busy.fetch_add(1, Ordering::Relaxed) >= MOST {
-            self.busy.fetch_sub(1, Ordering::Relaxed);
-            return Refused::new(503, "too many offers at once; try again").send(request);
-        }
-        let own = self.clone();
-        let read = std::thread::Builder::new().spawn(move || {
-            own.read(request);
-            own.busy.fetch_sub(1, Ordering::Relaxed);
-        });
-        if read.is_err() {
-            // The request went with the thread that there isn't.
-            self.busy.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
-    fn read(&self, mut request: Request) {
-        match self.exchange(&mut request) {
+    /// The answer to an offer.
+    pub(super) async fn reply(&self, request: Request, from: SocketAddr) -> Reply {
+        match self.exchange(request, from).await {
             Ok(answer) => {
-                let response = Response::from_string(answer);
-                // Whoever hung up needs no answer.
-                let _ = request.respond(response.with_header(header("Content-Type", "application/sdp")));
+                let mut reply = http::text(200, answer);
+                reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/sdp"));
+                reply
             }
-            Err(refused) => refused.send(request),
+            Err(refused) => refused.into(),
         }
     }
 
-    fn exchange(&self, request: &mut Request) -> Result<String, Refused> {
-        let from = whose(request).ok_or(Refused::new(400, "no address"))?;
-        let mut sdp = String::new();
-        let read = request.as_reader().take(LONGEST_OFFER as u64 + 1).read_to_string(&mut sdp);
-        read.map_err(|_| Refused::new(400, "the offer is not text"))?;
-        let offer = Offer::parse(&sdp).map_err(|bad| match bad {
+    async fn exchange(&self, request: Request, from: SocketAddr) -> Result<String, Refused> {
+        check(&request)?;
+        let busy = self.busy.try_acquire();
+        let _busy = busy.map_err(|_| Refused::new(503, "too many offers at once; try again"))?;
+        let from = whose(&request, from.ip());
+        let sdp = http::body(request, LONGEST_OFFER).await.map_err(|error| match error {
+            NoBody::TooLong => Refused::new(413, BadOffer::TooLong),
+            NoBody::Lost => Refused::new(408, "the offer did not come whole"),
+        })?;
+        let sdp = str::from_utf8(&sdp).map_err(|_| Refused::new(400, "the offer is not text"))?;
+        let offer = Offer::parse(sdp).map_err(|bad| match bad {
             BadOffer::TooLong => Refused::new(413, bad),
             _ => Refused::new(400, bad),
         })?;
-        let (answer, answered) = sync_channel(1);
+        let prepared = self.desk.prepare(self.clock.now().real, offer, from).map_err(Refused::from)?;
+        let (answer, answered) = oneshot::channel();
         let busy = || Refused::new(503, "the server is busy; try again");
-        self.posted.try_send(Posted { offer, from, answer }).map_err(|_| busy())?;
+        self.posted.try_send(Posted { prepared, answer }).map_err(|_| busy())?;
         self.wake();
-        answered.recv_timeout(PATIENCE).map_err(|_| busy())?.map_err(|refusal| match refusal {
-            Refusal::Unusable => Refused::new(400, refusal),
-            Refusal::TooOften => Refused::new(429, refusal),
-            _ => Refused::new(503, refusal),
-        })
+        let answer = timeout(PATIENCE, answered).await.ok().and_then(Result::ok).ok_or_else(busy)?;
+        answer.map_err(Refused::from)
     }
 
     /// Ends the loop's sleep.
     #[cfg(unix)]
     fn wake(&self) {
-        let _ = io::Write::write(&mut &*self.wake, &[1]);
+        let _ = io::Write::write(&mut &self.wake, &[1]);
     }
 
     #[cfg(not(unix))]
@@ -169,34 +157,26 @@ impl Outbox {
 
 /// Whether it is an offer, as far as its head tells.
 fn check(request: &Request) -> Result<(), Refused> {
-    if request.url() != "/offer" {
-        return Err(Refused::new(404, "there is /offer"));
-    }
-    if *request.method() != Method::Post {
+    if request.method() != Method::POST {
         return Err(Refused::new(405, "only POST"));
     }
     // A page of another site can't set this without being allowed to (CORS), and nobody is: offers come from the server's own pages.
-    let kind = value(request, "Content-Type").unwrap_or_default();
+    let kind = http::value(request, CONTENT_TYPE.as_str()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("application/sdp") {
         return Err(Refused::new(415, "the offer has to be application/sdp"));
     }
-    match request.body_length() {
+    match request.body().size_hint().exact() {
         None => Err(Refused::new(411, "the length has to be said")),
-        Some(length) if length > LONGEST_OFFER => Err(Refused::new(413, BadOffer::TooLong)),
+        Some(length) if length > LONGEST_OFFER as u64 => Err(Refused::new(413, BadOffer::TooLong)),
         Some(_) => Ok(()),
     }
 }
 
 /// Who offers. A proxy on this machine is believed about that; whoever else says so isn't.
-fn whose(request: &Request) -> Option<IpAddr> {
-    let own = request.remote_addr()?.ip();
-    let said = value(request, "X-Forwarded-For").filter(|_| own.is_loopback());
-    Some(said.and_then(|said| said.rsplit(',').next()?.trim().parse().ok()).unwrap_or(own))
-}
-
-fn value<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
-    request.headers().iter().find(|header| header.field.equiv(name)).map(|header| header.value.as_str())
+fn whose(request: &Request, own: IpAddr) -> IpAddr {
+    let said = http::value(request, "x-forwarded-for").filter(|_| own.is_loopback());
+    said.and_then(|said| said.rsplit(',').next()?.trim().parse().ok()).unwrap_or(own)
 }
 
 /// Why an offer isn't answered: the status, and for people.
@@ -206,19 +186,26 @@ impl Refused {
     fn new(status: u16, why: impl ToString) -> Self {
         Self(status, why.to_string())
     }
+}
 
-    fn send(self, request: Request) {
-        let response = Response::from_string(self.1 + "\n").with_status_code(self.0);
-        let response = response.with_header(header("Content-Type", "text/plain"));
-        let response = match self.0 {
-            405 => response.with_header(header("Allow", "POST")),
-            429 | 503 => response.with_header(header("Retry-After", "2")),
-            _ => response,
-        };
-        let _ = request.respond(response);
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unusable => Self::new(400, refusal),
+            Refusal::TooOften => Self::new(429, refusal),
+            _ => Self::new(503, refusal),
+        }
     }
 }
 
-fn header(name: &str, value: &str) -> Header {
-    Header::from_bytes(name, value).expect("a header")
+impl From<Refused> for Reply {
+    fn from(refused: Refused) -> Self {
+        let mut reply = http::text(refused.0, refused.1 + "\n");
+        match refused.0 {
+            405 => drop(reply.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"))),
+            429 | 503 => drop(reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"))),
+            _ => {}
+        }
+        reply
+    }
 }

@@ -77,6 +77,10 @@ impl Adapter for Wire {
         Some(SocketAddr::from(([10, 0, 0, 1], 5)))
     }
 
+    fn name(&self) -> &'static str {
+        "wire"
+    }
+
     fn counts(&self) -> Counts {
         Counts::default()
     }
@@ -118,11 +122,13 @@ impl Crowd {
         let between = Rc::new(RefCell::new(Between::default()));
         let settings = Settings {
             listen: SocketAddr::from(([0, 0, 0, 0], 0)),
+            name: None,
             password: None,
             clients: 128,
             rooms: 8,
             http: None,
             web: None,
+            web_tls: None,
             web_address: Vec::new(),
             window: Duration::from_millis(5),
             log: Level::default(),

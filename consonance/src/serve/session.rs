@@ -13,8 +13,9 @@ use voice_core::{
 use super::{
     adapter::{Adapter, Counts, Event},
     admission::{Admission, WRONG_PASSWORD},
-    http::Metrics,
+    history::Reading,
     ingress::Ingress,
+    metrics::Metrics,
     settings::Settings,
     state, wait,
 };
@@ -33,6 +34,8 @@ pub(crate) struct Session {
     admission: Admission,
     /// Most people.
     clients: usize,
+    /// What people call the server.
+    name: Option<String>,
     ingress: Ingress,
     /// Copies of voice that one turn makes at most.
     pub(super) copies: usize,
@@ -59,6 +62,7 @@ impl Session {
             adapters,
             admission,
             clients,
+            name: settings.name.clone(),
             ingress: Ingress::default(),
             copies: COPIES,
             made: 0,
@@ -138,7 +142,37 @@ impl Session {
 
     /// What it is at, for `/state`.
     pub(crate) fn state(&self, uptime_s: f64) -> ServerState {
-        state::of(&self.core, self.counts(), self.clients, uptime_s)
+        let way = |connection: ConnectionId| {
+            let (which, link) = self.links.get(connection.index()).copied().flatten()?;
+            Some((self.adapters[which].name(), self.adapters[which].peer(link)))
+        };
+        let mut state = state::of(&self.core, self.counts(), uptime_s, way);
+        (state.name, state.client_limit, state.voice_shed) = (self.name.clone(), self.clients, self.ingress.shed());
+        state
+    }
+
+    /// What it is at, for the history of `/status`.
+    pub(crate) fn reading(&self, uptime_s: f64) -> Reading {
+        let mut reading = Reading { uptime_s, cpu_s: state::cpu_s(), ..Reading::default() };
+        let mut losses = 0.0;
+        for client in self.core.clients() {
+            reading.people += 1;
+            reading.speaking += usize::from(client.is_speaking());
+            if client.connection().is_none() {
+                reading.reconnecting += 1;
+                continue;
+            }
+            let loss = state::loss_percent(&client);
+            losses += loss;
+            reading.loss_worst = reading.loss_worst.max(loss);
+        }
+        reading.loss_mean = losses / (reading.people - reading.reconnecting).max(1) as f64;
+        let (core, counts) = (self.core.counters(), self.counts());
+        (reading.frames_in, reading.frames_out) = (core.voice_in.packets, core.voice_out.packets);
+        reading.datagrams_out = counts.datagrams_out;
+        let packets: u64 = self.core.drops().iter().map(|(_, count)| count).sum();
+        reading.dropped = packets + counts.drops.values().sum::<u64>() + self.ingress.shed();
+        reading
     }
 
     fn counts(&self) -> Counts {

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,6 +14,12 @@ use crate::{cli::ServeArgs, fail::Fail, log::Level};
 /// Most clients, and most rooms.
 const MOST: u16 = 4_096;
 
+/// Most bytes of the server's name.
+const LONGEST_NAME: usize = 64;
+
+/// The port for browsers, if none is said.
+const WEB_PORT: u16 = 7758;
+
 /// Half a usual frame: what waits longer comes with the next one.
 const MOST_WINDOW: Duration = Duration::from_millis(10);
 
@@ -21,12 +27,16 @@ const MOST_WINDOW: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Settings {
     pub(super) listen: SocketAddr,
+    /// What people call the server.
+    pub(super) name: Option<String>,
     pub(super) password: Option<String>,
     pub(super) clients: u16,
     pub(super) rooms: u16,
     pub(super) http: Option<SocketAddr>,
     /// Where browsers are listened for, and where they are told to send to.
-    pub(super) web: Option<SocketAddr>,
+    pub(super) web: Option<WebAt>,
+    /// Certificate and key that browsers are shown.
+    pub(super) web_tls: Option<(PathBuf, PathBuf)>,
     pub(super) web_address: Vec<IpAddr>,
     /// How long voice waits at most for that of others to the same listener.
     pub(super) window: Duration,
@@ -35,16 +45,34 @@ pub(super) struct Settings {
     pub(super) certificate: Option<(PathBuf, PathBuf)>,
 }
 
+/// Where browsers are listened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WebAt {
+    pub(super) address: SocketAddr,
+    /// Somebody said so, and so no other port will do.
+    pub(super) was_said: bool,
+}
+
+impl WebAt {
+    /// This machine alone.
+    const DEFAULT: Self = Self { address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), WEB_PORT), was_said: false };
+}
+
 /// The file. A key that isn't here is refused, so that one misspelt is noticed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     listen: Option<SocketAddr>,
+    name: Option<String>,
+    open: Option<bool>,
     password: Option<String>,
     clients: Option<u16>,
     rooms: Option<u16>,
     http: Option<SocketAddr>,
     web: Option<SocketAddr>,
+    no_web: Option<bool>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
     web_address: Option<Vec<IpAddr>>,
     window_ms: Option<u16>,
     log: Option<Level>,
@@ -57,15 +85,23 @@ impl Settings {
         let file = args.config.as_deref().map_or(Ok(File::default()), read)?;
         let settings = Self {
             listen: args.listen.or(file.listen).unwrap_or(SocketAddr::from(([0, 0, 0, 0], super::PORT))),
-            password: args.password.clone().or(file.password),
+            name: name(args.name.clone().or(file.name.clone()))?,
+            password: password(args, &file)?,
             clients: args.clients.or(file.clients).unwrap_or(1_024),
             rooms: args.rooms.or(file.rooms).unwrap_or(1_024),
             http: args.http.or(file.http),
-            web: args.web.or(file.web),
+            web: web(args, &file)?,
+            web_tls: both(
+                ("--tls-cert", args.tls_cert.clone().or(file.tls_cert)),
+                ("--tls-key", args.tls_key.clone().or(file.tls_key)),
+            )?,
             web_address: args.web_address.clone().or(file.web_address).unwrap_or_default(),
             window: Duration::from_millis(args.window_ms.or(file.window_ms).unwrap_or(5).into()),
             log: args.log.or(file.log).unwrap_or_default(),
-            certificate: both(args.certificate.clone().or(file.certificate), args.key.clone().or(file.key))?,
+            certificate: both(
+                ("--certificate", args.certificate.clone().or(file.certificate)),
+                ("--key", args.key.clone().or(file.key)),
+            )?,
         };
         if settings.window > MOST_WINDOW {
             let most = MOST_WINDOW.as_millis();
@@ -83,14 +119,57 @@ impl Settings {
     }
 }
 
-fn both(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<(PathBuf, PathBuf)>, Fail> {
+fn name(name: Option<String>) -> Result<Option<String>, Fail> {
+    if name.as_ref().is_some_and(|name| name.is_empty() || name.len() > LONGEST_NAME) {
+        return Err(Fail::new("--name: must have 1 to 64 bytes", "choose another, or leave it out"));
+    }
+    Ok(name)
+}
+
+/// Nobody shall believe that there is a password where there is none: `--open` says that there shall be none, whatever the file says.
+fn password(args: &ServeArgs, file: &File) -> Result<Option<String>, Fail> {
+    let contradiction = |one, other| {
+        Err(Fail::new(format!("{one}: there is a password"), format!("leave out {other}, or the password")))
+    };
+    match (args.open, file.open.unwrap_or(false)) {
+        (true, _) if args.password.is_some() => contradiction("--open", "--open"),
+        (true, _) => Ok(None),
+        (false, true) if args.password.is_some() || file.password.is_some() => contradiction("open", "`open = true`"),
+        _ => Ok(args.password.clone().or(file.password.clone())),
+    }
+}
+
+fn web(args: &ServeArgs, file: &File) -> Result<Option<WebAt>, Fail> {
+    let said = |address| Ok(Some(WebAt { address, was_said: true }));
+    let is_off = |file: &File| file.no_web.unwrap_or(false);
+    match (args.web, args.no_web, file.web) {
+        (Some(address), _, _) => said(address),
+        (None, true, _) => Ok(None),
+        (None, false, Some(_)) if is_off(file) => {
+            Err(Fail::new("no_web: there is an address for browsers", "leave out `no_web`, or `web`"))
+        }
+        (None, false, Some(address)) => said(address),
+        (None, false, None) => Ok((!is_off(file)).then_some(WebAt::DEFAULT)),
+    }
+}
+
+/// Two files that are of no use without each other, each with the flag that names it.
+fn both(
+    certificate: (&str, Option<PathBuf>),
+    key: (&str, Option<PathBuf>),
+) -> Result<Option<(PathBuf, PathBuf)>, Fail> {
+    let ((certificate_flag, certificate), (key_flag, key)) = (certificate, key);
     match (certificate, key) {
         (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
         (None, None) => Ok(None),
-        (Some(_), None) => {
-            Err(Fail::new("--certificate: there is no key for it", "name its private key by --key FILE"))
-        }
-        (None, Some(_)) => Err(Fail::new("--key: there is no certificate for it", "name it by --certificate FILE")),
+        (Some(_), None) => Err(Fail::new(
+            format!("{certificate_flag}: there is no key for it"),
+            format!("name its private key by {key_flag} FILE"),
+        )),
+        (None, Some(_)) => Err(Fail::new(
+            format!("{key_flag}: there is no certificate for it"),
+            format!("name it by {certificate_flag} FILE"),
+        )),
     }
 }
 
@@ -113,11 +192,16 @@ mod tests {
     fn args(config: Option<&Path>) -> ServeArgs {
         ServeArgs {
             listen: None,
+            name: None,
             password: None,
+            open: false,
             clients: None,
             rooms: None,
             http: None,
             web: None,
+            no_web: false,
+            tls_cert: None,
+            tls_key: None,
             web_address: None,
             window_ms: None,
             log: None,
@@ -142,7 +226,36 @@ mod tests {
             let said = Settings::of(&args).unwrap_err().to_string();
             assert!(said.contains(wanted), "{text}: {said}");
         }
+        assert_eq!(settings.web, Some(WebAt::DEFAULT));
         fs::remove_file(&path).unwrap();
         assert!(Settings::of(&args).unwrap_err().to_string().contains("can't be read"));
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused_and_a_flag_goes_before_the_file_there_too() {
+        let with = |text: &str, change: &dyn Fn(&mut ServeArgs)| {
+            let path = std::env::temp_dir().join(format!("consonance-contradiction-{}.toml", std::process::id()));
+            fs::write(&path, text).unwrap();
+            let mut args = args(Some(&path));
+            change(&mut args);
+            let settings = Settings::of(&args).map_err(|fail| fail.to_string());
+            fs::remove_file(&path).unwrap();
+            settings
+        };
+        let says = |args: &mut ServeArgs| args.password = Some("sesame".into());
+        let is_open = |args: &mut ServeArgs| args.open = true;
+        let both = |args: &mut ServeArgs| (says(args), is_open(args)).0;
+        assert!(with("", &both).unwrap_err().contains("--open: there is a password"));
+        assert!(with("open = true", &says).unwrap_err().contains("leave out `open = true`"));
+        assert!(with("open = true\npassword = \"sesame\"", &|_| ()).is_err());
+        assert_eq!(with("password = \"sesame\"", &is_open).unwrap().password, None);
+        assert_eq!(with("", &says).unwrap().password.as_deref(), Some("sesame"));
+        assert!(with("no_web = true\nweb = \"127.0.0.1:5\"", &|_| ()).is_err());
+        assert_eq!(with("no_web = true", &|_| ()).unwrap().web, None);
+        assert_eq!(with("web = \"127.0.0.1:5\"", &|args| args.no_web = true).unwrap().web, None);
+        let at = with("no_web = true", &|args| args.web = Some("127.0.0.1:6".parse().unwrap())).unwrap().web.unwrap();
+        assert!(at.was_said && at.address.port() == 6);
+        assert!(with(&format!("name = \"{}\"", "x".repeat(65)), &|_| ()).unwrap_err().contains("1 to 64 bytes"));
+        assert!(with("tls_cert = \"a\"", &|_| ()).unwrap_err().contains("--tls-key FILE"));
     }
 }

@@ -96,6 +96,10 @@ impl Adapter for Udp {
         self.endpoint.peer(link).map(|(address, _)| address)
     }
 
+    fn name(&self) -> &'static str {
+        "udp"
+    }
+
     fn counts(&self) -> Counts {
         let (traffic, drops) = (self.endpoint.traffic(), self.endpoint.drops());
         Counts {

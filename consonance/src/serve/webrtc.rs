@@ -1,27 +1,20 @@
 //! The WebRTC transport as an adapter of the server: browsers' offers come from a thread that answers HTTP, everything else from a socket.
 
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    time::Instant,
-};
+use std::{net::SocketAddr, time::Instant};
 
 use adapter_kit::address::{canonical, mapped};
-use adapter_udp::{Flush, Incoming, LinkId, Outgoing, Socket, local_addresses};
-use adapter_webrtc::{Config, Endpoint};
+use adapter_udp::{Flush, Incoming, LinkId, Outgoing, Socket};
+use adapter_webrtc::Endpoint;
 use voice_core::Delivery;
 
 use super::{
     adapter::{Adapter, Counts, Event},
-    offers::{self, Inbox},
-    settings::Settings,
+    offers::Inbox,
 };
-use crate::{clock::Now, fail::Fail};
+use crate::clock::Now;
 
 /// Batches of 64 datagrams that are taken before anything else gets its turn: each costs several times what one of UDP's costs.
 const BATCHES: usize = 4;
-/// Ports that are tried where any will do: it has to be free for UDP and for TCP.
-const TRIES: usize = 16;
 
 pub(super) struct WebRtc {
     socket: Socket,
@@ -36,26 +29,25 @@ pub(super) struct WebRtc {
 }
 
 impl WebRtc {
-    /// Listens for offers over HTTP and for browsers over UDP at this address and port. Gives the address it got.
-    pub(super) fn open(address: SocketAddr, settings: &Settings) -> Result<(Self, SocketAddr), Fail> {
-        let (socket, offers, bound) = bind(address)?;
-        let config = Config { links: usize::from(settings.clients) + 64, window: settings.window, ..Config::DEFAULT };
-        let endpoint = Endpoint::new(config, &addresses(bound, &settings.web_address)).map_err(|bad| {
-            Fail::new(
-                format!("--web-address {}: {bad}", bad.0.ip()),
-                "name the address that browsers reach this machine at",
-            )
-        })?;
-        let (incoming, outgoing) = (Incoming::default(), Outgoing::default());
-        let is_v6 = bound.is_ipv6();
-        Ok((Self { socket, endpoint, offers, incoming, outgoing, is_v6, unsent: 0 }, bound))
+    /// What comes to this socket, and offers from this box.
+    pub(super) fn new(socket: Socket, endpoint: Endpoint, offers: Inbox) -> Self {
+        let is_v6 = socket.address().is_ok_and(|bound| bound.is_ipv6());
+        Self {
+            socket,
+            endpoint,
+            offers,
+            incoming: Incoming::default(),
+            outgoing: Outgoing::default(),
+            is_v6,
+            unsent: 0,
+        }
     }
 }
 
 impl Adapter for WebRtc {
     fn receive(&mut self, now: Now) {
         let Self { socket, endpoint, offers, incoming, .. } = self;
-        offers.answer(|offer, from| endpoint.accept_offer(now.real, offer, from));
+        offers.answer(|prepared| endpoint.accept(now.real, prepared));
         for _ in 0..BATCHES {
             let take = |from: SocketAddr, datagram: &mut [u8]| {
                 endpoint.handle_datagram(now.real, canonical(from), datagram);
@@ -109,6 +101,10 @@ impl Adapter for WebRtc {
         self.endpoint.peer(link)
     }
 
+    fn name(&self) -> &'static str {
+        "webrtc"
+    }
+
     fn counts(&self) -> Counts {
         let (traffic, drops) = (self.endpoint.traffic(), self.endpoint.drops());
         Counts {
@@ -142,55 +138,7 @@ impl Adapter for WebRtc {
     }
 
     #[cfg(not(unix))]
-    fn wait(&self, most: std::time::Duration) -> io::Result<()> {
+    fn wait(&self, most: std::time::Duration) -> std::io::Result<()> {
         self.socket.wait(most)
-    }
-}
-
-/// The same port for UDP and for TCP.
-fn bind(address: SocketAddr) -> Result<(Socket, Inbox, SocketAddr), Fail> {
-    let tries = if address.port() == 0 { TRIES } else { 1 };
-    let mut last = None;
-    for _ in 0..tries {
-        let bound = Socket::bind(address).and_then(|socket| Ok((socket.address()?, socket)));
-        let result = bound.and_then(|(bound, socket)| Ok((socket, offers::listen(bound)?, bound)));
-        match result {
-            Ok(all) => return Ok(all),
-            Err(error) => last = Some(error),
-        }
-    }
-    let error = last.unwrap_or_else(|| io::Error::from(io::ErrorKind::AddrInUse));
-    Err(Fail::new(
-        format!("--web {address}: {error}"),
-        "name another address, whose port is free for UDP and TCP, by --web ADDRESS:PORT",
-    ))
-}
-
-/// What browsers are told to send to: what the operator says, or where the socket is bound, or where this machine is seen from, loopback last.
-fn addresses(bound: SocketAddr, told: &[IpAddr]) -> Vec<SocketAddr> {
-    let port = bound.port();
-    match told {
-        [] if bound.ip().is_unspecified() => {
-            let mut own = local_addresses(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), port);
-            own.retain(|own| own.is_ipv4() || bound.is_ipv6());
-            own.rotate_left(1);
-            own
-        }
-        [] => vec![bound],
-        told => told.iter().map(|ip| SocketAddr::new(*ip, port)).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn browsers_are_told_what_the_operator_says_or_else_where_the_server_is() {
-        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
-        assert_eq!(addresses(at("0.0.0.0:5"), &["203.0.113.7".parse().unwrap()]), [at("203.0.113.7:5")]);
-        assert_eq!(addresses(at("10.0.0.1:5"), &[]), [at("10.0.0.1:5")]);
-        let own = addresses(at("0.0.0.0:5"), &[]);
-        assert!(own.contains(&at("127.0.0.1:5")) && own.iter().all(|own| !own.ip().is_unspecified()), "{own:?}");
     }
 }

@@ -1,0 +1,38 @@
+//! Puts the page for browsers into the program: a table of the files of `web/` that it needs, each with the path that it is served at.
+
+use std::{
+    env,
+    error::Error,
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What a page of somebody's own needs, too.
+const BINDING: [&str; 4] = ["consonance.js", "processor.js", "encoder.js", "consonance.wasm"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let web = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../web").canonicalize()?;
+    let mut names: Vec<String> = BINDING.map(str::to_owned).to_vec();
+    let page = web.join("page");
+    println!("cargo::rerun-if-changed={}", page.display());
+    for entry in fs::read_dir(&page)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') {
+            names.push(format!("page/{name}"));
+        }
+    }
+    names.sort();
+    let mut table = "&[\n".to_owned();
+    for name in names {
+        let file = web.join(&name);
+        if !file.is_file() {
+            return Err(format!("{} is missing: web/README.md says how it is made", file.display()).into());
+        }
+        println!("cargo::rerun-if-changed={}", file.display());
+        writeln!(table, "({:?}, include_bytes!({:?})),", format!("/{name}"), file.display().to_string())?;
+    }
+    table.push(']');
+    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("pages.rs"), table)?;
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! Browsers are let in: one address for the page and offers over HTTP or HTTPS, and for voice over UDP.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+};
+
+use adapter_udp::{Socket, local_addresses};
+use adapter_webrtc::{Config, Endpoint};
+
+use super::{
+    adapter::Adapter,
+    http, offers,
+    settings::{Settings, WebAt},
+    web::{About, Web},
+    webrtc::WebRtc,
+};
+use crate::fail::Fail;
+
+/// Ports that are tried where any will do: it has to be free for UDP and for TCP.
+const TRIES: usize = 16;
+
+/// Listens for browsers if they are let in, and says where.
+pub(super) fn let_in(settings: &Settings) -> Result<Option<Box<dyn Adapter>>, Fail> {
+    let Some(at) = settings.web else { return Ok(None) };
+    let tls = settings.web_tls.as_ref().map(|(certificate, key)| http::acceptor(certificate, key)).transpose()?;
+    let (socket, listener, bound) = match bind(at) {
+        Ok(all) => all,
+        Err(error) if at.was_said => {
+            return Err(Fail::new(
+                format!("--web {}: {error}", at.address),
+                "name another address, whose port is free for UDP and TCP, by --web ADDRESS:PORT",
+            ));
+        }
+        // Nobody asked for it: no reason to keep the others out.
+        Err(error) => {
+            println!("no browsers: {} can't be listened at ({error}); name another address by --web", at.address);
+            return Ok(None);
+        }
+    };
+    let config = Config { links: usize::from(settings.clients) + 64, window: settings.window, ..Config::DEFAULT };
+    let endpoint = Endpoint::new(config, &addresses(bound, &settings.web_address)).map_err(|bad| {
+        Fail::new(
+            format!("--web-address {}: {bad}", bad.0.ip()),
+            "name the address that browsers reach this machine at",
+        )
+    })?;
+    let fail = |error| Fail::new(format!("--web {bound}: {error}"), "start the server again");
+    let (outbox, inbox) = offers::pair(endpoint.desk()).map_err(fail)?;
+    let about = About {
+        consonance: env!("CARGO_PKG_VERSION"),
+        name: settings.name.clone(),
+        password: settings.password.is_some(),
+    };
+    let is_secure = tls.is_some();
+    http::serve(listener, tls, Web { offers: outbox, about, bound: bound.ip() }).map_err(fail)?;
+    say(at, bound, is_secure);
+    Ok(Some(Box::new(WebRtc::new(socket, endpoint, inbox))))
+}
+
+/// Tells where the page is, and what keeps browsers from using it.
+fn say(at: WebAt, bound: SocketAddr, is_secure: bool) {
+    let scheme = if is_secure { "https" } else { "http" };
+    let here = SocketAddr::new(
+        if bound.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { bound.ip() },
+        bound.port(),
+    );
+    println!("open {scheme}://{here}/ in a browser to talk");
+    if at.address.port() != 0 && bound.port() != at.address.port() {
+        println!(
+            "  port {} is taken, so browsers have another one; choose it by --web {}:PORT",
+            at.address.port(),
+            bound.ip()
+        );
+    }
+    if !is_secure && !bound.ip().is_loopback() {
+        println!(
+            "  from other machines browsers give no microphone to a page by http: name a certificate by --tls-cert and --tls-key, or put a \
+             proxy with one before TCP port {}",
+            bound.port()
+        );
+    }
+}
+
+/// The same port for UDP and for TCP: the one that was said, or the usual one if it is free, or else any.
+fn bind(at: WebAt) -> io::Result<(Socket, TcpListener, SocketAddr)> {
+    let any = SocketAddr::new(at.address.ip(), 0);
+    let tries = match (at.address.port(), at.was_said) {
+        (0, _) => vec![any; TRIES],
+        (_, true) => vec![at.address],
+        (_, false) => [vec![at.address], vec![any; TRIES]].concat(),
+    };
+    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
+    for address in tries {
+        let bound = Socket::bind(address).and_then(|socket| Ok((socket.address()?, socket)));
+        match bound.and_then(|(bound, socket)| Ok((socket, TcpListener::bind(bound)?, bound))) {
+            Ok(all) => return Ok(all),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// What browsers are told to send to: what the operator says, or where the socket is bound, or where this machine is seen from, loopback last.
+fn addresses(bound: SocketAddr, told: &[IpAddr]) -> Vec<SocketAddr> {
+    let port = bound.port();
+    match told {
+        [] if bound.ip().is_unspecified() => {
+            let mut own = local_addresses(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), port);
+            own.retain(|own| own.is_ipv4() || bound.is_ipv6());
+            own.rotate_left(1);
+            own
+        }
+        [] => vec![bound],
+        told => told.iter().map(|ip| SocketAddr::new(*ip, port)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_are_told_what_the_operator_says_or_else_where_the_server_is() {
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        assert_eq!(addresses(at("0.0.0.0:5"), &["203.0.113.7".parse().unwrap()]), [at("203.0.113.7:5")]);
+        assert_eq!(addresses(at("10.0.0.1:5"), &[]), [at("10.0.0.1:5")]);
+        let own = addresses(at("0.0.0.0:5"), &[]);
+        assert!(own.contains(&at("127.0.0.1:5")) && own.iter().all(|own| !own.ip().is_unspecified()), "{own:?}");
+    }
+}
