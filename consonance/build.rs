@@ -10,16 +10,21 @@ use std::{
 
 /// What a page of somebody's own needs, too.
 const BINDING: [&str; 4] = ["consonance.js", "processor.js", "encoder.js", "consonance.wasm"];
+/// The binding's parts, and the page.
+const FOLDERS: [&str; 2] = ["parts", "page"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let web = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../web").canonicalize()?;
     let mut names: Vec<String> = BINDING.map(str::to_owned).to_vec();
-    let page = web.join("page");
-    println!("cargo::rerun-if-changed={}", page.display());
-    for entry in fs::read_dir(&page)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') {
-            names.push(format!("page/{name}"));
+    for folder in FOLDERS {
+        let path = web.join(folder);
+        println!("cargo::rerun-if-changed={}", path.display());
+        for entry in fs::read_dir(&path)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            // Types are for who writes pages.
+            if !name.starts_with('.') && !name.ends_with(".d.ts") {
+                names.push(format!("{folder}/{name}"));
+            }
         }
     }
     names.sort();

@@ -96,6 +96,8 @@ pub struct Ear {
     /// Numbers that came, at least those of which a copy can still be told.
     came: Vec<i64>,
     newest: Option<(i64, Instant)>,
+    /// Numbers that the newest talkspurt has left out before it.
+    pause: std::ops::Range<i64>,
     /// No number up to this one may be heard any more.
     past: i64,
     talking: bool,
@@ -126,6 +128,7 @@ impl Ear {
             waiting: Vec::new(),
             came: Vec::new(),
             newest: None,
+            pause: 0..0,
             past: i64::MIN,
             talking: false,
             concealed_in_a_row_us: 0,
@@ -268,7 +271,14 @@ impl Ear {
     fn accept(&mut self, place: Place, number: i64) {
         self.counts.received += 1;
         self.came.push(number);
+        if let Place::Older(number) = place {
+            // What comes out of a pause was not lost there.
+            self.counts.expected += u32::from(self.pause.contains(&number));
+        }
         if let Place::Newest { steps, begins, .. } = place {
+            if begins {
+                self.pause = self.newest.map_or(number - 64, |(newest, _)| newest + 1)..number;
+            }
             self.newest = Some((number, self.now));
             self.counts.expected += if begins { 1 } else { u32::from(steps) };
             // Not every time: under a fuzzer each comparison is a call.

@@ -1,12 +1,13 @@
 //! The bodies of the fuzz targets, one per file.
 //!
 //! They stand here and not in `fuzz_targets/` so that a stable compiler checks them with everything else, and `tests/replay.rs` runs
-//! them on every machine. A body must not depend on anything but its bytes: a failing input fails again. `transport` alone has
-//! keys that differ from run to run, and says what follows.
+//! them on every machine. A body must not depend on anything but its bytes: a failing input fails again. `transport` and `direct` alone have
+//! keys that differ from run to run, and say what follows.
 
 mod client_ops;
 mod decode;
 mod decode_sound;
+mod direct;
 mod draw;
 pub mod ear;
 mod embedder;
@@ -27,6 +28,7 @@ mod wire;
 pub use client_ops::client_ops;
 pub use decode::decode;
 pub use decode_sound::decode_sound;
+pub use direct::direct;
 pub use host_ops::host_ops;
 pub use hostile_peer::hostile_peer;
 pub use playout::playout;
@@ -39,10 +41,11 @@ pub use transport::transport;
 pub type Body = fn(&[u8]);
 
 /// Every target: the name of its file in `fuzz_targets/`, and its body.
-pub const TARGETS: [(&str, Body); 10] = [
+pub const TARGETS: [(&str, Body); 11] = [
     ("client_ops", client_ops),
     ("decode", decode),
     ("decode_sound", decode_sound),
+    ("direct", direct),
     ("host_ops", host_ops),
     ("hostile_peer", hostile_peer),
     ("playout", playout),

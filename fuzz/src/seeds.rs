@@ -35,7 +35,7 @@ pub fn of(target: &str) -> Vec<Seed> {
 /// Whether a packet of the protocol means anything to a target.
 #[must_use]
 pub fn takes_vectors(target: &str) -> bool {
-    target != "transport"
+    !matches!(target, "transport" | "direct")
 }
 
 /// The calls after which a target that takes calls takes a packet, from its server or from somebody who has joined.

@@ -75,15 +75,20 @@ pub(crate) fn address(host: u8, port: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, host], port))
 }
 
+/// The same for all runs of a process.
+pub(crate) fn begin() -> Instant {
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    #[expect(clippy::disallowed_methods, reason = "the transport's clock has no other beginning")]
+    *BEGIN.get_or_init(Instant::now)
+}
+
 /// Room for all links of a run, and Retry with the third at once.
 pub(crate) const LIMITS: Config = Config { links: 12, retry_above: 2, ..Config::DEFAULT };
 
 impl Wire {
     /// A server and two clients, which aren't connected.
     pub(crate) fn new(seed: u64) -> Self {
-        static BEGIN: OnceLock<Instant> = OnceLock::new();
-        #[expect(clippy::disallowed_methods, reason = "the transport's clock has no other beginning")]
-        let now = *BEGIN.get_or_init(Instant::now);
+        let now = begin();
         let node = |number: usize| {
             let endpoint = match number {
                 0 => Endpoint::server(LIMITS, identity(0)),

@@ -80,7 +80,7 @@ macro_rules! replay {
     )*};
 }
 
-replay!(client_ops decode decode_sound host_ops hostile_peer playout round_trip sealed server_ops transport);
+replay!(client_ops decode decode_sound direct host_ops hostile_peer playout round_trip sealed server_ops transport);
 
 #[test]
 fn every_fuzz_target_is_replayed() {

@@ -12,8 +12,8 @@
 //! 3. For each block that the loudspeaker wants, [`listen::Listener::attend`] is told who speaks, and [`listen::Listener::render`] asks for their frames and
 //!    gives what is heard.
 //!
-#![cfg_attr(any(feature = "opus13", feature = "opus16"), doc = "```")]
-#![cfg_attr(not(any(feature = "opus13", feature = "opus16")), doc = "```ignore")]
+#![cfg_attr(feature = "encode", doc = "```")]
+#![cfg_attr(not(feature = "encode"), doc = "```ignore")]
 //! use voice_audio::{listen::{Listener, ListenerConfig, Presence}, EncoderConfig, OpusEncoder, MAX_FRAME_BYTES};
 //! use voice_core::{ClientId, Frame, Pace, Sound};
 //!
@@ -73,7 +73,7 @@ pub use capture::{
     Activation, CAPTURE_RATES, Capture, CaptureConfig, CaptureError, CaptureFrame, Detection, FrameKind, GainControl,
     InputFormat, Level, MAX_CAPTURE_CHANNELS, MAX_CAPTURE_WAIT, Stages,
 };
-#[cfg(any(feature = "opus13", feature = "opus16"))]
+#[cfg(feature = "encode")]
 pub use opus::OpusEncoder;
 pub use opus::{
     Application, Channels, CpuBudget, DecodeError, EncodeError, EncoderConfig, FrameLength, MAX_DRED_MS,

@@ -1,6 +1,6 @@
 //! Real speech through the codec, without loss, with loss, and hostile packets.
 
-#![cfg(all(feature = "wav", any(feature = "opus13", feature = "opus16")))]
+#![cfg(all(feature = "wav", feature = "encode"))]
 
 mod common;
 

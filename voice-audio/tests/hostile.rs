@@ -1,6 +1,6 @@
 //! Bytes that nobody should send: an error or sound, and the next good packet plays.
 
-#![cfg(all(feature = "wav", any(feature = "opus13", feature = "opus16")))]
+#![cfg(all(feature = "wav", feature = "encode"))]
 
 mod common;
 #[path = "common/encoded.rs"]

@@ -1,6 +1,6 @@
 //! A listener allocates nothing once it is made.
 
-#![cfg(any(feature = "opus13", feature = "opus16"))]
+#![cfg(feature = "encode")]
 
 #[path = "../../voice-core/tests/armed/mod.rs"]
 mod armed;

@@ -2,7 +2,7 @@
 //!
 //! This sees the Rust side; libopus itself calls its allocator in nothing but the functions that create.
 
-#![cfg(any(feature = "opus13", feature = "opus16"))]
+#![cfg(feature = "encode")]
 
 #[path = "../../voice-core/tests/armed/mod.rs"]
 mod armed;

@@ -1,6 +1,6 @@
 //! Gaps filled from what later packets carry: in-band FEC with either library, DRED with libopus 1.6.
 
-#![cfg(all(feature = "wav", any(feature = "opus13", feature = "opus16")))]
+#![cfg(all(feature = "wav", feature = "encode"))]
 
 mod common;
 #[path = "common/encoded.rs"]

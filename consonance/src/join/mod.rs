@@ -69,12 +69,14 @@ pub(crate) fn run(args: &JoinArgs) -> Result<ExitCode, Fail> {
     println!("{}: trying for up to {} s", args.server, PATIENCE.as_secs());
     let mut ear = Ear::new();
     take_part(&mut wire, &mut somebody, &mut ear, &mut devices, clock, seconds)?;
+    let voices = somebody.voices();
     somebody.leave(clock.now());
     let until = clock.now().real + GOODBYE;
     while clock.now().real < until {
         turn(&mut wire, &mut somebody, clock, clock.now(), Duration::from_millis(20))?;
     }
     println!("{}", somebody.summary());
+    voices.iter().for_each(|line| println!("{line}"));
     somebody.ways().iter().for_each(|line| println!("{line}"));
     devices.summary().iter().for_each(|line| println!("{line}"));
     if let (Some(out), Some(folder)) = (out, &args.record) {

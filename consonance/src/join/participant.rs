@@ -1,6 +1,6 @@
 //! What this person does in the session, and what it is told of it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use adapter_udp::{CertificateProblem, DownReason, Endpoint, Fingerprint, Trust};
 use voice_core::{
@@ -73,6 +73,8 @@ pub(crate) struct Participant {
     rooms: Vec<RoomHandle>,
     channels: Vec<ChannelHandle>,
     people: People,
+    /// Who has been heard.
+    heard: BTreeSet<ClientId>,
     next_frame: Option<voice_core::Instant>,
     connected: bool,
     /// In the session, and nothing has been heard for a while.
@@ -121,6 +123,7 @@ impl Participant {
             rooms: rooms?,
             channels: Vec::new(),
             people: People::default(),
+            heard: BTreeSet::new(),
             next_frame: None,
             connected: false,
             silent: false,
@@ -204,6 +207,21 @@ impl Participant {
             format!("{}: {direct} voice packets directly, {server} over the server", Printable(&name))
         };
         heard.into_iter().map(line).collect()
+    }
+
+    /// How those came through who were heard and are remembered, a line for each.
+    pub(crate) fn voices(&self) -> Vec<String> {
+        let line = |id| {
+            let stats = self.net.core.speaker_stats(id)?;
+            let (received, lost, late) = (stats.received, stats.lost, stats.late);
+            let delay = f64::from(stats.target_us) / 1e3;
+            let name = self.name_of(id);
+            Some(format!(
+                "{}: {received} voice packets, {lost} lost, {late} late; delay {delay:.0} ms",
+                Printable(&name)
+            ))
+        };
+        self.heard.iter().copied().filter_map(line).collect()
     }
 
     /// How the connection was, in a line.
@@ -353,6 +371,7 @@ impl Participant {
         said.iter().for_each(|line| println!("{line}"));
         match event {
             ClientEvent::StateChanged(state) => self.on_state(state)?,
+            ClientEvent::StartedSpeaking(id) => _ = self.heard.insert(id),
             ClientEvent::AdviceChanged => self.mouth.advise(self.net.core.encoder_advice()),
             ClientEvent::RoomGranted(room) => self.write_text(now, room)?,
             ClientEvent::TextReceived => {

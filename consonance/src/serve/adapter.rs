@@ -47,8 +47,11 @@ impl Counts {
 
 /// A transport with its socket. It knows no rooms and no people.
 pub(crate) trait Adapter {
-    /// Takes what has come to the socket, a bounded part of it, and does what is due.
+    /// Takes what has come to the socket, a bounded part of it.
     fn receive(&mut self, now: Now);
+
+    /// Does what is due. What has come goes first: voice that has waited long enough leaves with what came just now.
+    fn handle_timeout(&mut self, now: Now);
 
     /// The next thing that came in. A packet replaces what is in `packet`. Reliable packets, ups and downs come before unreliable packets.
     fn poll_event(&mut self, packet: &mut Vec<u8>) -> Option<Event>;

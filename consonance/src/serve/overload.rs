@@ -44,6 +44,7 @@ struct Wire(Rc<RefCell<Between>>);
 
 impl Adapter for Wire {
     fn receive(&mut self, _: Now) {}
+    fn handle_timeout(&mut self, _: Now) {}
 
     fn poll_event(&mut self, packet: &mut Vec<u8>) -> Option<Event> {
         let (event, bytes) = self.0.borrow_mut().to_server.pop_front()?;

@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn all_that_a_page_loads_is_in_the_program_and_has_its_kind() {
-        for path in [FIRST, "/consonance.js", "/processor.js", "/encoder.js", "/consonance.wasm"] {
+        for path in [FIRST, "/consonance.js", "/parts/engine.js", "/processor.js", "/encoder.js", "/consonance.wasm"] {
             assert!(file(path).is_some_and(|bytes| !bytes.is_empty()), "{path}");
         }
         for (path, _) in FILES {

@@ -56,7 +56,10 @@ impl Adapter for WebRtc {
                 break;
             }
         }
-        endpoint.handle_timeout(now.real);
+    }
+
+    fn handle_timeout(&mut self, now: Now) {
+        self.endpoint.handle_timeout(now.real);
     }
 
     fn poll_event(&mut self, packet: &mut Vec<u8>) -> Option<Event> {

@@ -126,7 +126,7 @@ pub(crate) fn forged_handshakes() {
 fn join_after(trio: &Trio, wait: Duration) -> Option<Duration> {
     sleep(wait);
     let begin = now();
-    let does = Does { room: "Lobby", clip: 1, times: 0, seconds: 4 };
+    let does = Does { room: "Lobby", clip: 1, times: 0, seconds: 4, direct: false };
     let person = Person::join(&trio.ben, &trio.home, "Newcomer", SERVER, does);
     person.says("connected to", begin, Duration::from_secs(10)).map(|at| at - begin)
 }

@@ -9,7 +9,8 @@
 //! |---|---|
 //! | namespaces and wires | `space.rs` |
 //! | loss, delay, repetition, bent bits between hosts | `net.rs` |
-//! | cone and symmetric address translation | `nat.rs` |
+//! | cone and symmetric address translation of the tests' own internet | `nat.rs` |
+//! | routers of the kernel, and direct paths through them | `routers.rs` |
 //! | the programs that run, and what they say | `people.rs` |
 //! | floods and forged senders | `flood.rs` |
 //! | whether the machine carries it | `turn.rs`, `carried.rs` |
@@ -30,6 +31,8 @@ mod outage;
 mod packet;
 #[cfg(target_os = "linux")]
 mod people;
+#[cfg(target_os = "linux")]
+mod routers;
 #[cfg(target_os = "linux")]
 #[path = "../common/sound.rs"]
 mod sound;
@@ -57,7 +60,12 @@ fn main() -> ExitCode {
     if let Err(why) = &permit {
         println!("SKIPPED: the tests in network namespaces: {why}");
     }
-    let trials = TESTS.iter().map(|(name, programs, body)| {
+    let routers = if args.list || permit.is_err() { permit.clone() } else { routers_permit() };
+    if let (Ok(()), Err(why)) = (&permit, &routers) {
+        println!("SKIPPED: the tests with routers of the kernel: {why}");
+    }
+    let tests = ROUTER_TESTS.iter().map(|test| (test, &routers)).chain(TESTS.iter().map(|test| (test, &permit)));
+    let trials = tests.map(|((name, programs, body), permit)| {
         let permit = permit.clone();
         Trial::ignorable_test(*name, move || match permit {
             Err(why) => Ok(Completion::ignored_with(why)),
@@ -86,6 +94,16 @@ fn permit() -> Result<(), String> {
         return Err("switched off by CONSONANCE_LAB=0".into());
     }
     space::permit()
+}
+
+#[cfg(target_os = "linux")]
+fn routers_permit() -> Result<(), String> {
+    routers::permit()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn routers_permit() -> Result<(), String> {
+    permit()
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -119,6 +137,17 @@ const TESTS: &[Test] = &[
     ("garbage_at_a_hundred_thousand_a_second_does_no_harm", turn::ALL, attack::garbage),
     ("a_flood_of_forged_handshakes_does_no_harm", turn::ALL, attack::forged_handshakes),
 ];
+
+/// The same, with the kernel's address translation.
+#[cfg(target_os = "linux")]
+const ROUTER_TESTS: &[Test] = &[
+    ("a_direct_path_that_breaks_and_comes_back_loses_at_most_one_packet", 3, routers::a_path_that_breaks),
+    ("two_people_behind_cone_routers_of_the_kernel_speak_directly", 3, routers::cones),
+    ("behind_a_symmetric_router_of_the_kernel_voice_stays_on_the_server", 3, routers::a_symmetric_one),
+];
+
+#[cfg(not(target_os = "linux"))]
+const ROUTER_TESTS: &[Test] = &[];
 
 #[cfg(not(target_os = "linux"))]
 const TESTS: &[Test] = &[("the_program_in_network_namespaces", 1, || ())];

@@ -19,7 +19,7 @@ pub(crate) fn server_killed() {
     let rooms = ["Attic", "Barn", "Cellar", "Den", "Entry"];
     let name = |room: &str, seat| format!("{room}{seat}");
     let join = |room: &'static str, seat: usize| {
-        let does = Does { room, clip: 1 + seat as u32, times: 6, seconds: 24 };
+        let does = Does { room, clip: 1 + seat as u32, times: 6, seconds: 24, direct: false };
         Person::join(&people, &home, &name(room, seat), SERVER, does)
     };
     let joined: Vec<(&str, usize, Person)> =

@@ -175,6 +175,8 @@ pub(crate) struct Does<'a> {
     pub(crate) times: usize,
     /// Leaves after so long, s.
     pub(crate) seconds: u64,
+    /// Straight to the other, where networks allow it. What the server counts and sheds is seen only without.
+    pub(crate) direct: bool,
 }
 
 impl Person {
@@ -183,8 +185,10 @@ impl Person {
         let (server, seconds) = (format!("{server}:{PORT}"), does.seconds.to_string());
         let folder = record.to_str().expect("a path in UTF-8");
         let mut arguments = vec!["join", &server, "--name", name, "--room", does.room];
-        // What the server counts and sheds is of interest here: voice goes over it.
-        arguments.extend(["--no-direct", "--seconds", &seconds, "--record", folder]);
+        arguments.extend(["--seconds", &seconds, "--record", folder]);
+        if !does.direct {
+            arguments.push("--no-direct");
+        }
         let clip = sound::clip(does.clip);
         if does.times > 0 {
             arguments.push("--say");
@@ -223,6 +227,15 @@ impl Person {
     /// Makes it leave now, as somebody who pulls the plug.
     pub(crate) fn interrupt(&self) {
         let _ = kill(Pid::from_raw(self.running.child.id() as i32), Signal::SIGKILL);
+    }
+
+    /// How many packets of somebody it has missed, after it has left.
+    pub(crate) fn lost(&self, of: &str) -> u64 {
+        let output = self.output();
+        let mut lines =
+            output.lines().filter_map(|line| line.strip_prefix(of)?.strip_prefix(": ")?.split_once(" lost, "));
+        let words = lines.find_map(|(before, _)| before.rsplit(' ').next()?.parse().ok());
+        words.unwrap_or_else(|| panic!("no word of how {of} came through:\n{output}"))
     }
 
     /// What it heard of somebody, after it has left.

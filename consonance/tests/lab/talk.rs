@@ -45,8 +45,9 @@ impl Trio {
     }
 
     fn talk_in(&self, room: &str, times: usize, seconds: u64) -> [Person; 2] {
-        let join =
-            |space, name, clip| Person::join(space, &self.home, name, SERVER, Does { room, clip, times, seconds });
+        let join = |space, name, clip| {
+            Person::join(space, &self.home, name, SERVER, Does { room, clip, times, seconds, direct: false })
+        };
         [join(&self.ann, "Ann", ANNS_CLIP), join(&self.ben, "Ben", BENS_CLIP)]
     }
 }
@@ -95,7 +96,7 @@ pub(crate) fn two_people() {
     }
     let running = Server::start(&server, &home);
     let join = |space, name, clip, times| {
-        Person::join(space, &home, name, here, Does { room: "Lobby", clip, times, seconds: 24 })
+        Person::join(space, &home, name, here, Does { room: "Lobby", clip, times, seconds: 24, direct: false })
     };
     let mut people = [join(&ann, "Ann", ANNS_CLIP, 2), join(&ben, "Ben", BENS_CLIP, 2)];
     let heard = heard_by_each_other(&mut people);

@@ -65,7 +65,7 @@ impl fmt::Debug for RawDecoder {
 }
 
 /// What the library is called.
-#[cfg(any(feature = "prefer-opus-rs", not(any(feature = "opus13", feature = "opus16"))))]
+#[cfg(any(feature = "prefer-opus-rs", not(feature = "encode")))]
 pub(crate) fn version() -> &'static str {
     "opus-rs"
 }

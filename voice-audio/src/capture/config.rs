@@ -106,7 +106,7 @@ pub struct Stages {
     pub echo: bool,
     /// Takes out noise. Does nothing, and delays nothing, without the crate's feature `denoise`.
     pub denoise: bool,
-    /// Brings speech to an even loudness.
+    /// Brings speech to an even loudness. Does nothing without the crate's feature `denoise`: nobody says what is speech.
     pub gain: bool,
     /// Keeps peaks below full scale. Without it they are cut off there.
     pub limiter: bool,

@@ -30,8 +30,6 @@ pub(super) struct Detector {
     quietest: f32,
     hangover_hops: u32,
     noise: NoiseFloor,
-    /// Whether the last hop was above both loudnesses.
-    loud: bool,
     /// Hops of speech in a row, up to [`ONSET_HOPS`].
     row: u8,
     /// Hops for which a talkspurt goes on without speech; 0 in silence.
@@ -46,7 +44,6 @@ impl Detector {
             quietest: 0.0,
             hangover_hops: 0,
             noise: NoiseFloor::default(),
-            loud: false,
             row: 0,
             left: 0,
         };
@@ -69,7 +66,6 @@ impl Detector {
         let speech = speech.unwrap_or(1.0);
         let noise = self.noise.update(strength);
         let loud = strength >= self.quietest && strength >= noise * ABOVE_NOISE;
-        self.loud = loud;
         self.row = if loud && speech >= self.begins { (self.row + 1).min(ONSET_HOPS) } else { 0 };
         if self.row == ONSET_HOPS || (self.left > 0 && loud && speech >= self.holds) {
             self.left = self.hangover_hops + 1;
@@ -77,11 +73,6 @@ impl Detector {
             self.left = self.left.saturating_sub(1);
         }
         self.left > 0
-    }
-
-    /// What stands for the probability that the last hop was speech where no model gives one: certain, or none.
-    pub(super) fn loudness_alone(&self) -> f32 {
-        if self.loud { 1.0 } else { 0.0 }
     }
 
     /// Forgets the talkspurt.

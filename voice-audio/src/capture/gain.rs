@@ -57,9 +57,9 @@ impl Gain {
     }
 
     /// Amplifies the hop, of which `speech` is the probability that it is speech.
-    pub(super) fn process(&mut self, hop: &mut Hop, on: bool, speech: f32) {
+    pub(super) fn process(&mut self, hop: &mut Hop, on: bool, speech: Option<f32>) {
         if on {
-            self.follow(hop, speech);
+            self.follow(hop, speech.unwrap_or(0.0));
         } else {
             self.db = toward(self.db, 0.0, RELEASE_DB, RELEASE_DB);
         }
@@ -106,7 +106,7 @@ mod tests {
         let mut hop = [0.0; HOP];
         for _ in 0..hops {
             hop.iter_mut().enumerate().for_each(|(n, sample)| *sample = if n % 2 == 0 { height } else { -height });
-            gain.process(&mut hop, true, speech);
+            gain.process(&mut hop, true, Some(speech));
         }
         20.0 * hop[HOP - 1].abs().log10()
     }

@@ -63,10 +63,10 @@ type Hop = [f32; HOP];
 /// use voice_audio::{Capture, CaptureConfig, InputFormat};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let input = InputFormat { rate: 44_100, channels: 2 };
+/// let input = InputFormat { rate: 48_000, channels: 2 };
 /// let mut capture = Capture::new(CaptureConfig { input, ..CaptureConfig::default() })?;
 ///
-/// let from_device = [0.0f32; 2 * 441];
+/// let from_device = [0.0f32; 2 * 480];
 /// capture.push_f32(&from_device);
 /// while let Some(frame) = capture.pull() {
 ///     if frame.kind.is_speech() {
@@ -305,7 +305,7 @@ impl Capture {
         let strength = detector::strength(hop);
         let speech = self.denoise.process(hop, denoise, gain || voice);
         let active = self.detector.update(strength, speech) || !voice;
-        self.gain.process(hop, gain, speech.unwrap_or(self.detector.loudness_alone()));
+        self.gain.process(hop, gain, speech);
         self.limiter.process(hop, limiter);
         self.voice_meter.update(hop);
         let passage = self.gate.process(hop);

@@ -1,4 +1,4 @@
-#[cfg(any(feature = "opus13", feature = "opus16"))]
+#[cfg(feature = "encode")]
 use super::SetupError;
 use crate::SAMPLE_RATE;
 
@@ -158,7 +158,7 @@ impl EncoderConfig {
         self.frame_length.samples() * self.channels.count()
     }
 
-    #[cfg(any(feature = "opus13", feature = "opus16"))]
+    #[cfg(feature = "encode")]
     pub(super) fn check(&self) -> Result<(), SetupError> {
         if !(6_000..=510_000).contains(&self.bitrate) {
             return Err(SetupError::Bitrate);

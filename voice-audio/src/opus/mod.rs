@@ -12,7 +12,7 @@ mod budget;
 mod config;
 mod decoder;
 mod dred_share;
-#[cfg(any(feature = "opus13", feature = "opus16"))]
+#[cfg(feature = "encode")]
 mod encoder;
 mod error;
 mod frames;
@@ -22,7 +22,7 @@ mod redundancy;
 pub use budget::CpuBudget;
 pub use config::{Application, Channels, EncoderConfig, FrameLength, MAX_DRED_MS, Quality};
 pub use decoder::{OpusDecoder, Recovery};
-#[cfg(any(feature = "opus13", feature = "opus16"))]
+#[cfg(feature = "encode")]
 pub use encoder::OpusEncoder;
 pub use error::{DecodeError, EncodeError, SetupError};
 pub use packet::{has_fec, is_dtx, packet_samples};

@@ -65,7 +65,7 @@ pub(super) fn frame_samples(packet: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(any(feature = "opus13", feature = "opus16"))]
+    #[cfg(feature = "encode")]
     use crate::{backend::parsed, opus::RATE};
 
     #[test]
@@ -76,7 +76,7 @@ mod tests {
         }
     }
 
-    #[cfg(any(feature = "opus13", feature = "opus16"))]
+    #[cfg(feature = "encode")]
     #[test]
     fn packets_are_divided_as_libopus_divides_them() {
         let whole = |packet: &[u8]| {

@@ -38,6 +38,8 @@ fn the_first_syllable_is_not_clipped() {
     }
 }
 
+/// Loudness alone is quicker.
+#[cfg(feature = "denoise")]
 #[test]
 fn without_the_pre_roll_it_would_be_clipped() {
     let kept: Vec<f64> = (1..=8)

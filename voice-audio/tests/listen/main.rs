@@ -1,6 +1,6 @@
 //! What a listener hears: real speech through Opus, judged by its samples.
 
-#![cfg(all(feature = "wav", any(feature = "opus13", feature = "opus16")))]
+#![cfg(all(feature = "wav", feature = "encode"))]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,12 +1,14 @@
 //! The entries of a client's tables.
 
+use core::time::Duration;
+
 use heapless::Vec;
 
 use super::{heard::Heard, reports::Arrivals};
 use crate::{
     playout::Playout,
     storage::name::Name,
-    types::{ChannelOptions, ClientId, CodecSettings, Priority, RoomId, RoomUse, Volume},
+    types::{ChannelOptions, ClientId, CodecSettings, Instant, Priority, RoomId, RoomUse, Volume},
     wire::{PersonFlags, limits::MAX_ROOMS_PER_CLIENT},
 };
 
@@ -90,6 +92,9 @@ impl ChannelSlot {
     pub const EMPTY: Self = Self { line: None, generation: 0, options: ChannelOptions::DEFAULT };
 }
 
+/// After the newest packet of a speaker all that waits has been pulled, if anybody pulls: it waits for at most a second.
+const UNPULLED_LIMIT: Duration = Duration::from_secs(2);
+
 /// A person that is heard.
 #[derive(Debug, Clone)]
 pub struct SpeakerSlot {
@@ -121,6 +126,21 @@ impl SpeakerSlot {
     /// Its priority while it speaks or something is to be heard of it.
     pub(super) fn standing_or_talking(&self) -> Option<Priority> {
         (self.playout.is_active() || self.playout.is_talking()).then(|| self.heard.merged().priority)
+    }
+
+    /// When its talkspurt ends if nothing more comes, or what is left of it is given up if nobody pulls.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let unpulled = || self.playout.heard_at().filter(|_| self.playout.is_active());
+        self.playout.poll_timeout().or_else(|| Some(unpulled()?.after(UNPULLED_LIMIT)))
+    }
+
+    /// `true` if the talkspurt ended now. What isn't pulled for so long is given up: it would keep the slot, and silence others, for ever.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> bool {
+        let stopped = self.playout.handle_timeout(now);
+        if self.poll_timeout().is_some_and(|due| due <= now) {
+            self.playout.silence();
+        }
+        stopped
     }
 
     /// Takes over what is known of the person.

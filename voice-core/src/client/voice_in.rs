@@ -221,17 +221,18 @@ impl<'a> Engine<'a> {
         }
         for at in 0..self.t.speakers.len() {
             let Some(slot) = self.t.speakers.get_mut(at) else { return };
-            if slot.playout.handle_timeout(now)
+            if slot.handle_timeout(now)
                 && let Some(client) = slot.client
             {
                 self.s.event(ClientEvent::StoppedSpeaking(client));
             }
         }
         self.reckon_talk();
+        self.reckon_top();
     }
 
     fn reckon_talk(&mut self) {
-        self.s.talk_due = used(self.t.speakers).filter_map(|slot| slot.playout.poll_timeout()).min();
+        self.s.talk_due = used(self.t.speakers).filter_map(SpeakerSlot::poll_timeout).min();
     }
 
     /// The speaker is gone. What was received of it is remembered until the slot is needed, so that packets that come after the word of

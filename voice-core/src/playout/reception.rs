@@ -60,6 +60,10 @@ pub(super) struct Reception {
     loss_received: u32,
     loss_expected: u32,
     loss: u8,
+    /// So many numbers before `resumed` are in no count: what was sent to others, or before the first packet. Who comes from there is counted then.
+    uncounted: u8,
+    /// The number with which the speaker went on after the last pause.
+    resumed: u16,
 }
 
 impl Reception {
@@ -73,6 +77,8 @@ impl Reception {
         loss_received: 0,
         loss_expected: 0,
         loss: 0,
+        uncounted: 0,
+        resumed: 0,
     };
 
     /// Takes note of a packet; refused are duplicates and those too old to tell.
@@ -128,7 +134,9 @@ impl Reception {
 
     fn begin(&mut self, now: Instant, sequence: u64, media: u32) -> Placed {
         self.loss_from = now;
-        self.set_newest(now, sequence, media, 1, true)
+        let placed = self.set_newest(now, sequence, media, 1, true);
+        self.leave_out(u16::MAX);
+        placed
     }
 
     fn advance(
@@ -147,7 +155,25 @@ impl Reception {
             self.measure_jitter(now, frame, newest, media);
         }
         self.seen = self.seen.checked_shl(u32::from(ahead)).unwrap_or(0);
-        self.set_newest(now, sequence, media, if pause { 1 } else { ahead }, pause)
+        let placed = self.set_newest(now, sequence, media, if pause { 1 } else { ahead }, pause);
+        if pause {
+            self.leave_out(ahead.saturating_sub(1));
+        } else if self.since_resumed(sequence) >= WINDOW {
+            self.uncounted = 0;
+        }
+        placed
+    }
+
+    /// The newest packet goes on after a pause, and so many numbers before it are not expected.
+    fn leave_out(&mut self, numbers: u16) {
+        self.resumed = self.newest().unwrap_or(0);
+        self.uncounted = u8::try_from(numbers).unwrap_or(u8::MAX);
+    }
+
+    /// Packets from the pause to this one; those before it are far above.
+    fn since_resumed(&self, sequence: u64) -> u64 {
+        let [.., high, low] = sequence.to_be_bytes();
+        u16::from_be_bytes([high, low]).wrapping_sub(self.resumed).into()
     }
 
     fn accept_older(&mut self, newest: Newest, behind: u64, media: u8) -> Result<Placed, DropReason> {
@@ -160,10 +186,14 @@ impl Reception {
         }
         self.seen |= bit;
         self.count_received();
+        let sequence = newest.sequence.wrapping_sub(behind);
+        if self.is_uncounted(sequence) {
+            self.count_expected(1);
+        }
         let steps = u32::try_from(behind).unwrap_or(0);
         let back = low_of(newest.media).wrapping_sub(media);
         Ok(Placed {
-            sequence: newest.sequence.wrapping_sub(behind),
+            sequence,
             media: newest.media.wrapping_sub(media_step(steps, back)),
             newest: false,
             pause: false,
@@ -174,10 +204,19 @@ impl Reception {
     fn set_newest(&mut self, at: Instant, sequence: u64, media: u32, expected: u16, pause: bool) -> Placed {
         self.newest = Some(Newest { sequence, media, at });
         self.seen |= 1;
-        self.expected = self.expected.saturating_add(u32::from(expected));
-        self.loss_expected = self.loss_expected.saturating_add(u32::from(expected));
+        self.count_expected(expected);
         self.count_received();
         Placed { sequence, media, newest: true, pause, missing: expected.saturating_sub(1) }
+    }
+
+    fn is_uncounted(&self, sequence: u64) -> bool {
+        let before = u64::from(u16::MAX) + 1 - self.since_resumed(sequence);
+        (1..=u64::from(self.uncounted)).contains(&before)
+    }
+
+    fn count_expected(&mut self, packets: u16) {
+        self.expected = self.expected.saturating_add(packets.into());
+        self.loss_expected = self.loss_expected.saturating_add(packets.into());
     }
 
     fn count_received(&mut self) {
@@ -306,6 +345,21 @@ mod tests {
         accept(&mut reception, 0, 1, 1).unwrap();
         accept(&mut reception, 500, 20, 26).unwrap();
         assert_eq!(reception.lost(), 0);
+    }
+
+    #[test]
+    fn packets_that_come_before_the_first_one_or_out_of_a_pause_hide_no_loss() {
+        let mut reception = Reception::EMPTY;
+        accept(&mut reception, 0, 11, 11).unwrap();
+        accept(&mut reception, 1, 10, 10).unwrap();
+        accept(&mut reception, 60, 13, 13).unwrap();
+        assert_eq!((reception.received(), reception.lost()), (3, 1));
+        accept(&mut reception, 1_000, 20, 60).unwrap();
+        accept(&mut reception, 1_001, 19, 59).unwrap();
+        accept(&mut reception, 1_002, 12, 12).unwrap();
+        assert_eq!((reception.received(), reception.lost()), (6, 0));
+        accept(&mut reception, 1_040, 22, 62).unwrap();
+        assert_eq!((reception.received(), reception.lost()), (7, 1));
     }
 
     #[test]

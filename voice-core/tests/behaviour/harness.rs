@@ -80,6 +80,8 @@ pub(crate) struct Person {
     pub(crate) lobby: RoomHandle,
     pub(crate) channel: ChannelHandle,
     pub(crate) says: bool,
+    /// Whom it never pulls.
+    pub(crate) ignores: Option<ClientId>,
     /// What became of the last frame it said.
     pub(crate) said: Option<Result<(), SendError>>,
     pub(crate) heard: Vec<Heard>,
@@ -162,6 +164,7 @@ impl Stage {
             lobby,
             channel,
             says: false,
+            ignores: None,
             said: None,
             heard: Vec::new(),
             events: Vec::new(),
@@ -283,7 +286,7 @@ impl Stage {
                 person.said = Some(person.client.send_frame(now, &[who as u8; 40]));
             }
             let speakers: Vec<_> = person.client.speakers().collect();
-            for speaker in speakers {
+            for speaker in speakers.into_iter().filter(|speaker| person.ignores != Some(*speaker)) {
                 let frame = person.client.next_frame(now, Duration::ZERO, speaker);
                 let Sound::Play(payload) = frame.sound else { continue };
                 person.heard.push(Heard {

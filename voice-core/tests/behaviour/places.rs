@@ -73,3 +73,20 @@ fn who_gave_way_is_heard_again_when_a_place_is_free() {
     stage.run(2_500);
     assert!(frames(&stage, listener, speakers[0]) > before + 20, "{before}");
 }
+
+#[test]
+fn who_is_not_pulled_keeps_neither_its_place_nor_others_silent_for_ever() {
+    let (mut stage, listener, speakers) = stage(&[Priority::High, Priority::Low]);
+    stage.people[listener].ignores = Some(stage.id(speakers[0]));
+    for who in &speakers {
+        stage.people[*who].says = true;
+    }
+    stage.run(400);
+    stage.people[speakers[0]].says = false;
+    stage.act(speakers[0], |now, client| client.end_talkspurt(now));
+    stage.run(500);
+    assert_eq!(stage.client(listener).top_priority(), Some(Priority::High), "it may still be pulled");
+    stage.run(2_500);
+    assert_eq!(stage.client(listener).top_priority(), Some(Priority::Low));
+    assert!(stage.heard(listener, speakers[1]).last().is_some_and(|frame| frame.audible));
+}
