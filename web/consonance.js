@@ -18,6 +18,8 @@ export { missing };
 const TICK_MS = 100;
 /** Ticks that are apart by so much tell of sleep, ms: browsers slow them down to a second in the background. */
 const SLEPT_MS = 10_000;
+/** An audio thread that fails so soon fails always, ms. */
+const TOO_SOON_MS = 10_000;
 /** How long leaving may take, ms. */
 const GOODBYE_MS = 500;
 
@@ -48,6 +50,7 @@ export class Voice extends EventTarget {
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #ticking;
   #tickedAt = 0;
+  #startedAt = 0;
   #gone = () => {};
   #onOnline = () => this.#comeBack();
 
@@ -113,7 +116,7 @@ export class Voice extends EventTarget {
     this.#engine.attach((message, transfer) => sound.post(message, transfer));
     this.#engine.call("connect", []);
     this.#microphone.connect(node);
-    this.#tickedAt = Date.now();
+    this.#tickedAt = this.#startedAt = Date.now();
     this.#ticking = setInterval(() => this.#tick(), TICK_MS);
     addEventListener("online", this.#onOnline);
     this.#change({ sound: sound.state });
@@ -289,9 +292,14 @@ export class Voice extends EventTarget {
   }
 
   /** Audio threads that fail stay silent for ever: all begins anew. */
-  #onProcessorError() {
-    this.#tell("notice", "The audio thread failed; starting again");
-    this.stop().then(() => this.start());
+  async #onProcessorError() {
+    const { options } = this.#microphone;
+    const again = Date.now() - this.#startedAt > TOO_SOON_MS;
+    this.#tell("notice", again ? "The audio thread failed; starting again." : "The audio thread fails in this browser.");
+    await this.stop();
+    if (!again) return;
+    await this.start();
+    if (options) await this.useMicrophone(options);
   }
 
   #tick() {

@@ -14,6 +14,8 @@ type TestServer = Server<
     ServerStorage<Vec<Seat>, Vec<Room>, Vec<u64>, Vec<Connection>, Vec<Post>, Vec<PendingJoin>, Vec<ConnectionId>>,
 >;
 
+type Loses = Box<dyn FnMut(usize, &[u8]) -> bool>;
+
 /// Samples of a block.
 const BLOCK: usize = 128;
 /// Blocks from sending to arriving: 5 ms.
@@ -55,7 +57,7 @@ pub(crate) struct Stage {
     /// So many blocks are asked for at once.
     pub(crate) bunch: u64,
     /// Whether a voice packet for a person gets lost.
-    pub(crate) loses: Box<dyn FnMut(usize, &[u8]) -> bool>,
+    pub(crate) loses: Loses,
 }
 
 impl Stage {

@@ -59,7 +59,7 @@ fn a_whisper_ends_when_its_listener_leaves() {
 fn whoever_is_muted_is_not_heard_and_it_is_said_why() {
     let mut stage = Stage::new(2);
     let speaker = stage.id(1);
-    let mut why = |stage: &mut Stage, what: &dyn Fn(&mut Stage, bool)| {
+    let why = |stage: &mut Stage, what: &dyn Fn(&mut Stage, bool)| {
         what(stage, true);
         stage.speak(&[1], 800);
         let (heard, reason) = (stage.hears(0, 1), stage.unheard(0, 1));

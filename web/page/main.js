@@ -29,6 +29,8 @@ import { connectionWords, ending } from "./words.js";
 
 /** More comings and goings than this at once are a server's restart or a big room, not news. */
 const NEWS = 3;
+/** A page that is still there so long after it was about to close stays. */
+const STAYS_MS = 3_000;
 
 setUpDoor({ enter, giveUp: () => void leave(null) });
 setUpTabs();
@@ -43,6 +45,7 @@ showMissing(missing());
 button("leave-all").addEventListener("click", () => void leave(null));
 addEventListener("hashchange", joinLinked);
 watchOtherTabs(onOtherTabs);
+for (const end of ["beforeunload", "pagehide"]) addEventListener(end, sayGoodbye);
 document.documentElement.dataset.ready = "";
 
 /** @param {Wish} wish */
@@ -116,6 +119,7 @@ function update(state) {
 function waiting(state) {
   if (state.reason === "refused-full") return "The server is full. You get in as soon as somebody leaves…";
   if (app.trouble) return `${app.trouble}. Trying again…`;
+  if (state.reason === "not-started" || state.reason === "wanted") return "Connecting…";
   if (state.reason === "no-answer" || state.reason === "transport-down") return "The server doesn't answer. Trying again…";
   return connectionWords(state).text;
 }
@@ -187,6 +191,17 @@ async function leave(words) {
   showProblem(words);
   button("join").focus();
   await voice?.stop().catch(() => {});
+}
+
+/**
+ * Else the others would see somebody reconnecting who has closed the page. The earlier event leaves more time for the words to get out, but the page may
+ * stay after it.
+ */
+function sayGoodbye() {
+  const { voice } = app;
+  if (!voice) return;
+  void voice.stop();
+  setTimeout(() => voice === app.voice && leave("You left, since the page was about to close."), STAYS_MS);
 }
 
 /** A link to another room, opened in the same tab, leads there too. */

@@ -4,6 +4,7 @@ import { app } from "./app.js";
 import { button, input, KeyedList, make, part, select, setText, show } from "./dom.js";
 import { learnKey } from "./hold.js";
 import { remember, settings } from "./settings.js";
+import { isOpen, onView } from "./tabs.js";
 
 /** @import { MicrophoneOptions, Priority, State } from "../consonance.js" */
 
@@ -32,6 +33,7 @@ export function setUpSound() {
     void takeLoudspeaker();
   });
   input("hear-self").addEventListener("change", () => app.voice?.setHearSelf(input("hear-self").checked));
+  onView(endTest);
   button("drop-microphone").addEventListener("click", () => app.voice?.dropMicrophone());
   select("priority").addEventListener("change", () => app.voice?.setPriority(/** @type {Priority} */ (select("priority").value)));
   setUpKey();
@@ -69,6 +71,13 @@ export function updateSound({ me, microphone }) {
 
 export function forgetSound() {
   input("hear-self").checked = false;
+}
+
+/** Nobody wants to hear themselves for longer than they look at it. */
+function endTest() {
+  if (isOpen("sound") || !input("hear-self").checked) return;
+  input("hear-self").checked = false;
+  app.voice?.setHearSelf(false);
 }
 
 /** @param {typeof SWITCHES[number]} name */

@@ -7,6 +7,8 @@
 const OLDEST_VOICE_MS = 100;
 /** A connection that finds no way for so long is given up, ms: the core comes back by another one. */
 const PATIENCE_MS = 4_000;
+/** A connection whose channels aren't open so long after the answer won't come up: the server that gave it is gone. */
+const OPEN_MS = 5_000;
 /** Voice packets begin with this bit; what isn't voice is never left out. */
 const VOICE = 0x80;
 
@@ -31,6 +33,8 @@ export class Connections {
     this.current = null;
     /** Bit/s, to know how much voice waits. */
     this.bitrate = 24_000;
+    /** What was told last, so that it isn't told at each attempt. */
+    this.trouble = "";
   }
 
   /** Gives up what there is, and begins anew if there is an attempt. @param {number} attempt */
@@ -42,6 +46,12 @@ export class Connections {
   /** @param {boolean} lane @param {ArrayBuffer} bytes */
   send(lane, bytes) {
     this.current?.send(lane, bytes);
+  }
+
+  /** @param {string} words */
+  tell(words) {
+    if (words && words !== this.trouble) this.handlers.trouble(words);
+    this.trouble = words;
   }
 
   /** The network is another one, or was away: what there is is no good any more. */
@@ -88,24 +98,34 @@ class Connection {
     const sdp = await answer.text();
     if (!answer.ok) return this.onRefused(answer, sdp);
     await this.peer.setRemoteDescription({ type: "answer", sdp });
+    this.patience = setTimeout(() => this.fail(), OPEN_MS);
   }
 
   /** @param {Response} answer @param {string} words */
   onRefused(answer, words) {
     const seconds = Number(answer.headers.get("Retry-After")) || 0;
     this.owner.notBefore = Date.now() + 1_000 * Math.min(seconds, 60);
-    this.owner.handlers.trouble(`The server takes no connection now: ${words.trim() || answer.statusText || answer.status}`);
+    this.owner.tell(`The server takes no connection now: ${words.trim() || answer.statusText || answer.status}`);
     this.fail();
   }
 
   onOpen() {
-    if (this.voice.readyState === "open" && this.lane.readyState === "open" && !this.over.signal.aborted) this.owner.handlers.up();
+    if (!this.isOpen || this.over.signal.aborted) return;
+    clearTimeout(this.patience);
+    this.owner.tell("");
+    this.owner.handlers.up();
+  }
+
+  get isOpen() {
+    return this.voice.readyState === "open" && this.lane.readyState === "open";
   }
 
   onState() {
+    const { connectionState } = this.peer;
+    if (connectionState === "failed") return this.fail();
+    if (!this.isOpen) return;
     clearTimeout(this.patience);
-    if (this.peer.connectionState === "failed") this.fail();
-    if (this.peer.connectionState === "disconnected") this.patience = setTimeout(() => this.fail(), PATIENCE_MS);
+    if (connectionState === "disconnected") this.patience = setTimeout(() => this.fail(), PATIENCE_MS);
   }
 
   /** @param {boolean} lane @param {ArrayBuffer} bytes */
@@ -125,9 +145,9 @@ class Connection {
     const waiting = this.voice.bufferedAmount;
     const now = performance.now();
     if (waiting === 0) this.emptyAt = now;
-    const [first, , third] = new Uint8Array(bytes, 0, Math.min(3, bytes.byteLength));
-    const second = bytes.byteLength > 1 ? new Uint8Array(bytes)[1] : 0;
-    const isVoice = ((first < 128 ? second : third) & VOICE) !== 0;
+    // One packet a message: its length is before it, in one byte or two.
+    const message = new Uint8Array(bytes);
+    const isVoice = (message[message[0] < 128 ? 1 : 2] & VOICE) !== 0;
     const most = (this.owner.bitrate / 8) * (OLDEST_VOICE_MS / 1_000);
     return isVoice && waiting > most && now - this.emptyAt > OLDEST_VOICE_MS;
   }

@@ -62,7 +62,8 @@ export class Microphone {
     } catch (error) {
       if (request === this.request) {
         this.release();
-        return this.enter(WHY[/** @type {DOMException} */ (error).name] ?? "busy");
+        this.enter(WHY[/** @type {DOMException} */ (error).name] ?? "busy");
+        if (this.state === "denied") this.watch();
       }
     }
     return this.state;
@@ -87,6 +88,18 @@ export class Microphone {
     return this.enter("on");
   }
 
+  /** Takes it after all, should the person change their mind in the browser's settings. */
+  async watch() {
+    try {
+      const permission = await navigator.permissions.query({ name: /** @type {PermissionName} */ ("microphone") });
+      permission.onchange = () => {
+        if (permission.state === "granted" && this.state === "denied" && this.options) this.use(this.options);
+      };
+    } catch {
+      // A browser that can't be asked: the page has a button.
+    }
+  }
+
   /** The device is gone, or the person took the permission back: the usual one, if there is any. */
   onEnded() {
     this.release();
@@ -96,7 +109,7 @@ export class Microphone {
   /** Whether what is used is still what is wanted: a microphone that has come, or another usual one. */
   async look() {
     if (!this.options) return;
-    if (this.state === "missing") return this.use(this.options);
+    if (this.state === "missing" || this.state === "busy") return this.use(this.options);
     const [track] = this.stream?.getAudioTracks() ?? [];
     if (this.options.deviceId || !track) return;
     const devices = await navigator.mediaDevices.enumerateDevices();

@@ -102,6 +102,14 @@ pageTest("a server that doesn't answer can be given up", async (page) => {
   assert.equal(await shown(page, "#door-progress"), false);
 });
 
+pageTest("who closes the page says goodbye, and who stays after all is back at the door", async (page) => {
+  await page.joins();
+  await page.evaluate(() => dispatchEvent(new Event("beforeunload")));
+  assert.equal((await page.calls("stop")).length, 1);
+  await page.waitForSelector("#door:not([hidden])");
+  await reads(page, "#door-problem", /about to close/);
+});
+
 pageTest("a second tab is told so, gets another name, and both work", async (page) => {
   await page.joins();
   const second = await page.beside("", {});

@@ -63,7 +63,7 @@ export class Voice extends EventTarget {
 
   async stop() {
     mock.calls.push(["stop"]);
-    this.change({ status: "disconnected", reason: "closed", people: [] });
+    this.change({ status: "disconnected", reason: "wanted", people: [] });
   }
 
   async useMicrophone(options) {

@@ -155,6 +155,7 @@ pageTest("deafening, priority and hearing oneself reach the binding", async (pag
   await page.click("text=Take out noise");
   assert.deepEqual(await page.calls("setDeafened"), [["setDeafened", true]]);
   assert.deepEqual(await page.calls("setPriority"), [["setPriority", "high"]]);
-  assert.deepEqual(await page.calls("setHearSelf"), [["setHearSelf", true]]);
+  await page.click("#tab-map");
+  assert.deepEqual(await page.calls("setHearSelf"), [["setHearSelf", true], ["setHearSelf", false]]);
   assert.equal((await page.calls("useMicrophone")).at(-1)[1].noiseSuppression, false);
 });
