@@ -61,6 +61,5 @@ browserTest("silence is silence, half volume is 6 dB less, and a blocked main th
   assert.ok(Math.abs(full - half - 6) < 1, `${full} and ${half} dBFS`);
   assert.equal(shareAbove((await person.listen(3)).mono(), -80), 0);
   await person.page.evaluate(() => window.block(120));
-  const [longest] = await person.longTasks();
-  assert.ok(longest >= 110 && longest < 400, `${longest} ms`);
+  assert.ok((await person.longTasks()).some((ms) => ms >= 119), `${await person.longTasks()} ms`);
 });

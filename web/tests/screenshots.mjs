@@ -15,7 +15,7 @@ const t = { after: (end) => ends.unshift(end) };
 
 /** Two who speak, one who has muted herself, and one who just listens. */
 async function company(server) {
-  const say = (number) => Array(30).fill(babble(number).file);
+  const say = (number) => Array(20).fill(babble(number).file);
   Native.start(t, server, { name: "Medic", room: "Harbour", say: say(1) });
   Native.start(t, server, { name: "Engineer", room: "Harbour", say: say(4) });
   Native.start(t, server, { name: "Lookout", room: "Harbour" });

@@ -64,7 +64,7 @@ browserTest("a page and somebody by UDP talk both ways", async (t) => {
 
 browserTest("from the offer to the first sound it takes no second", async (t) => {
   const server = await Server.start(t);
-  Native.start(t, server, { name: "Udo", say: Array(60).fill(babble().file) });
+  Native.start(t, server, { name: "Udo", say: Array(20).fill(babble().file) });
   const chromium = await launch(t);
   const taken = [];
   for (const name of ["Anna", "Bert", "Cleo"]) {
@@ -79,7 +79,7 @@ browserTest("from the offer to the first sound it takes no second", async (t) =>
 
 browserTest("who has no microphone listens, and says so", async (t) => {
   const server = await Server.start(t);
-  Native.start(t, server, { name: "Udo", say: Array(60).fill(babble().file) });
+  Native.start(t, server, { name: "Udo", say: Array(20).fill(babble().file) });
   const anna = await talk(await launch(t), server, { name: "Anna", microphone: null });
   await stateIs(anna, "Udo is heard", (state) => state.people[0]?.audible);
   assert.equal((await state(anna)).microphone, "off");

@@ -68,6 +68,9 @@ pub(crate) trait Adapter {
     /// Closes a link.
     fn close(&mut self, now: Now, link: LinkId);
 
+    /// The server stops: who asks for a link from now on gets no answer, and finds the next server the sooner.
+    fn turn_away(&mut self) {}
+
     /// Puts on the socket what has to leave now.
     fn transmit(&mut self, now: Now);
 

@@ -102,6 +102,7 @@ impl Session {
 
     /// Tells everybody that the server stops; they come back to the next one.
     pub(crate) fn say_goodbye(&mut self, now: Now) {
+        self.adapters.iter_mut().for_each(|adapter| adapter.turn_away());
         self.core.stop(now.core);
         self.drain(now);
     }

@@ -24,6 +24,8 @@ pub(super) struct WebRtc {
     outgoing: Outgoing,
     /// The socket knows only the long form of IPv4 addresses.
     is_v6: bool,
+    /// Offers stay unanswered.
+    turns_away: bool,
     /// Datagrams that the socket didn't take.
     unsent: u64,
 }
@@ -39,6 +41,7 @@ impl WebRtc {
             incoming: Incoming::default(),
             outgoing: Outgoing::default(),
             is_v6,
+            turns_away: false,
             unsent: 0,
         }
     }
@@ -46,8 +49,10 @@ impl WebRtc {
 
 impl Adapter for WebRtc {
     fn receive(&mut self, now: Now) {
-        let Self { socket, endpoint, offers, incoming, .. } = self;
-        offers.answer(|prepared| endpoint.accept(now.real, prepared));
+        let Self { socket, endpoint, offers, incoming, turns_away, .. } = self;
+        if !*turns_away {
+            offers.answer(|prepared| endpoint.accept(now.real, prepared));
+        }
         for _ in 0..BATCHES {
             let take = |from: SocketAddr, datagram: &mut [u8]| {
                 endpoint.handle_datagram(now.real, canonical(from), datagram);
@@ -85,6 +90,10 @@ impl Adapter for WebRtc {
 
     fn close(&mut self, now: Now, link: LinkId) {
         self.endpoint.close(now.real, link);
+    }
+
+    fn turn_away(&mut self) {
+        self.turns_away = true;
     }
 
     fn transmit(&mut self, now: Now) {
@@ -137,7 +146,8 @@ impl Adapter for WebRtc {
     fn watch<'a>(&'a self, sources: &mut Vec<std::os::fd::BorrowedFd<'a>>) {
         use std::os::fd::AsFd;
 
-        sources.extend([self.socket.as_fd(), self.offers.as_fd()]);
+        sources.push(self.socket.as_fd());
+        sources.extend((!self.turns_away).then(|| self.offers.as_fd()));
     }
 
     #[cfg(not(unix))]

@@ -9,7 +9,6 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join as path } from "node:path";
 import { program } from "./places.mjs";
-import { site } from "./static.mjs";
 import { until } from "./test.mjs";
 
 /** Why the program can't be run, or null. */
@@ -23,25 +22,26 @@ export class Server {
   static async start(t, { address = "127.0.0.1", flags = [], enter = [] } = {}) {
     const server = new Server();
     server.home = mkdtempSync(path(tmpdir(), "consonance-server-"));
-    [server.udp, server.web] = [`${address}:${await freePort()}`, `${address}:${await freePort()}`];
-    server.command = [...enter, program, "serve", "--listen", server.udp, "--web", server.web, "--log", "warn", ...flags];
+    [server.udp, server.web, server.http] = await Promise.all([1, 2, 3].map(async () => `${address}:${await freePort()}`));
+    const addresses = ["--listen", server.udp, "--web", server.web, "--http", server.http];
+    server.command = [...enter, program, "serve", ...addresses, "--log", "warn", ...flags];
     t.after(async () => {
       await server.stop();
       rmSync(server.home, { recursive: true, force: true });
     });
     await server.run();
-    server.url = enter.length > 0 ? await siteInside(t, server.web, address, enter) : await site(t, server.web);
     return server;
   }
 
-  get pid() {
-    return this.child.pid;
+  /** The page's. */
+  get url() {
+    return `http://${this.web}/`;
   }
 
   async run() {
     this.child = start(this.command, { CONSONANCE_HOME: this.home });
-    await until("the server says where it listens", () => this.child.said.includes("browsers") || this.child.exitCode !== null);
-    if (this.child.exitCode !== null) throw new Error(`the server ended:\n${this.child.said}`);
+    await until("the server says where it listens", () => /in a browser|no browsers/.test(this.child.said) || this.child.exitCode !== null);
+    if (!this.child.said.includes("in a browser")) throw new Error(`the server doesn't serve browsers:\n${this.child.said}`);
   }
 
   /** As Ctrl-C does; with SIGKILL it says no goodbye. */
@@ -71,13 +71,6 @@ export class Native {
     if (this.child.exitCode === null) await once(this.child, "exit");
     return this.child.said;
   }
-}
-
-async function siteInside(t, web, address, enter) {
-  const child = start([...enter, process.execPath, new URL("static.mjs", import.meta.url).pathname, web, address], {});
-  t.after(() => end(child, "SIGKILL"));
-  await until("the pages are served", () => child.said.includes("\n"));
-  return child.said.trim();
 }
 
 function start([command, ...args], environment) {
