@@ -10,6 +10,8 @@ import { browserTest, figure, inTime, until } from "./harness/test.mjs";
 import { readWav } from "./harness/wav.mjs";
 
 const GOOD = 3.5;
+/** Of somebody by UDP, who sends 24 kbit/s. */
+const GOOD_AT_24 = 2.8;
 /** bit/s. */
 const BITRATE = 32_000;
 const MOUTH_TO_EAR_MS = 120;
@@ -20,11 +22,11 @@ const THREE_ROUNDS = 3;
 
 const rounds = (speech) => (THREE_ROUNDS * speech.samples.length) / 48_000;
 
-async function score(who, speech, recording) {
+async function score(who, speech, recording, least = GOOD) {
   const scores = await pesq(speech.samples, heardRounds(speech.samples, recording));
   figure(`PESQ-WB, ${who}`, scores.map((one) => one.toFixed(2)).join(", "));
   assert.ok(scores.length > 0, `${who}: the sentence wasn't found in what was heard`);
-  await inTime(() => assert.ok(quantile(scores, 0.5) >= GOOD, `${who}: ${scores}`));
+  await inTime(() => assert.ok(quantile(scores, 0.5) >= least, `${who}: ${scores}`));
 }
 
 browserTest("two pages talk both ways, clearly and soon", async (t) => {
@@ -57,7 +59,7 @@ browserTest("a page and somebody by UDP talk both ways", async (t) => {
   await meets(anna, "Udo");
   await stateIs(anna, "Udo is heard", (state) => state.people[0].audible);
   const atAnna = await anna.listen(rounds(answered));
-  await score("Anna hears Udo", answered, atAnna.mono());
+  await score("Anna hears Udo", answered, atAnna.mono(), GOOD_AT_24);
   await native.left();
   await score("Udo hears Anna", said, readWav(native.recorded));
 }, [whyNoProgram, whyNoScores]);
