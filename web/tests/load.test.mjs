@@ -36,7 +36,7 @@ browserTest("while ten people speak the page is not held up, has half a core to 
     assert.equal(after.dry - before.dry, 0, "underruns of the loudspeaker");
     assert.ok(cores <= 1 - SPARED, `${cores.toFixed(2)} of a core`);
   });
-}, [whyNoProgram]);
+}, [whyNoProgram], SECONDS + 220);
 
 const sounding = ({ page }) => page.evaluate(() => document.querySelectorAll("#people > .sounding").length);
 
