@@ -21,7 +21,8 @@ browserTest("while ten people speak the page is not held up, has half a core to 
   const chromium = await launch(t, { microphone: babble().file });
   const anna = await enter(chromium, server, { name: "Anna" });
   await activate(anna, "open");
-  await until("all of them sound", async () => (await sounding(anna)) === SPEAKERS, 60);
+  // Not quite all: each has short pauses.
+  await until("nearly all of them sound", async () => (await sounding(anna)) > 0.8 * SPEAKERS, 90);
   await anna.listen(2);
   const before = await cost(chromium, anna);
   const speakers = await meanSounding(anna);
@@ -36,7 +37,7 @@ browserTest("while ten people speak the page is not held up, has half a core to 
     assert.equal(after.dry - before.dry, 0, "underruns of the loudspeaker");
     assert.ok(cores <= 1 - SPARED, `${cores.toFixed(2)} of a core`);
   });
-}, [whyNoProgram]);
+}, [whyNoProgram], SECONDS + 220);
 
 const sounding = ({ page }) => page.evaluate(() => document.querySelectorAll("#people > .sounding").length);
 

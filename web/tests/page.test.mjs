@@ -101,7 +101,7 @@ async function permissions({ browser, context }, origin) {
   return (setting) => session.send("Browser.setPermission", { permission: { name: "microphone" }, setting, origin, browserContextId });
 }
 
-browserTest("a second tab of the same person is told, and both talk under names of their own", async (t) => {
+browserTest("a second tab of the same person is told, talks under a name of its own, and is gone when it is closed", async (t) => {
   const server = await Server.start(t);
   const chromium = await launch(t, { microphone: babble().file });
   const first = await enter(chromium, server, { name: "Anna" });
@@ -113,7 +113,7 @@ browserTest("a second tab of the same person is told, and both talk under names 
   await speaks(first, "Anna 2");
   await activate(first, "open");
   await speaks(second, "Anna");
-  await second.page.click("#leave-all");
+  await second.page.close({ runBeforeUnload: true });
   await row(first, "Anna 2").waitFor({ state: "detached" });
 }, [whyNoProgram]);
 

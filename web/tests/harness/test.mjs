@@ -5,9 +5,9 @@ import { test } from "node:test";
 import { whyNoBrowser } from "./browser.mjs";
 import { Neighbours } from "./machine.mjs";
 
-/** A test in a browser; `needs` are functions that say why it can't run here, or null. */
-export function browserTest(name, body, needs = []) {
-  test(name, { timeout: 240_000 }, async (t) => {
+/** A test in a browser; `needs` are functions that say why it can't run here, or null. After so many seconds it has failed. */
+export function browserTest(name, body, needs = [], seconds = 240) {
+  test(name, { timeout: seconds * 1_000 }, async (t) => {
     for (const why of [whyNoBrowser, ...needs].map((need) => need()).filter(Boolean)) return skip(t, name, why);
     const neighbours = new Neighbours();
     try {
