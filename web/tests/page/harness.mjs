@@ -27,7 +27,7 @@ after(async () => {
  * @param {{ viewport?: object, colorScheme?: "light" | "dark", reducedMotion?: "reduce", path?: string, plan?: object, touch?: boolean }} [options]
  */
 export function pageTest(name, body, { viewport = WIDE, colorScheme = "light", reducedMotion, path = "", plan = {}, touch = false } = {}) {
-  test(name, { skip: why, timeout: 60_000 }, async (t) => {
+  test(name, { skip: why, timeout: 120_000 }, async (t) => {
     const context = await browser.newContext({ viewport, colorScheme, reducedMotion, hasTouch: touch, isMobile: touch });
     t.after(() => context.close());
     const complaints = [];
@@ -39,7 +39,7 @@ export function pageTest(name, body, { viewport = WIDE, colorScheme = "light", r
 
 async function openPage(context, path, plan, complaints) {
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   page.on("pageerror", (error) => complaints.push(error.message));
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   await page.addInitScript((plan) => { globalThis.mockPlan = plan; }, plan);
