@@ -71,7 +71,7 @@ impl LoadClient {
         core.open_channel(now.core, TalkTo::Room(room), ChannelOptions::DEFAULT).expect("a free channel");
         core.connect(now.core);
         let line = open(core);
-        let random = role.number as u64 * 0x9E37_79B9_7F4A_7C15 + 1;
+        let random = (role.number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         Self {
             line,
             role,
