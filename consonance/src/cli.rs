@@ -250,8 +250,11 @@ pub(crate) struct JoinArgs {
 #[derive(Debug, Args)]
 pub(crate) struct LoadArgs {
     /// The server; the port is 7757 if none is said
-    #[arg(value_name = "HOST[:PORT]")]
-    pub(crate) server: String,
+    #[arg(value_name = "HOST[:PORT]", required_unless_present = "web")]
+    pub(crate) server: Option<String>,
+    /// Load it with browsers' clients instead, over WebRTC: the address of its page, by http, as the server prints it; the port is 7758 if none is said
+    #[arg(long, value_name = "HOST[:PORT]", num_args = 0..=1, default_missing_value = "127.0.0.1", conflicts_with = "server")]
+    pub(crate) web: Option<String>,
     /// Clients in all
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(2..=4_000))]
     pub(crate) clients: u16,

@@ -77,6 +77,26 @@ fn what_is_no_offer_is_refused_with_a_status_that_says_why() {
 }
 
 #[test]
+fn a_load_of_browsers_hears_itself_over_webrtc() {
+    let home = Folder::new("web-load");
+    let server = Server::start(&home, "127.0.0.1:0", &["--web", "127.0.0.1:0"]);
+    let page = format!("http://{}/", server.web());
+    let mut load = program(&home, "load");
+    load.args(["load", "--web", &page, "--clients", "6", "--speakers", "2", "--seconds", "1", "--json"]);
+    let output = load.output().expect("the program runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let number = |name: &str| -> f64 {
+        let rest = text.split(&format!("\"{name}\":")).nth(1).and_then(|rest| rest.split([',', '}']).next());
+        let number = rest.and_then(|rest| rest.parse().ok());
+        number.unwrap_or_else(|| panic!("{text} {}", String::from_utf8_lossy(&output.stderr)))
+    };
+    // Two speakers, each heard by five others, 50 frames a second.
+    assert!(number("delivered_per_second") > 400.0, "{text}");
+    assert!(number("lost_percent") < 5.0 && number("frames_per_datagram") >= 1.0, "{text}");
+    assert!(server.log().contains("load-5"), "each comes in by name: {}", server.log());
+}
+
+#[test]
 fn who_closes_the_lid_is_reconnecting_and_comes_back_to_the_seat() {
     let home = Folder::new("web-lid");
     let server = Server::start(&home, "127.0.0.1:0", &["--web", "127.0.0.1:0"]);

@@ -1,18 +1,17 @@
-//! One client of a load: a core and a transport; frames that tell when they were spoken.
+//! One client of a load: a core and a line to the server; frames that tell when they were spoken.
 
 use std::{net::SocketAddr, time::Duration};
 
-use adapter_udp::{Endpoint, Traffic, Trust};
 use voice_core::{
     ChannelOptions, ChannelSlot, Client, ClientConfig, ClientEvent, ClientStorage, Instant, PersonSlot, RoomHandle,
     RoomSlot, RoomUse, State, TalkTo,
 };
 
-use super::figures::Delays;
-use crate::{
-    clock::Now,
-    net_client::{Happened, NetClient},
+use super::{
+    figures::{Came, Delays},
+    line::Line,
 };
+use crate::{clock::Now, net_client::Core};
 
 /// Bytes of a frame: as Opus makes them at 32 kbit/s.
 const FRAME: usize = 80;
@@ -34,7 +33,7 @@ pub(super) struct Role {
 }
 
 pub(super) struct LoadClient {
-    net: NetClient,
+    line: Line,
     role: Role,
     room: RoomHandle,
     granted: bool,
@@ -48,7 +47,8 @@ pub(super) struct LoadClient {
 }
 
 impl LoadClient {
-    pub(super) fn new(transport: Endpoint, server: SocketAddr, now: Now, role: Role, password: Option<&str>) -> Self {
+    /// A client whose core is given its line by `open`.
+    pub(super) fn new(now: Now, role: Role, password: Option<&str>, open: impl FnOnce(Core) -> Line) -> Self {
         let mut config = ClientConfig::new(&format!("load-{}", role.number)).expect("a short name");
         config.direct = false;
         let memory = ClientStorage {
@@ -70,10 +70,10 @@ impl LoadClient {
         let room = core.use_room(now.core, &format!("load-{}", role.room), RoomUse::Both).expect("a free room");
         core.open_channel(now.core, TalkTo::Room(room), ChannelOptions::DEFAULT).expect("a free channel");
         core.connect(now.core);
-        let net = NetClient::new(core, transport, server, Trust::FirstUse);
-        let random = role.number as u64 * 0x9E37_79B9_7F4A_7C15 + 1;
+        let line = open(core);
+        let random = (role.number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         Self {
-            net,
+            line,
             role,
             room,
             granted: false,
@@ -88,7 +88,7 @@ impl LoadClient {
 
     /// In the session, and in its room.
     pub(super) fn is_in(&self) -> bool {
-        self.granted && self.net.core.state() == State::Connected
+        self.granted && self.line.core().state() == State::Connected
     }
 
     pub(super) const fn room(&self) -> usize {
@@ -100,8 +100,13 @@ impl LoadClient {
         self.spoken
     }
 
-    pub(super) const fn traffic(&self) -> Traffic {
-        self.net.traffic()
+    pub(super) const fn came(&self) -> Came {
+        self.line.came()
+    }
+
+    /// Why the server doesn't let it in, if it says so.
+    pub(super) fn refusal(&self) -> Option<&str> {
+        self.line.refusal()
     }
 
     /// From now on there are no pauses.
@@ -118,7 +123,7 @@ impl LoadClient {
     }
 
     pub(super) fn leave(&mut self, now: Now) {
-        self.net.core.disconnect(now.core);
+        self.line.core_mut().disconnect(now.core);
     }
 
     /// In: a datagram. A frame in it is noted.
@@ -130,10 +135,8 @@ impl LoadClient {
         delays: Option<&mut Delays>,
     ) {
         let mut delays = delays;
-        self.net.handle_datagram(now, from, datagram, |happened| {
-            if let (Happened::Packet(packet), Some(delays)) = (happened, delays.as_deref_mut())
-                && let Some((when, true)) = stamp(packet)
-            {
+        self.line.handle_datagram(now, from, datagram, |packet| {
+            if let (Some(delays), Some((when, true))) = (delays.as_deref_mut(), stamp(packet)) {
                 delays.note(now.core.as_us().saturating_sub(when));
             }
         });
@@ -144,20 +147,20 @@ impl LoadClient {
         if self.role.speaks && self.is_in() {
             self.speak(now);
         }
-        self.net.turn(now, |_| {});
-        while let Some(event) = self.net.poll_event() {
+        self.line.turn(now);
+        while let Some(event) = self.line.core_mut().poll_event() {
             self.granted |= event == ClientEvent::RoomGranted(self.room);
         }
     }
 
     pub(super) fn poll_datagram(&mut self, now: Now, out: &mut Vec<u8>) -> Option<SocketAddr> {
-        self.net.poll_datagram(now, out)
+        self.line.poll_datagram(now, out)
     }
 
     /// How long nothing will be due, at most so long.
     pub(super) fn until(&self, now: Now, most: Duration) -> Duration {
         let frame = self.next_frame.filter(|_| self.role.speaks).map_or(most, |(_, at)| at.since(now.core));
-        self.net.until(now, most).min(frame)
+        self.line.until(now, most).min(frame)
     }
 
     fn speak(&mut self, now: Now) {
@@ -171,8 +174,8 @@ impl LoadClient {
         let is_pause = self.warms_up && self.frames % (TALKS + PAUSES) >= TALKS;
         let mut next = begins.after(Duration::from_micros(FRAME_US));
         if is_pause {
-            self.net.core.end_talkspurt(now.core);
-            let later = self.net.core.take_frame_shift();
+            self.line.core_mut().end_talkspurt(now.core);
+            let later = self.line.core_mut().take_frame_shift();
             if self.role.follows_hints {
                 next = next.after(later);
             }
@@ -187,7 +190,7 @@ impl LoadClient {
         frame[..4].copy_from_slice(&MAGIC);
         frame[4] = u8::from(self.counts);
         frame[FRAME - 8..].copy_from_slice(&now.core.as_us().to_be_bytes());
-        if self.net.core.send_frame(now.core, &frame).is_ok() {
+        if self.line.core_mut().send_frame(now.core, &frame).is_ok() {
             self.spoken += 1;
         }
     }

@@ -41,6 +41,25 @@ impl Delays {
     }
 }
 
+/// Unreliable packets that came to a client, frames and others, and the datagrams that held them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Came {
+    pub(super) packets: u64,
+    pub(super) datagrams: u64,
+}
+
+impl Came {
+    /// And that which came to another, or before.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self { packets: self.packets + other.packets, datagrams: self.datagrams + other.datagrams }
+    }
+
+    /// What came since.
+    pub(super) const fn since(self, before: Self) -> Self {
+        Self { packets: self.packets - before.packets, datagrams: self.datagrams - before.datagrams }
+    }
+}
+
 /// The result.
 pub(super) struct Figures {
     pub(super) clients: usize,
@@ -49,9 +68,8 @@ pub(super) struct Figures {
     pub(super) expected: u64,
     pub(super) heard: u64,
     pub(super) heard_in_all: u64,
-    /// What came to the clients: unreliable packets, frames and others, and the datagrams that held them.
-    pub(super) packets: u64,
-    pub(super) datagrams: u64,
+    /// What came to all clients.
+    pub(super) came: Came,
     pub(super) delays: Delays,
     /// Processor time of the server, ns.
     pub(super) busy: Option<u64>,
@@ -65,7 +83,7 @@ impl Figures {
     }
 
     fn per_datagram(&self) -> f64 {
-        self.packets as f64 / self.datagrams.max(1) as f64
+        self.came.packets as f64 / self.came.datagrams.max(1) as f64
     }
 
     fn us_per_frame(&self) -> Option<f64> {

@@ -1,19 +1,22 @@
 //! `consonance load`: many clients in one spinning thread, so that no wake-up of theirs is charged to the server, and what the server's work came to.
 
+mod browser;
 mod client;
 mod cost;
 mod figures;
+mod line;
+mod offers;
 mod sockets;
 
-use std::{cmp::Reverse, collections::BinaryHeap, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{cmp::Reverse, collections::BinaryHeap, process::ExitCode, time::Duration};
 
-use adapter_udp::{Config, Endpoint, Identity};
 use voice_core::Instant;
 
-use crate::{cli::LoadArgs, clock::Clock, fail::Fail, join::resolve};
+use crate::{cli::LoadArgs, clock::Clock, fail::Fail};
 use client::LoadClient;
 use cost::Process;
-use figures::{Delays, Figures};
+use figures::{Came, Delays, Figures};
+use line::Lines;
 use sockets::Sockets;
 
 /// Clients that join at a time: a server that is built up by hundreds at once is another test.
@@ -28,7 +31,7 @@ const NAP: Duration = Duration::from_millis(500);
 const AFTERWARDS: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, Fail> {
-    let server = resolve(&args.server)?;
+    let lines = Lines::find(args)?;
     let process = args.pid.map(Process::find).transpose()?;
     if usize::from(args.rooms) * usize::from(args.speakers) > usize::from(args.clients) {
         let what = format!(
@@ -38,7 +41,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, Fail> {
         return Err(Fail::new(what, "ask for more --clients or fewer --speakers"));
     }
     let memory_before = process.as_ref().and_then(Process::memory);
-    let mut crowd = Crowd::new(server)?;
+    let mut crowd = Crowd::new(lines)?;
     crowd.join(args)?;
     eprintln!("{} clients are in; measuring for {} s", args.clients, args.seconds);
     let memory = process.as_ref().and_then(Process::memory).zip(memory_before);
@@ -54,9 +57,8 @@ pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, Fail> {
 
 /// All clients, in one thread that never sleeps.
 struct Crowd {
-    server: SocketAddr,
+    lines: Lines,
     clock: Clock,
-    identity: Identity,
     sockets: Sockets,
     clients: Vec<LoadClient>,
     /// When each has something to do, the next first; one that something came for meanwhile may stand here twice.
@@ -68,15 +70,12 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn new(server: SocketAddr) -> Result<Self, Fail> {
-        let identity = Identity::generate()
-            .map_err(|error| Fail::new(format!("no identity can be made: {error}"), "try again"))?;
-        let sockets = Sockets::for_server(server)
+    fn new(lines: Lines) -> Result<Self, Fail> {
+        let sockets = Sockets::for_server(lines.server())
             .map_err(|error| Fail::new(format!("no UDP socket: {error}"), "look whether this machine has a network"))?;
         Ok(Self {
-            server,
+            lines,
             clock: Clock::start(),
-            identity,
             sockets,
             clients: Vec::new(),
             due: BinaryHeap::new(),
@@ -95,26 +94,30 @@ impl Crowd {
             }
             self.turn();
             if self.clock.now().real.saturating_duration_since(begin) > PATIENCE {
-                let got = self.clients.iter().filter(|client| client.is_in()).count();
-                let what = format!("{}: {got} of {wanted} clients got in within {} s", args.server, PATIENCE.as_secs());
-                return Err(Fail::new(
-                    what,
-                    "look whether the server runs, wants a password (--password), or is full (serve --clients)",
-                ));
+                return Err(self.too_few(wanted));
             }
         }
         Ok(())
     }
 
+    fn too_few(&self, wanted: usize) -> Fail {
+        let got = self.clients.iter().filter(|client| client.is_in()).count();
+        let refusal = self.clients.iter().find_map(LoadClient::refusal).map(|why| format!(" (refused: {why})"));
+        let (server, refusal) = (self.lines.server(), refusal.unwrap_or_default());
+        Fail::new(
+            format!("{server}: {got} of {wanted} clients got in within {} s{refusal}", PATIENCE.as_secs()),
+            "look whether the server runs, wants a password (--password), or is full (serve --clients)",
+        )
+    }
+
     fn open(&mut self, args: &LoadArgs) -> Result<(), Fail> {
         let number = self.clients.len();
-        self.sockets.add(self.server).map_err(|error| {
+        let own = self.sockets.add(number, self.lines.server()).map_err(|error| {
             Fail::new(
                 format!("client {number} has no UDP socket: {error}"),
                 "raise the limit of open files (ulimit -n), or ask for fewer --clients",
             )
         })?;
-        let transport = Endpoint::client(Config { links: 4, ..Config::DEFAULT }, self.identity.clone());
         let (room, seat) = (number % usize::from(args.rooms), number / usize::from(args.rooms));
         let role = client::Role {
             number,
@@ -126,7 +129,8 @@ impl Crowd {
             follows_hints: !args.unmoved,
         };
         let now = self.clock.now();
-        self.clients.push(LoadClient::new(transport, self.server, now, role, args.password.as_deref()));
+        let client = LoadClient::new(now, role, args.password.as_deref(), |core| self.lines.open(core, own));
+        self.clients.push(client);
         self.is_woken.push(false);
         self.due.push(Reverse((now.core, number)));
         Ok(())
@@ -181,18 +185,15 @@ fn measure(args: &LoadArgs, crowd: &mut Crowd, process: Option<&Process>, memory
     crowd.turn_until(crowd.clock.now().real + WARM_UP);
     crowd.clients.iter_mut().for_each(LoadClient::end_warm_up);
     crowd.turn_until(crowd.clock.now().real + Duration::from_millis(500));
-    let before: Vec<_> = crowd.clients.iter().map(LoadClient::traffic).collect();
+    let before: Vec<_> = crowd.clients.iter().map(LoadClient::came).collect();
     let (busy, from) = (process.and_then(Process::busy), crowd.clock.now().real);
     crowd.clients.iter_mut().for_each(LoadClient::begin_count);
     crowd.delays = Some(Delays::default());
     crowd.turn_until(from + Duration::from_secs(args.seconds));
     let (busy, to) = (process.and_then(Process::busy).zip(busy), crowd.clock.now().real);
     let heard = crowd.delays.as_ref().map_or(0, Delays::count);
-    let came = crowd.clients.iter().zip(&before).map(|(client, before)| {
-        let now = client.traffic();
-        (now.datagrams_in - before.datagrams_in, now.packets_in - before.packets_in)
-    });
-    let (datagrams, packets) = came.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+    let came = crowd.clients.iter().zip(&before).map(|(client, before)| client.came().since(*before));
+    let came = came.fold(Came::default(), Came::and);
     let mut members = vec![0_u64; usize::from(args.rooms)];
     crowd.clients.iter().for_each(|client| members[client.room()] += 1);
     let expected = crowd.clients.iter().map(|client| client.spoken() * (members[client.room()] - 1)).sum();
@@ -205,8 +206,7 @@ fn measure(args: &LoadArgs, crowd: &mut Crowd, process: Option<&Process>, memory
         expected,
         heard,
         heard_in_all: delays.count(),
-        packets,
-        datagrams,
+        came,
         delays,
         busy: busy.map(|(after, before)| after - before),
         memory: memory.map(|(after, before)| after.saturating_sub(before) / crowd.clients.len() as u64),

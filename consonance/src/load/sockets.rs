@@ -3,7 +3,7 @@
 
 use std::{io, net::SocketAddr};
 
-use adapter_udp::{Incoming, Outgoing, Socket};
+use adapter_udp::{Incoming, Outgoing, Socket, local_addresses};
 
 /// Datagrams taken before the clients get their turn.
 const BATCHES: usize = 8;
@@ -27,13 +27,19 @@ impl Sockets {
         Ok(Self::Own { sockets: Vec::new(), incoming: Box::default(), outgoing: Box::default() })
     }
 
-    /// Makes room for the next client.
-    pub(super) fn add(&mut self, server: SocketAddr) -> io::Result<()> {
-        if let Self::Own { sockets, .. } = self {
-            let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-            sockets.push(Socket::bind(any.parse().expect("an address"))?);
+    /// Makes room for the next client, and gives the address that the server sees.
+    pub(super) fn add(&mut self, client: usize, server: SocketAddr) -> io::Result<SocketAddr> {
+        match self {
+            Self::Own { sockets, .. } => {
+                let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+                let socket = Socket::bind(any.parse().expect("an address"))?;
+                let bound = socket.address()?;
+                sockets.push(socket);
+                Ok(local_addresses(server, bound.port()).first().copied().unwrap_or(bound))
+            }
+            #[cfg(target_os = "linux")]
+            Self::Shared(socket) => socket.address(client),
         }
-        Ok(())
     }
 
     /// Gives each datagram that has come to the client that it is for, by its number.
@@ -116,6 +122,12 @@ mod shared {
                 got: Vec::with_capacity(BATCH),
                 out: Vec::with_capacity(LONGEST),
             })
+        }
+
+        /// A client's own.
+        pub(super) fn address(&self, client: usize) -> io::Result<SocketAddr> {
+            let ip = Ipv4Addr::from_bits(FIRST + 1 + client as u32);
+            Ok(SocketAddr::from((ip, self.socket.local_addr()?.port())))
         }
 
         /// Returns whether there may be more.
