@@ -5,7 +5,7 @@ import { pesq, whyNoScores } from "./harness/pesq.mjs";
 import { delays, heardRounds, loudestSecond, quantile, shareAbove } from "./harness/sound.mjs";
 import { sentence } from "./harness/speech.mjs";
 import { serve } from "./harness/static.mjs";
-import { browserTest, figure } from "./harness/test.mjs";
+import { browserTest, figure, inTime } from "./harness/test.mjs";
 
 const LOOP = `<!doctype html><title>Loop</title><button>Go</button><script>
 document.querySelector("button").onclick = async () => {
@@ -35,8 +35,10 @@ browserTest("what isn't changed is heard as it was said", async (t) => {
   const rounds = heardRounds(speech.samples, recording.mono());
   const scores = await pesq(speech.samples, rounds);
   figure("PESQ-WB of a microphone played back", scores.map((score) => score.toFixed(2)).join(", "));
-  assert.equal(recording.gaps, 0);
-  assert.ok(scores.length >= 1 && Math.min(...scores) > 4.4, `scores: ${scores}`);
+  await inTime(() => {
+    assert.equal(recording.gaps, 0);
+    assert.ok(scores.length >= 1 && Math.min(...scores) > 4.4, `scores: ${scores}`);
+  });
 }, [whyNoScores]);
 
 browserTest("from mouth to ear the playback's own delay is measured", async (t) => {
@@ -47,8 +49,11 @@ browserTest("from mouth to ear the playback's own delay is measured", async (t) 
   figure("mouth to ear of a microphone played back, p50 and p95, ms", `${quantile(ms, 0.5).toFixed(1)}, ${quantile(ms, 0.95).toFixed(1)}`);
   figure("latency that the context states, ms", JSON.stringify(await person.page.evaluate(() => window.latency().map((s) => s * 1000))));
   assert.ok(ms.length >= 4, `${ms.length} half seconds were found again`);
-  assert.ok(quantile(ms, 0.5) > 2 && quantile(ms, 0.5) < 80, `${ms}`);
-  assert.ok(quantile(ms, 0.95) - quantile(ms, 0.05) < 10, `${ms}`);
+  await inTime(() => {
+    assert.ok(quantile(ms, 0.5) > 2 && quantile(ms, 0.5) < 80, `${ms}`);
+    // Sound comes and goes in pieces of 10 ms, of which one may slip.
+    assert.ok(quantile(ms, 0.95) - quantile(ms, 0.05) < 15, `${ms}`);
+  });
 });
 
 browserTest("silence is silence, half volume is 6 dB less, and a blocked main thread is seen", async (t) => {
