@@ -6,14 +6,14 @@ import { Server, whyNoProgram } from "./harness/consonance.mjs";
 import { Lab, whyNoLab } from "./harness/lab.mjs";
 import { shareAbove } from "./harness/sound.mjs";
 import { babble } from "./harness/speech.mjs";
-import { browserTest, figure } from "./harness/test.mjs";
+import { browserTest, figure, until } from "./harness/test.mjs";
 
 const hears = (person) => stateIs(person, "the other one is heard", (state) => state.people.some((other) => other.audible));
 const away = (person) => stateIs(person, "the server is missed", (state) => state.status !== "connected" && state.status !== "degraded");
 
+/** Sound again, not in shreds: within some seconds, since what was under way when the network went may hold up what comes after it (docs/WEBRTC.md, 4). */
 async function assertSound(person, why) {
-  const share = shareAbove((await person.listen(2)).mono(), -50);
-  assert.ok(share > 0.5, `${why}: sound in ${Math.round(share * 100)} % of the time`);
+  await until(`${why}: sound in more than half of two seconds`, async () => shareAbove((await person.listen(2)).mono(), -50) > 0.5, 10);
 }
 
 browserTest("two pages talk on after the server was started anew, and after it was killed", async (t) => {
