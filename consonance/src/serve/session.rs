@@ -25,9 +25,9 @@ pub(super) type Core = Server<
     ServerStorage<Vec<Seat>, Vec<Room>, Vec<u64>, Vec<Connection>, Vec<Post>, Vec<PendingJoin>, Vec<ConnectionId>>,
 >;
 
-/// Copies of voice that one turn makes at most, before what has come meanwhile gets its turn: two or three milliseconds of work, so that two turns fit in
-/// the time for which voice waits for that of others. With longer ones a server that is behind would share fewer datagrams, and fall behind further.
-const COPIES: usize = 2_048;
+/// Copies of voice that one turn makes at most, before what has come meanwhile gets its turn: a few milliseconds of work. With fewer, voice that came in one
+/// burst is passed on in two turns: it waits in `ingress.rs`, which costs, and shares fewer datagrams.
+const COPIES: usize = 4_096;
 
 pub(crate) struct Session {
     core: Core,
