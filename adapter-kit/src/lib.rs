@@ -13,7 +13,7 @@ mod pack;
 use std::net::SocketAddr;
 
 pub use outbox::{Flush, Kept, Outboxes};
-pub use pack::{Item, LONGEST, Packets, Word, pack, pack_word, packed_len, unpack, unpack_first};
+pub use pack::{Item, LONGEST, Packets, Word, pack, pack_word, packed_len, packets, unpack, unpack_first};
 
 /// A datagram to send: the bytes are in the buffer that was handed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -75,6 +75,11 @@ pub fn unpack(plain: &[u8]) -> impl Iterator<Item = Item<'_>> {
     })
 }
 
+/// The packets of a message of a transport without words: it ends at one, as at anything else that is none.
+pub fn packets(message: &[u8]) -> impl Iterator<Item = &[u8]> {
+    unpack(message).map_while(|item| if let Item::Packet(packet) = item { Some(packet) } else { None })
+}
+
 /// The packets of a datagram, in their order, which may be changed where they stand.
 #[derive(Debug, Default)]
 pub struct Packets<'d>(&'d mut [u8]);
@@ -179,6 +184,29 @@ mod tests {
         fn any_bytes_are_taken_apart_within_their_bounds(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let packets = unpack(&bytes).map(|item| if let Item::Packet(packet) = item { packet.len() } else { 0 });
             prop_assert!(packets.sum::<usize>() <= bytes.len());
+        }
+    }
+
+    #[test]
+    fn packets_come_out_as_they_were_put_in() {
+        let message = |lens: &[usize]| {
+            let mut bytes = Vec::new();
+            lens.iter().for_each(|len| pack(&vec![7; *len], &mut bytes));
+            bytes
+        };
+        for lens in [&[1][..], &[127, 128, 1], &[1_200], &[92, 300, 300, 300]] {
+            assert_eq!(packets(&message(lens)).map(<[u8]>::len).collect::<Vec<_>>(), lens);
+        }
+        assert_eq!(message(&[92])[..1], [0x5C]);
+        assert_eq!(message(&[300])[..2], [0x81, 0x2C]);
+    }
+
+    #[test]
+    fn what_stands_before_a_bad_length_counts() {
+        let good = [2, 9, 9];
+        for bad in [&[][..], &[0, 1], &[0x80, 5, 1, 1, 1, 1, 1], &[4, 1], &[0x81], &[0xFF, 0xFF, 1]] {
+            let message = [&good[..], bad].concat();
+            assert_eq!(packets(&message).collect::<Vec<_>>(), [&[9, 9]], "{bad:?}");
         }
     }
 }

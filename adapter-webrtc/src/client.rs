@@ -7,14 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adapter_kit::Item;
 use str0m::{
     Candidate, Event as RtcEvent, IceConnectionState, Input, Output, Rtc,
     change::{SdpAnswer, SdpPendingOffer},
     channel::ChannelId,
     net::{DatagramSend, Protocol, Receive},
 };
-use voice_core::Delivery;
+use voice_core::{ClientMemory, Delivery, Route, Source};
 
 use crate::link::channels;
 
@@ -150,6 +149,40 @@ impl Client {
         taken
     }
 
+    /// Does what is due, and lets a client of the core and this connection exchange what they have for each other. `core_now` is the same time on the
+    /// core's clock. `seen` gets each unreliable packet that came in, before the client does.
+    pub fn drive<M: ClientMemory>(
+        &mut self,
+        now: Instant,
+        core_now: voice_core::Instant,
+        core: &mut voice_core::Client<M>,
+        mut seen: impl FnMut(&[u8]),
+    ) {
+        if self.due <= now {
+            self.handle_timeout(now);
+        }
+        while let Some(event) = self.poll_event() {
+            match event {
+                ClientEvent::Up => core.handle_connected(core_now),
+                ClientEvent::Down => core.handle_disconnected(core_now),
+                ClientEvent::Packet(delivery, packet) => {
+                    if delivery == Delivery::Unreliable {
+                        seen(&packet);
+                    }
+                    core.handle_packet(core_now, Source::Server, delivery, &packet);
+                }
+            }
+        }
+        let mut packet = [0; 1_200];
+        while let Some(transmit) = core.poll_transmit(core_now, &mut packet) {
+            let taken = transmit.to == Route::Server && self.send(now, transmit.delivery, &packet[..transmit.len]);
+            if !taken && transmit.delivery == Delivery::Reliable {
+                // A lane that takes no more is at an end: a gap in it would be worse.
+                self.close();
+            }
+        }
+    }
+
     /// Closes the connection.
     pub fn close(&mut self) {
         let _ = self.rtc.close();
@@ -185,11 +218,8 @@ impl Client {
                 self.events.push_back(ClientEvent::Packet(Delivery::Reliable, data.data));
             }
             RtcEvent::ChannelData(data) => {
-                let packets = adapter_kit::unpack(&data.data).map_while(|item| match item {
-                    Item::Packet(packet) => Some(ClientEvent::Packet(Delivery::Unreliable, packet.to_vec())),
-                    Item::Word(_) => None,
-                });
-                self.events.extend(packets);
+                let packet = |packet: &[u8]| ClientEvent::Packet(Delivery::Unreliable, packet.to_vec());
+                self.events.extend(adapter_kit::packets(&data.data).map(packet));
             }
             RtcEvent::IceConnectionStateChange(IceConnectionState::Disconnected)
             | RtcEvent::ChannelClose(_)

@@ -1,5 +1,6 @@
 //! Servers with a certificate of an authority, and people who ask for one.
 
+mod authority;
 mod process;
 
 use std::{
@@ -7,52 +8,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use authority::{Files, text};
 use process::{Folder, Server, end, join, program};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 
-/// An authority's certificate, and a server's with its key, as files.
-struct Files {
-    authority: PathBuf,
-    certificate: PathBuf,
-    key: PathBuf,
-}
-
-impl Files {
-    fn new(home: &Folder, who: &str, names: &[&str], until: i32) -> Self {
-        let (root_key, key) = (KeyPair::generate().expect("a key"), KeyPair::generate().expect("a key"));
-        let mut root = CertificateParams::new(Vec::new()).expect("no names");
-        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = root.self_signed(&root_key).expect("a certificate").pem();
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).expect("names");
-        (params.not_before, params.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(until, 1, 1));
-        let certificate = params.signed_by(&key, &Issuer::new(root, root_key)).expect("a certificate").pem();
-        let put = |name: &str, text: String| {
-            let path = home.at(&format!("{who}-{name}.pem"));
-            fs::write(&path, text).expect("a file");
-            path
-        };
-        Self {
-            authority: put("authority", authority),
-            certificate: put("certificate", certificate),
-            key: put("key", key.serialize_pem()),
-        }
-    }
-
-    fn serve(&self, home: &Folder) -> Server {
-        Server::start(home, "127.0.0.1:0", &["--certificate", text(&self.certificate), "--key", text(&self.key)])
-    }
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("a path in UTF-8")
+fn serve(files: &Files, home: &Folder) -> Server {
+    Server::start(home, "127.0.0.1:0", &["--certificate", text(&files.certificate), "--key", text(&files.key)])
 }
 
 #[test]
 fn who_asks_for_a_certificate_believes_no_server_without_one() {
     let home = Folder::new("verify");
     let ours = Files::new(&home, "ours", &["localhost", "127.0.0.1"], 4_000);
-    let server = ours.serve(&home);
+    let server = serve(&ours, &home);
     assert!(!home.at("server").exists(), "a server with a certificate needs no key of its own");
     let ca = ["--ca", text(&ours.authority), "--seconds", "2"];
     for address in [server.address.clone(), server.address.replace("127.0.0.1", "localhost")] {
@@ -67,7 +34,7 @@ fn who_asks_for_a_certificate_believes_no_server_without_one() {
     let elsewhere = Files::new(&home, "elsewhere", &["voice.example"], 4_000);
     let old = Files::new(&home, "old", &["127.0.0.1"], 2_002);
     for (files, wanted) in [(&elsewhere, "it is for"), (&old, "it has expired")] {
-        let server = files.serve(&home);
+        let server = serve(&files, &home);
         let (output, said) = end(join(&home, "Scout", &server.address, &["--ca", text(&files.authority)]));
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(wanted) && said.contains("it shows ") && !said.contains("connected to"), "{said}");

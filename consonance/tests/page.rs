@@ -1,25 +1,23 @@
 //! The page that a server gives browsers: where it is, by which rules, and over TLS.
 
+mod authority;
 mod process;
 
 use std::{
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream, UdpSocket},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
+use authority::{Files, text};
 use process::{Answer, Folder, Server, ask, program, request};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::KeyPair;
 use tokio_rustls::rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::aws_lc_rs, pki_types::CertificateDer,
     pki_types::pem::PemObject,
 };
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("a path in UTF-8")
-}
 
 #[test]
 fn the_page_comes_with_the_program_and_with_rules_for_what_it_may_do() {
@@ -155,35 +153,6 @@ fn a_crowd_that_says_nothing_keeps_nobody_from_the_page() {
     assert!(threads.is_none_or(|threads| threads < 12), "{threads:?}");
 }
 
-/// An authority's certificate, and a server's with its key, as files.
-struct Files {
-    authority: PathBuf,
-    certificate: PathBuf,
-    key: PathBuf,
-}
-
-impl Files {
-    fn new(home: &Folder) -> Self {
-        let (root_key, key) = (KeyPair::generate().expect("a key"), KeyPair::generate().expect("a key"));
-        let mut root = CertificateParams::new(Vec::new()).expect("no names");
-        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = root.self_signed(&root_key).expect("a certificate").pem();
-        let mut params = CertificateParams::new(vec!["voice.example".to_owned()]).expect("a name");
-        params.not_after = date_time_ymd(4_000, 1, 1);
-        let certificate = params.signed_by(&key, &Issuer::new(root, root_key)).expect("a certificate").pem();
-        let put = |name: &str, text: String| {
-            let path = home.at(name);
-            fs::write(&path, text).expect("a file");
-            path
-        };
-        Self {
-            authority: put("authority.pem", authority),
-            certificate: put("certificate.pem", certificate),
-            key: put("key.pem", key.serialize_pem()),
-        }
-    }
-}
-
 /// Asks over TLS as a browser would that trusts this authority alone.
 fn ask_securely(address: &str, authority: &Path, what: &str, head: &[&str], body: &str) -> Answer {
     let mut roots = RootCertStore::empty();
@@ -203,7 +172,7 @@ fn ask_securely(address: &str, authority: &Path, what: &str, head: &[&str], body
 #[test]
 fn with_a_certificate_the_page_and_offers_go_over_https() {
     let home = Folder::new("page-tls");
-    let files = Files::new(&home);
+    let files = Files::new(&home, "page", &["voice.example"], 4_000);
     let more = ["--web", "127.0.0.1:0", "--tls-cert", text(&files.certificate), "--tls-key", text(&files.key)];
     let server = Server::start(&home, "127.0.0.1:0", &more);
     let web = server.says("open https://").split('/').next().expect("an address").to_owned();
@@ -229,7 +198,7 @@ fn with_a_certificate_the_page_and_offers_go_over_https() {
 #[test]
 fn a_certificate_for_the_page_that_cannot_be_used_is_one_line_with_the_cure() {
     let home = Folder::new("page-certificates");
-    let files = Files::new(&home);
+    let files = Files::new(&home, "page", &["voice.example"], 4_000);
     let (certificate, key) = (text(&files.certificate), text(&files.key));
     let other = home.at("other.pem");
     fs::write(&other, KeyPair::generate().expect("a key").serialize_pem()).expect("a file");

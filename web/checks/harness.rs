@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, f32::consts::TAU};
 
-use consonance_web::{Engine, FrameFor, MAX_MESSAGE, Settings};
+use consonance_web::{Engine, FrameFor, Settings};
 use serde_json::Value;
 use voice_audio::{Activation, EncoderConfig, OpusEncoder};
 use voice_core::{
@@ -205,10 +205,10 @@ impl Stage {
         let at = self.block + LATENCY;
         let person = &mut self.people[who];
         let due = person.engine.turn(now);
-        let mut out = [0; MAX_MESSAGE];
-        while let Some((delivery, len)) = due.messages.then(|| person.engine.poll_message(now, &mut out)).flatten() {
+        let mut out = Vec::new();
+        while let Some(delivery) = due.messages.then(|| person.engine.poll_message(now, &mut out)).flatten() {
             let Some(connection) = person.connection.filter(|_| !person.cut) else { continue };
-            let bytes = out[..len].to_vec();
+            let bytes = out.clone();
             self.flights.push_back(Flight { at, to_server: true, who, connection, delivery, bytes });
         }
         while let Some(tiding) = due.tidings.then(|| person.engine.poll_tiding()).flatten() {

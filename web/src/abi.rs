@@ -14,7 +14,7 @@ use std::cell::UnsafeCell;
 use voice_audio::Activation;
 use voice_core::{ClientId, Delivery, Priority};
 
-use crate::{Due, Engine, FrameFor, MAX_BLOCK, MAX_MESSAGE, MAX_PCM, Refusal, Settings};
+use crate::{Due, Engine, FrameFor, MAX_BLOCK, MAX_PCM, Refusal, Settings};
 
 /// Bytes that go in at once: a name and a text of 2,000 B, or a message.
 const INPUT: usize = 4_096;
@@ -29,7 +29,7 @@ const LAST: u32 = 4;
 struct Shared {
     engine: Option<Engine>,
     input: [u8; INPUT],
-    message: [u8; MAX_MESSAGE],
+    message: Vec<u8>,
     microphone: [f32; MAX_BLOCK],
     left: [f32; MAX_BLOCK],
     right: [f32; MAX_BLOCK],
@@ -47,7 +47,7 @@ unsafe impl Sync for Lent {}
 static SHARED: Lent = Lent(UnsafeCell::new(Shared {
     engine: None,
     input: [0; INPUT],
-    message: [0; MAX_MESSAGE],
+    message: Vec::new(),
     microphone: [0.0; MAX_BLOCK],
     left: [0.0; MAX_BLOCK],
     right: [0.0; MAX_BLOCK],
@@ -75,7 +75,7 @@ fn engine<R>(none: R, call: impl FnOnce(&mut Engine, &mut Buffers<'_>) -> R) -> 
 /// All that is shared but the engine.
 struct Buffers<'a> {
     input: &'a [u8; INPUT],
-    message: &'a mut [u8; MAX_MESSAGE],
+    message: &'a mut Vec<u8>,
     microphone: &'a [f32; MAX_BLOCK],
     left: &'a mut [f32; MAX_BLOCK],
     right: &'a mut [f32; MAX_BLOCK],
@@ -100,6 +100,11 @@ impl Buffers<'_> {
         let bytes = self.bytes(first.saturating_add(second));
         let (first, second) = bytes.split_at(bytes.len().min(first as usize));
         (str::from_utf8(first).unwrap_or(""), str::from_utf8(second).unwrap_or(""))
+    }
+
+    fn put_message(&mut self) -> u32 {
+        *self.output = self.message.as_ptr();
+        self.message.len() as u32
     }
 
     fn put_out(&mut self, text: &str) -> u32 {
@@ -212,9 +217,8 @@ pub extern "C" fn receive(now: f64, reliable: u32, len: u32) {
 #[unsafe(no_mangle)]
 pub extern "C" fn poll_message(now: f64) -> i32 {
     engine(0, |engine, buffers| {
-        let Some((delivery, len)) = engine.poll_message(now, buffers.message) else { return 0 };
-        *buffers.output = buffers.message.as_ptr();
-        let len = len as i32;
+        let Some(delivery) = engine.poll_message(now, buffers.message) else { return 0 };
+        let len = buffers.put_message() as i32;
         if delivery == Delivery::Reliable { -len } else { len }
     })
 }
@@ -222,11 +226,7 @@ pub extern "C" fn poll_message(now: f64) -> i32 {
 /// Puts out the lane's message that would say good-bye now: its bytes; 0 outside the session.
 #[unsafe(no_mangle)]
 pub extern "C" fn farewell() -> u32 {
-    engine(0, |engine, buffers| {
-        let Some(len) = engine.farewell(buffers.message) else { return 0 };
-        *buffers.output = buffers.message.as_ptr();
-        len as u32
-    })
+    engine(0, |engine, buffers| if engine.farewell(buffers.message) { buffers.put_message() } else { 0 })
 }
 
 /// Hears a block, of which `sample` is the number of the first at 48 kHz, and takes as many samples of the microphone if there is one.

@@ -16,7 +16,6 @@ use crate::{
     ears::{Ears, VOICES},
     json::Json,
     lines::{Lines, Refusal},
-    messages,
     mouth::{Mouth, NOTHING_DBFS},
     snapshot::{Scene, Snapshot},
     sound_clock::SoundClock,
@@ -29,6 +28,8 @@ use crate::{
 pub const MAX_BLOCK: usize = 1_024;
 /// Samples of the longest frame that is encoded: 60 ms.
 pub const MAX_PCM: usize = 2_880;
+/// Bytes of the longest packet.
+const MAX_PACKET: usize = 1_200;
 /// People who are known by name; those beyond are heard all the same.
 const PEOPLE: usize = 256;
 /// Bytes of the longest payload that is kept for playing: 20 ms at the highest bitrate, with room for its peaks.
@@ -176,33 +177,36 @@ impl Engine {
         match delivery {
             Delivery::Reliable => self.client.handle_packet(now, Source::Server, delivery, message),
             Delivery::Unreliable => {
-                for packet in messages::packets(message) {
+                for packet in adapter_kit::packets(message) {
                     self.client.handle_packet(now, Source::Server, delivery, packet);
                 }
             }
         }
     }
 
-    /// Writes the next message into `out`, which has to hold [`crate::MAX_MESSAGE`] bytes.
-    pub fn poll_message(&mut self, time_us: f64, out: &mut [u8]) -> Option<(Delivery, usize)> {
+    /// Puts the next message into `out`, in the place of what is there.
+    pub fn poll_message(&mut self, time_us: f64, out: &mut Vec<u8>) -> Option<Delivery> {
         let now = self.clock.at(time_us);
+        let mut packet = [0; MAX_PACKET];
         loop {
-            // Room for the longest length; what is shorter moves forward.
-            let transmit = self.client.poll_transmit(now, out.get_mut(2..)?)?;
+            let transmit = self.client.poll_transmit(now, &mut packet)?;
             let Route::Server = transmit.to else { continue };
-            let prefix = match transmit.delivery {
-                Delivery::Reliable => 0,
-                Delivery::Unreliable => messages::prefix_len(transmit.len),
-            };
-            out.copy_within(2..2 + transmit.len, prefix);
-            messages::write_prefix(transmit.len, &mut out[..prefix]);
-            return Some((transmit.delivery, prefix + transmit.len));
+            out.clear();
+            match transmit.delivery {
+                Delivery::Reliable => out.extend_from_slice(&packet[..transmit.len]),
+                Delivery::Unreliable => adapter_kit::pack(&packet[..transmit.len], out),
+            }
+            return Some(transmit.delivery);
         }
     }
 
-    /// Writes the lane's message that would say good-bye now, for a page that may be closed at any moment; see [`voice_core::Client::farewell`].
-    pub fn farewell(&self, out: &mut [u8]) -> Option<usize> {
-        self.client.farewell(out)
+    /// Puts the lane's message into `out` that would say good-bye now, for a page that may be closed at any moment; see [`voice_core::Client::farewell`].
+    /// False outside the session.
+    pub fn farewell(&self, out: &mut Vec<u8>) -> bool {
+        out.resize(MAX_PACKET, 0);
+        let len = self.client.farewell(out);
+        out.truncate(len.unwrap_or(0));
+        len.is_some()
     }
 
     /// Hears a block of at most [`MAX_BLOCK`] samples, of which `sample` is the number of the first at 48 kHz, and takes what the microphone gave meanwhile.

@@ -67,9 +67,17 @@ impl Json {
         self.0.push_str(if value { "true" } else { "false" });
     }
 
-    pub(crate) fn null(&mut self) {
+    fn null(&mut self) {
         self.comma();
         self.0.push_str("null");
+    }
+
+    /// What `write` makes of a value, or null.
+    pub(crate) fn optional<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        match value {
+            Some(value) => write(self, value),
+            None => self.null(),
+        }
     }
 
     fn between(&mut self, open: char, close: char, inside: impl FnOnce(&mut Self)) {
@@ -99,7 +107,7 @@ mod tests {
             json.key("b").string("q\"\\\n{é");
             json.key("c").array(|_| {});
             json.key("d").object(|json| json.key("e").bool(true));
-            json.key("f").null();
+            json.key("f").optional(None, Json::bool);
             json.key("g").thousandths(12_045);
             json.key("h").thousandths(3_000);
         });

@@ -13,7 +13,6 @@
 //! | why somebody isn't heard | `unheard.rs`, `arrivals.rs` |
 //! | what the page is told | `tidings.rs`, `snapshot.rs`, `stats.rs`, `words.rs`, `json.rs` |
 //! | time | `clock.rs`, `sound_clock.rs` |
-//! | messages of the data channels | `messages.rs` |
 //! | what JavaScript sees | `abi.rs` |
 
 #![deny(unsafe_code)]
@@ -26,7 +25,6 @@ mod ears;
 mod engine;
 mod json;
 mod lines;
-mod messages;
 mod mouth;
 mod own_voice;
 mod snapshot;
@@ -38,4 +36,3 @@ mod words;
 
 pub use engine::{Due, Engine, FrameFor, MAX_BLOCK, MAX_PCM, Settings};
 pub use lines::Refusal;
-pub use messages::MAX_MESSAGE;

@@ -189,10 +189,7 @@ impl<M: ClientMemory> Scene<'_, M> {
             json.object(|json| {
                 json.key("handle").number(room.number);
                 json.key("name").string(&room.name);
-                match self.client.room_id(room.handle) {
-                    Some(id) => json.key("id").number(id),
-                    None => json.key("id").null(),
-                }
+                json.key("id").optional(self.client.room_id(room.handle), Json::number);
                 json.key("talking").bool(room.talking);
             });
         }
@@ -201,10 +198,7 @@ impl<M: ClientMemory> Scene<'_, M> {
 
 impl Me {
     fn write<M>(&self, scene: &Scene<'_, M>, json: &mut Json) {
-        match self.id {
-            Some(id) => json.key("id").number(id),
-            None => json.key("id").null(),
-        }
+        json.key("id").optional(self.id, Json::number);
         json.key("name").string(scene.name);
         json.key("speaking").bool(self.speaking);
         json.key("muted").bool(self.muted);
@@ -237,9 +231,6 @@ impl Other {
         json.key("mutedHere").bool(self.muted_here);
         json.key("volume").number(self.volume);
         json.key("whispering").bool(self.whispering);
-        match self.unheard {
-            Some(reason) => json.key("unheard").string(reason.name()),
-            None => json.key("unheard").null(),
-        }
+        json.key("unheard").optional(self.unheard.map(Unheard::name), Json::string);
     }
 }

@@ -8,10 +8,7 @@ use crate::json::Json;
 pub(crate) fn write<M: ClientMemory>(client: &Client<M>, underruns: u64, json: &mut Json) {
     json.clear();
     json.object(|json| {
-        match client.rtt() {
-            Some(rtt) => json.key("rttMs").thousandths(low32(rtt.as_micros())),
-            None => json.key("rttMs").null(),
-        }
+        json.key("rttMs").optional(client.rtt().map(|rtt| low32(rtt.as_micros())), Json::thousandths);
         json.key("rttVariationMs").thousandths(low32(client.rtt_variation().as_micros()));
         let counters = client.counters();
         json.key("bytesIn").number(counters.reliable_in.bytes + counters.unreliable_in.bytes);

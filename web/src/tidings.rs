@@ -37,10 +37,7 @@ impl Tidings {
         self.tell("text", |json| {
             json.key("from").number(from);
             json.key("name").string(name);
-            match room {
-                Some(room) => json.key("room").number(room),
-                None => json.key("room").null(),
-            }
+            json.key("room").optional(room, Json::number);
             json.key("text").string(text);
         });
     }

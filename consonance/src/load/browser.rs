@@ -2,8 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use adapter_webrtc::{Client as Transport, ClientEvent as Event};
-use voice_core::{Delivery, Route, Source};
+use adapter_webrtc::Client as Transport;
 
 use super::{figures::Came, offers::Offers};
 use crate::{clock::Now, net_client::Core};
@@ -37,25 +36,26 @@ impl Browser {
         self.refusal.as_deref()
     }
 
-    pub(super) fn handle_datagram(&mut self, now: Now, from: SocketAddr, datagram: &[u8], tell: impl FnMut(&[u8])) {
-        let Some(transport) = &mut self.transport else { return };
+    pub(super) fn handle_datagram(&mut self, now: Now, from: SocketAddr, datagram: &[u8], mut tell: impl FnMut(&[u8])) {
+        let Self { core, transport: Some(transport), came, .. } = self else { return };
         transport.handle_datagram(now.real, from, datagram);
-        let before = self.came.packets;
-        self.take_events(now, tell);
+        let before = came.packets;
+        transport.drive(now.real, now.core, core, |packet| {
+            came.packets += 1;
+            tell(packet);
+        });
         // A message of the server fits one datagram.
-        self.came.datagrams += u64::from(self.came.packets > before);
+        came.datagrams += u64::from(came.packets > before);
     }
 
     /// Does what is due, and lets the client and the transport exchange what they have for each other.
     pub(super) fn turn(&mut self, now: Now) {
-        if let Some(transport) = self.transport.as_mut().filter(|transport| transport.poll_timeout() <= now.real) {
-            transport.handle_timeout(now.real);
-        }
         if self.core.poll_timeout().is_some_and(|at| at <= now.core) {
             self.core.handle_timeout(now.core);
         }
-        self.take_events(now, |_| {});
-        self.send(now);
+        if let Some(transport) = &mut self.transport {
+            transport.drive(now.real, now.core, &mut self.core, |_| self.came.packets += 1);
+        }
         self.follow_wish(now);
     }
 
@@ -66,34 +66,6 @@ impl Browser {
     pub(super) fn until(&self, now: Now, most: Duration) -> Duration {
         let transport = self.transport.as_ref().map(|transport| transport.poll_timeout().max(now.real + TICK));
         now.until(transport, self.core.poll_timeout(), most)
-    }
-
-    fn take_events(&mut self, now: Now, mut tell: impl FnMut(&[u8])) {
-        while let Some(event) = self.transport.as_mut().and_then(Transport::poll_event) {
-            match event {
-                Event::Up => self.core.handle_connected(now.core),
-                Event::Down => self.core.handle_disconnected(now.core),
-                Event::Packet(delivery, packet) => {
-                    if delivery == Delivery::Unreliable {
-                        self.came.packets += 1;
-                        tell(&packet);
-                    }
-                    self.core.handle_packet(now.core, Source::Server, delivery, &packet);
-                }
-            }
-        }
-    }
-
-    fn send(&mut self, now: Now) {
-        let mut packet = [0; 1_200];
-        while let Some(transmit) = self.core.poll_transmit(now.core, &mut packet) {
-            let Some(transport) = self.transport.as_mut().filter(|_| transmit.to == Route::Server) else { continue };
-            let taken = transport.send(now.real, transmit.delivery, &packet[..transmit.len]);
-            if !taken && transmit.delivery == Delivery::Reliable {
-                // A lane that takes no more is at an end: a gap in it would be worse.
-                transport.close();
-            }
-        }
     }
 
     /// Offers, gives up or offers anew, as the client wants.

@@ -8,11 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adapter_webrtc::{Client as Transport, ClientEvent as TransportEvent};
+use adapter_webrtc::Client as Transport;
 use voice_audio::{EncoderConfig, OpusEncoder};
 use voice_core::{
     ChannelOptions, ChannelSlot, Client, ClientConfig, ClientStorage, PeerLink, PersonSlot, RoomSlot, RoomUse, Sound,
-    Source, SpeakerSlot, TalkTo, client_storage_vec,
+    SpeakerSlot, TalkTo, client_storage_vec,
 };
 
 use crate::process::{Answer, ask};
@@ -67,31 +67,13 @@ impl Page {
         let now = self.now();
         self.core.handle_timeout(now);
         self.follow_wish(web);
-        self.take_events(now);
-        self.send(now);
+        self.exchange(now);
         while self.core.poll_event().is_some() {}
     }
 
-    fn take_events(&mut self, now: voice_core::Instant) {
+    fn exchange(&mut self, now: voice_core::Instant) {
         let Some(transport) = &mut self.transport else { return };
-        transport.handle_timeout(Instant::now());
-        while let Some(event) = transport.poll_event() {
-            match event {
-                TransportEvent::Up => self.core.handle_connected(now),
-                TransportEvent::Down => self.core.handle_disconnected(now),
-                TransportEvent::Packet(delivery, packet) => {
-                    self.core.handle_packet(now, Source::Server, delivery, &packet);
-                }
-            }
-        }
-    }
-
-    fn send(&mut self, now: voice_core::Instant) {
-        let Some(transport) = &mut self.transport else { return };
-        let mut packet = [0; 1_200];
-        while let Some(transmit) = self.core.poll_transmit(now, &mut packet) {
-            transport.send(Instant::now(), transmit.delivery, &packet[..transmit.len]);
-        }
+        transport.drive(Instant::now(), now, &mut self.core, |_| {});
         let mut datagram = Vec::new();
         while let Some(to) = transport.poll_transmit(&mut datagram) {
             if !self.is_cut {
