@@ -3,11 +3,6 @@
 mod authority;
 mod process;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
-
 use authority::{Files, text};
 use process::{Folder, Server, end, join, program};
 
@@ -34,7 +29,7 @@ fn who_asks_for_a_certificate_believes_no_server_without_one() {
     let elsewhere = Files::new(&home, "elsewhere", &["voice.example"], 4_000);
     let old = Files::new(&home, "old", &["127.0.0.1"], 2_002);
     for (files, wanted) in [(&elsewhere, "it is for"), (&old, "it has expired")] {
-        let server = serve(&files, &home);
+        let server = serve(files, &home);
         let (output, said) = end(join(&home, "Scout", &server.address, &["--ca", text(&files.authority)]));
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(wanted) && said.contains("it shows ") && !said.contains("connected to"), "{said}");
