@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{fail::Fail, log::Level};
 
-/// Voice chat for games: shown and tried on a simulated network, and served over UDP.
+/// Voice chat for games: shown and tried on a simulated network, and served over UDP and to browsers.
 ///
 /// Without a command it runs the demonstration: people talking through a server on a bad network, written to a folder as sound,
 /// a report and numbers.
@@ -31,7 +31,7 @@ enum Command {
     Sim(SimArgs),
     /// Measure how speech sounds after bad networks, beside buffers of a fixed delay
     Quality(QualityArgs),
-    /// Run a server on a UDP port
+    /// Run a server: for native clients on a UDP port, and for browsers with the page to talk from
     Serve(ServeArgs),
     /// Take part in a server's session: by microphone and loudspeaker, or say a file and record what is heard
     Join(JoinArgs),
