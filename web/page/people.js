@@ -17,6 +17,8 @@ import { briefly, hearing } from "./words.js";
 
 /** Quieter than this the ring is thinnest, from the other on thickest. */
 const RING_DB = { from: -55, to: -15 };
+/** Nobody sees more sizes of a ring; and what stays as it is needn't be drawn, twenty times a second for each who speaks. */
+const RING_SIZES = 6;
 
 const here = new KeyedList(part("people"), keyOf, personRow);
 const elsewhere = new KeyedList(part("elsewhere-people"), keyOf, personRow);
@@ -59,7 +61,7 @@ function ring(id, level) {
   root.classList.toggle("sounding", level !== null);
   if (level === null) return;
   const share = Math.min(1, Math.max(0, (level - RING_DB.from) / (RING_DB.to - RING_DB.from)));
-  root.style.setProperty("--level", share.toFixed(2));
+  inside(root, ".avatar", HTMLElement).style.setProperty("--level", (Math.round(share * RING_SIZES) / RING_SIZES).toFixed(2));
 }
 
 /**

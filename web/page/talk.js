@@ -80,7 +80,7 @@ function drawMe({ name, muted, deafened, serverMuted }, speaking) {
 export function updateMeters({ microphone, open }) {
   const share = Math.min(1, Math.max(0, (microphone - METER.from) / (METER.to - METER.from)));
   for (const meter of meters) meter.style.setProperty("--level", share.toFixed(3));
-  part("me").style.setProperty("--level", share.toFixed(2));
+  inside(part("me"), ".avatar", HTMLElement).style.setProperty("--level", share.toFixed(1));
   if (open === gateOpen) return;
   gateOpen = open;
   if (app.state) sayMine(app.state);

@@ -4,12 +4,14 @@
 import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join as path } from "node:path";
+import { Recording } from "./person.mjs";
 import { program } from "./places.mjs";
 import { until } from "./test.mjs";
+import { readWav } from "./wav.mjs";
 
 /** Why the program can't be run, or null. */
 export function whyNoProgram() {
@@ -55,7 +57,6 @@ export class Native {
   static start(t, server, { name, room = "Lobby", say = [], record = false, seconds = 600, flags = [], enter = [] }) {
     const native = new Native();
     native.home = mkdtempSync(path(tmpdir(), "consonance-native-"));
-    native.recorded = record ? path(native.home, "heard/heard.wav") : null;
     const sound = [...say.flatMap((file) => ["--say", file]), ...(record ? ["--record", path(native.home, "heard")] : [])];
     const who = ["--name", name, "--room", room, "--seconds", String(seconds), "--no-direct"];
     native.child = start([...enter, program, "join", server.udp, ...who, ...sound, ...flags], { CONSONANCE_HOME: native.home });
@@ -66,10 +67,16 @@ export class Native {
     return native;
   }
 
-  /** Waits until it has left by itself, and gives what it printed. */
+  /** Waits until it has left by itself. */
   async left() {
     if (this.child.exitCode === null) await once(this.child, "exit");
-    return this.child.said;
+  }
+
+  /** What it heard, once it has left. */
+  async heard() {
+    await this.left();
+    const file = path(this.home, "heard/heard.wav");
+    return new Recording(readWav(file), [statSync(file).birthtimeMs]);
   }
 }
 

@@ -92,7 +92,7 @@
     if (!ear) return null;
     const pieces = ear.pieces.filter((piece) => piece.at >= since);
     const times = pieces.map((piece) => performance.timeOrigin + ear.soundsAt(piece));
-    return { times, rate: ear.context.sampleRate, sound: encode(pieces.map((piece) => piece.sound)), gaps: gaps(pieces) };
+    return { times, rate: ear.context.sampleRate, sound: encode(pieces.map((piece) => piece.sound)) };
   };
 
   tests.said = () => {
@@ -129,10 +129,6 @@
     }
     return null;
   };
-
-  function gaps(pieces) {
-    return pieces.slice(1).filter((piece, n) => Math.abs(piece.time - pieces[n].time - 2048 / RATE) > 0.001).length;
-  }
 
   function encode(pieces) {
     const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.byteLength, 0));

@@ -1,31 +1,69 @@
 /**
- * How busy the machine is with something else: a figure that needs real time says nothing while other programs have the processors.
+ * What the machine keeps from a test: other programs have its processors, or it stands still, as a virtual machine does while its host runs another. Sound that
+ * is due every 10 ms has a hole then, whoever plays it.
  */
+import { spawn, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, setPriority } from "node:os";
+import { fileURLToPath } from "node:url";
 
 const TICKS_A_SECOND = 100;
 /** More of the processors than this for others is too much. */
 const QUARTER = 0.25;
+/** A pause of this length makes a hole in what a player with buffers of 10 ms plays, ms. */
+export const HOLE_MS = 10;
+/** More of the time than this in pauses, each of which is worth noting, is too much. */
+const HUNDREDTH = 0.01;
 
-/** What others do from now on. */
-export class Neighbours {
+/** What the machine does beside a test, until that ends. A process watches each processor, so that nothing else needs to be free for a pause to be seen. */
+export class Machine {
   #at = Date.now();
   #others = others();
+  /** @type {{ from: number, ms: number }[]} */
+  #pauses = [];
+
+  constructor(t) {
+    const watcher = fileURLToPath(new URL("watcher.mjs", import.meta.url));
+    const pins = spawnSync("taskset", ["--version"]).status === 0;
+    for (let cpu = 0; cpu < cpus().length; cpu++) {
+      const [program, ...args] = pins ? ["taskset", "-c", String(cpu), process.execPath, watcher] : [process.execPath, watcher];
+      const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], detached: true });
+      t.after(() => child.kill());
+      try {
+        setPriority(child.pid, -20);
+      } catch {
+        // Without the right to it, what the test itself does may hold a watcher up, too.
+      }
+      child.stdout.setEncoding("utf8").on("data", (lines) => {
+        for (const line of lines.trim().split("\n")) {
+          const [from, ms] = line.split(" ").map(Number);
+          this.#pauses.push({ from, ms });
+        }
+      });
+    }
+  }
+
+  /** Whether a processor stood still for long enough to make a hole in sound; both ends in ms since 1970. */
+  stoodStill(from, to) {
+    return this.#pauses.some((pause) => pause.ms >= HOLE_MS && pause.from < to && pause.from + pause.ms > from);
+  }
 
   /** Why a figure can't be relied on, or null. */
   excuse() {
-    const seconds = (Date.now() - this.#at) / 1_000;
-    const share = (others() - this.#others) / seconds / cpus().length;
-    return share > QUARTER ? `other programs had ${Math.round(share * 100)} % of the processors` : null;
+    const span = (Date.now() - this.#at) * cpus().length;
+    const percent = (share) => `${(share * 100).toFixed(1)} %`;
+    const busy = ((others() - this.#others) * 1_000) / span;
+    if (busy > QUARTER) return `others had ${percent(busy)} of the processors`;
+    const still = this.#pauses.reduce((sum, { ms }) => sum + ms, 0) / span;
+    return still > HUNDREDTH ? `the processors stood still for ${percent(still)} of the time` : null;
   }
 }
 
-/** Processor time that programs have used which this one didn't start, s. Always 0 but on Linux. */
+/** Processor time that had whatever this program didn't start, other machines on the same host included, s. Always 0 but on Linux. */
 function others() {
   try {
-    const [, user, nice, system, , , irq, softirq] = readFileSync("/proc/stat", "utf8").split("\n")[0].split(/\s+/).map(Number);
-    return (user + nice + system + irq + softirq) / TICKS_A_SECOND - own();
+    const [, user, nice, system, , , irq, softirq, stolen] = readFileSync("/proc/stat", "utf8").split("\n")[0].split(/\s+/).map(Number);
+    return (user + nice + system + irq + softirq + stolen) / TICKS_A_SECOND - own();
   } catch {
     return 0;
   }

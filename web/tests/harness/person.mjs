@@ -7,13 +7,18 @@ const PIECE = 2_048;
 
 /** Sound of 48 kHz, and when it was heard or said. */
 export class Recording {
-  constructor({ times, rate, sound, gaps = 0 }, channels) {
+  /** `times`: when each piece of 2,048 samples began; only the first, if the others follow from it. */
+  constructor(samples, times, channels = 1) {
+    this.samples = samples;
+    this.times = times;
+    this.channels = channels;
+  }
+
+  /** What inside.js hands over. */
+  static taken({ times, rate, sound }, channels) {
     if (rate !== RATE) throw new Error(`sound of ${rate} Hz; the tests expect ${RATE} Hz`);
     const bytes = Buffer.from(sound, "base64");
-    this.times = times;
-    this.gaps = gaps;
-    this.channels = channels;
-    this.samples = new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+    return new Recording(new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2), times, channels);
   }
 
   /** When a sample of each channel was heard or said, ms since 1970. */
@@ -67,7 +72,7 @@ export class Person {
   async heard(since = 0) {
     const taken = await this.page.evaluate((since) => window.consonanceTests.heard(since), since);
     if (!taken) throw new Error("the page has sent nothing to a loudspeaker yet");
-    return new Recording(taken, 2);
+    return Recording.taken(taken, 2);
   }
 
   /** Waits, and gives what was heard meanwhile. */
@@ -86,7 +91,7 @@ export class Person {
 
   /** What the microphone gave: only if the browser was launched with `mouth`. */
   async said() {
-    return new Recording(await this.page.evaluate(() => window.consonanceTests.said()), 1);
+    return Recording.taken(await this.page.evaluate(() => window.consonanceTests.said()), 1);
   }
 
   /** Tasks of the main thread longer than 50 ms since a moment of its clock, ms each. */

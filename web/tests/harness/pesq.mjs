@@ -4,7 +4,10 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { HOLE_MS } from "./machine.mjs";
 import { root, target } from "./places.mjs";
+import { heardRounds, quantile } from "./sound.mjs";
+import { cannotJudge, figure } from "./test.mjs";
 
 const SCRIPT = join(root, "consonance/src/quality/scores.py");
 const PYTHON = join(target, "quality-scores/bin/python");
@@ -14,8 +17,27 @@ export function whyNoScores() {
   return existsSync(PYTHON) ? null : "the Python environment with PESQ is missing: tools/web-test makes it";
 }
 
+/**
+ * Scores each round in which a spoken loop was heard whole, and gives the median of those in which the machine didn't stand still: what a browser plays has a
+ * hole then, whatever is played. `before` is how long a sound may be under way, ms.
+ *
+ * @param {import("./person.mjs").Recording} recording
+ * @param {import("./machine.mjs").Machine} machine
+ */
+export async function medianPesq(who, spoken, recording, machine, before) {
+  const rounds = heardRounds(spoken, recording.mono());
+  if (!rounds.length) throw new Error(`${who}: the sentence wasn't found in what was heard`);
+  const scores = await pesq(spoken, rounds.map(({ samples }) => samples));
+  const disturbed = rounds.map(({ start }) => machine.stoodStill(recording.timeAt(start) - before, recording.timeAt(start + spoken.length - 1)));
+  const words = scores.map((score, round) => (disturbed[round] ? `(${score.toFixed(2)})` : score.toFixed(2))).join(", ");
+  figure(`PESQ-WB, ${who}, in brackets where the machine stood still`, words);
+  const judged = scores.filter((_, round) => !disturbed[round]);
+  if (!judged.length) throw cannotJudge(`the machine stood still for ${HOLE_MS} ms or more in each of ${rounds.length} rounds`, `${who}: ${words}`);
+  return quantile(judged, 0.5);
+}
+
 /** Scores pieces as long as `spoken`, all at 48 kHz; 1.0 (bad) to 4.64. */
-export async function pesq(spoken, pieces) {
+async function pesq(spoken, pieces) {
   const child = spawn(PYTHON, ["-W", "ignore", "-c", readFileSync(SCRIPT, "utf8")], { stdio: ["pipe", "pipe", "inherit"] });
   child.stdin.write(`${JSON.stringify({ samples: spoken.length, sounds: pieces.length })}\n`);
   // The program wants each sound twice: as heard, and unwarped for STOI, which isn't of interest here.

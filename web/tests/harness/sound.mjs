@@ -35,7 +35,7 @@ export function loudestSecond(samples) {
   return best;
 }
 
-/** The pieces of a recording in which a spoken loop was heard whole, each as long as `spoken`. */
+/** The pieces of a recording in which a spoken loop was heard whole: where each begins, and its samples, as many as `spoken` has. */
 export function heardRounds(spoken, recording) {
   const [speech, heard] = [decimate(spoken), decimate(recording)];
   const begin = loudest(speech, RATE / COARSE);
@@ -44,7 +44,7 @@ export function heardRounds(spoken, recording) {
   for (let from = 0; from + speech.length <= heard.length; ) {
     const { lag, match } = bestLag(probe, heard, from + begin, Math.min(from + begin + speech.length, heard.length - probe.length));
     const start = (lag - begin) * COARSE;
-    if (match > 0.5 && start + spoken.length <= recording.length) pieces.push(recording.slice(start, start + spoken.length));
+    if (match > 0.5 && start + spoken.length <= recording.length) pieces.push({ start, samples: recording.slice(start, start + spoken.length) });
     from = lag - begin + Math.floor(speech.length / 2);
   }
   return pieces;

@@ -3,17 +3,17 @@
  */
 import { test } from "node:test";
 import { whyNoBrowser } from "./browser.mjs";
-import { Neighbours } from "./machine.mjs";
+import { Machine } from "./machine.mjs";
 
-/** A test in a browser; `needs` are functions that say why it can't run here, or null. After so many seconds it has failed. */
+/** A test in a browser, which is told what the machine does meanwhile; `needs` are functions that say why it can't run here, or null. After so many seconds it has failed. */
 export function browserTest(name, body, needs = [], seconds = 240) {
   test(name, { timeout: seconds * 1_000 }, async (t) => {
     for (const why of [whyNoBrowser, ...needs].map((need) => need()).filter(Boolean)) return skip(t, name, why);
-    const neighbours = new Neighbours();
+    const machine = new Machine(t);
     try {
-      await body(t);
+      await body(t, machine);
     } catch (error) {
-      const excuse = error.needsTime && neighbours.excuse();
+      const excuse = error.excuse ?? (error.needsTime && machine.excuse());
       if (!excuse) throw error;
       skip(t, name, `${excuse}; ${error.message}`);
     }
@@ -27,6 +27,11 @@ export async function inTime(assertions) {
   } catch (error) {
     throw Object.assign(error, { needsTime: true });
   }
+}
+
+/** Nothing can be said here of what was to be judged, and that is why. */
+export function cannotJudge(excuse, details) {
+  return Object.assign(new Error(details), { excuse });
 }
 
 function skip(t, name, why) {

@@ -25,8 +25,8 @@ pageTest("a speaker is seen within the same turn in which the binding tells it",
   assert.equal(seen[1], "Anna is speaking");
   const ring = await page.evaluate(() => {
     mock.levels(-90, false, { 3: -35 });
-    const { className, style } = document.querySelectorAll("#people > li")[1];
-    return [className, style.getPropertyValue("--level")];
+    const row = document.querySelectorAll("#people > li")[1];
+    return [row.className, row.querySelector(".avatar").style.getPropertyValue("--level")];
   });
   assert.match(ring[0], /\bsounding\b/);
   assert.equal(ring[1], "0.50");

@@ -1,0 +1,29 @@
+/**
+ * A page that plays its microphone back: what Chromium alone does to sound.
+ */
+import { launch } from "./browser.mjs";
+import { sentence } from "./speech.mjs";
+import { serve } from "./static.mjs";
+
+const LOOP = `<!doctype html><title>Loop</title><button>Go</button><script>
+document.querySelector("button").onclick = async () => {
+  const context = new AudioContext({ sampleRate: 48000, latencyHint: "interactive" });
+  const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  const stream = await navigator.mediaDevices.getUserMedia({ audio });
+  const gain = context.createGain();
+  context.createMediaStreamSource(stream).connect(gain).connect(context.destination);
+  window.setVolume = (volume) => { gain.gain.value = volume; };
+  window.latency = () => [context.baseLatency, context.outputLatency];
+  window.block = (ms) => { const end = performance.now() + ms; while (performance.now() < end); };
+};
+</script>`;
+
+/** Somebody on a page that plays the microphone back, with the speech that it has for one. */
+export async function loop(t) {
+  const speech = sentence(1);
+  const { open } = await launch(t, { microphone: speech.file, mouth: true });
+  const person = await open(await serve(t, { "/": ["text/html", LOOP] }));
+  await person.page.click("button");
+  await person.page.waitForFunction(() => window.consonanceTests.ear && window.setVolume);
+  return { speech, person };
+}
