@@ -11,7 +11,7 @@ const TICKS_A_SECOND = 100;
 /** More of the processors than this for others is too much. */
 const QUARTER = 0.25;
 /** A pause of this length makes a hole in what a player with buffers of 10 ms plays, ms. */
-export const HOLE_MS = 10;
+const HOLE_MS = 10;
 /** More of the time than this in pauses, each of which is worth noting, is too much. */
 const HUNDREDTH = 0.01;
 
@@ -43,21 +43,25 @@ export class Machine {
     }
   }
 
-  /** Whether a processor stood still for long enough to make a hole in sound; both ends in ms since 1970. */
+  /** Whether a processor stood still for long enough to make a hole in sound, or again and again; both ends in ms since 1970. */
   stoodStill(from, to) {
-    return this.#pauses.some((pause) => pause.ms >= HOLE_MS && pause.from < to && pause.from + pause.ms > from);
+    const pauses = this.#pauses.filter((pause) => pause.from < to && pause.from + pause.ms > from);
+    return pauses.some(({ ms }) => ms >= HOLE_MS) || stillness(pauses, to - from) > HUNDREDTH;
   }
 
   /** Why a figure can't be relied on, or null. */
   excuse() {
-    const span = (Date.now() - this.#at) * cpus().length;
+    const span = Date.now() - this.#at;
     const percent = (share) => `${(share * 100).toFixed(1)} %`;
-    const busy = ((others() - this.#others) * 1_000) / span;
+    const busy = ((others() - this.#others) * 1_000) / span / cpus().length;
     if (busy > QUARTER) return `others had ${percent(busy)} of the processors`;
-    const still = this.#pauses.reduce((sum, { ms }) => sum + ms, 0) / span;
+    const still = stillness(this.#pauses, span);
     return still > HUNDREDTH ? `the processors stood still for ${percent(still)} of the time` : null;
   }
 }
+
+/** Share of a span, ms, in which processors stood still. */
+const stillness = (pauses, span) => pauses.reduce((sum, { ms }) => sum + ms, 0) / span / cpus().length;
 
 /** Processor time that had whatever this program didn't start, other machines on the same host included, s. Always 0 but on Linux. */
 function others() {
