@@ -213,7 +213,7 @@ pub(crate) struct JoinArgs {
     /// WAV files to say, one after the other
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) say: Vec<PathBuf>,
-    /// Folder for what is heard: heard.wav, and one file for each speaker; an earlier result in it is replaced
+    /// Folder for what is heard: heard.wav, and one file for each speaker, up to 12 hours and 256 speakers; an earlier result in it is replaced when one leaves
     #[arg(long, value_name = "DIR")]
     pub(crate) record: Option<PathBuf>,
     /// Say it to this person alone
@@ -241,7 +241,7 @@ pub(crate) struct JoinArgs {
     /// People whose names are known at most; more are heard without
     #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u16).range(1..=16_384))]
     pub(crate) people: u16,
-    /// Leave after so long; without it, when all is said, or never if nothing is to be said
+    /// Leave after so long; without it, when all is said, or at Ctrl-C if nothing is to be said
     #[arg(long, value_name = "S")]
     pub(crate) seconds: Option<u64>,
 }

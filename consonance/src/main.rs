@@ -20,6 +20,7 @@ mod serve;
 mod server_state;
 mod sim;
 mod speech;
+mod stop;
 
 use std::process::ExitCode;
 

@@ -31,12 +31,22 @@ impl OutDir {
 
     /// Writes all files and puts them in place of what was there.
     pub(crate) fn publish(&self, files: &[File]) -> Result<(), Fail> {
-        let mut draft = Draft::create(&self.wanted)?;
+        let draft = self.begin()?;
         for (name, bytes) in files {
             let path = draft.path.join(name);
             let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
             folder.and_then(|()| fs::write(path, bytes)).map_err(|error| fail(&self.wanted, &error))?;
         }
+        self.put(draft)
+    }
+
+    /// Makes an empty folder for files that come one by one.
+    pub(crate) fn begin(&self) -> Result<Draft, Fail> {
+        Draft::create(&self.wanted)
+    }
+
+    /// Puts it in place of what was there.
+    pub(crate) fn put(&self, mut draft: Draft) -> Result<(), Fail> {
         self.replace(&draft.path)?;
         draft.made = None;
         Ok(())
@@ -60,13 +70,17 @@ impl OutDir {
 }
 
 /// A folder under way; dropped, it leaves nothing behind.
-struct Draft {
+pub(crate) struct Draft {
     path: PathBuf,
     /// The outermost folder that had to be made for it.
     made: Option<PathBuf>,
 }
 
 impl Draft {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn create(wanted: &Path) -> Result<Self, Fail> {
         let path = beside(wanted, "draft")?;
         let made = path.ancestors().take_while(|folder| is_missing(folder)).last().map(Path::to_owned);

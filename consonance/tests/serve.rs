@@ -39,6 +39,22 @@ fn what_one_says_the_other_hears_and_each_speaker_is_recorded_alone() {
 }
 
 #[test]
+#[cfg(unix)]
+fn ctrl_c_ends_a_recording_with_what_was_heard_until_then() {
+    let home = Folder::new("ctrl-c");
+    let server = Server::start(&home, "127.0.0.1:0", &[]);
+    let record = home.at("heard");
+    let listener = join(&home, "Listener", &server.address, &["--record", record.to_str().expect("a path in UTF-8")]);
+    let (output, said) = end(join(&home, "Speaker", &server.address, &["--say", &clip(1)]));
+    assert!(output.status.success(), "{said}");
+    let id = nix::unistd::Pid::from_raw(listener.id().try_into().expect("a process id"));
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("it runs");
+    let (output, heard) = end(listener);
+    assert!(output.status.success(), "{heard}");
+    assert!(likeness(&levels(&samples(clip(1))), &levels(&samples(record.join("heard.wav")))) > 0.8, "{heard}");
+}
+
+#[test]
 fn a_server_that_is_killed_and_started_again_has_its_people_back_within_five_seconds() {
     let home = Folder::new("restart");
     let server = Server::start(&home, "127.0.0.1:0", &[]);

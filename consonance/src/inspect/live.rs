@@ -22,7 +22,7 @@ use super::{
     source::Source,
     view::{HEADLINES, LEFT, Row, View},
 };
-use crate::{fail::Fail, serve::stop_flag, server_state::ServerState};
+use crate::{fail::Fail, server_state::ServerState, stop::stop_flag};
 
 /// How long a key waits at most.
 const NAP: Duration = Duration::from_millis(100);

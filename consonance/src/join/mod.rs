@@ -7,6 +7,7 @@ mod mouth;
 mod participant;
 mod people;
 mod place;
+mod recording;
 #[cfg(any(feature = "audio", test))]
 mod sound;
 mod trust;
@@ -16,6 +17,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     process::ExitCode,
+    sync::atomic::Ordering,
     time::Duration,
 };
 
@@ -28,12 +30,14 @@ use crate::{
     fail::Fail,
     home::{self, KnownServers},
     out_dir::OutDir,
+    stop::stop_flag,
 };
 use devices::Devices;
 use ear::Ear;
 use mouth::Mouth;
 use participant::{Participant, Wishes};
 pub(crate) use place::resolve;
+use recording::Recording;
 
 /// The socket, and room for what goes through it.
 struct Wire {
@@ -67,23 +71,27 @@ pub(crate) fn run(args: &JoinArgs) -> Result<ExitCode, Fail> {
     let clock = Clock::start();
     let seconds = args.seconds.map(Duration::from_secs);
     println!("{}: trying for up to {} s", args.server, PATIENCE.as_secs());
-    let mut ear = Ear::new();
-    take_part(&mut wire, &mut somebody, &mut ear, &mut devices, clock, seconds)?;
+    let mut ear = Ear::new(out.map(Recording::begin).transpose()?);
+    let ended = take_part(&mut wire, &mut somebody, &mut ear, &mut devices, clock, seconds);
+    if !somebody.was_connected() {
+        return ended.map(|()| ExitCode::SUCCESS);
+    }
     let voices = somebody.voices();
     somebody.leave(clock.now());
     let until = clock.now().real + GOODBYE;
-    while clock.now().real < until {
+    while ended.is_ok() && clock.now().real < until {
         turn(&mut wire, &mut somebody, clock, clock.now(), Duration::from_millis(20))?;
     }
     println!("{}", somebody.summary());
     voices.iter().for_each(|line| println!("{line}"));
     somebody.ways().iter().for_each(|line| println!("{line}"));
     devices.summary().iter().for_each(|line| println!("{line}"));
-    if let (Some(out), Some(folder)) = (out, &args.record) {
-        out.publish(&ear.files(|id| somebody.name_of(id))?)?;
+    // Also when it ended badly: what was heard until then is worth keeping.
+    if let (Some(recording), Some(folder)) = (ear.into_recording(), &args.record) {
+        recording.finish(|id| somebody.name_of(id))?;
         println!("what was heard is in {}", folder.display());
     }
-    Ok(ExitCode::SUCCESS)
+    ended.map(|()| ExitCode::SUCCESS)
 }
 
 /// A socket of a free port, the server's address as it writes it, and direct paths if they are wanted: then of both families, if the system
@@ -110,7 +118,7 @@ fn open_socket(server: SocketAddr, direct: bool) -> Result<(Socket, SocketAddr, 
     Ok((socket, server, paths))
 }
 
-/// Talks and listens until all is said, or the time is over.
+/// Talks and listens until all is said, the time is over, or somebody presses Ctrl-C.
 fn take_part(
     wire: &mut Wire,
     somebody: &mut Participant,
@@ -122,7 +130,8 @@ fn take_part(
     let begin = clock.now().real;
     let mut next_tick = begin;
     let mut done_at = None;
-    loop {
+    let stop = stop_flag();
+    while !stop.load(Ordering::Relaxed) {
         let now = clock.now();
         let since = now.real.saturating_duration_since(begin);
         if seconds.is_some_and(|most| since >= most) {
@@ -150,6 +159,7 @@ fn take_part(
         }
         turn(wire, somebody, clock, now, next_tick.saturating_duration_since(now.real).min(devices::NAP))?;
     }
+    Ok(())
 }
 
 /// `consonance devices`.

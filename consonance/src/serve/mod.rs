@@ -21,18 +21,11 @@ mod wait;
 mod web;
 mod webrtc;
 
-use std::{
-    process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{process::ExitCode, sync::atomic::Ordering, time::Duration};
 
 use adapter_udp::{Config, Endpoint, Socket};
 
-use crate::{cli::ServeArgs, clock::Clock, fail::Fail, home, log};
+use crate::{cli::ServeArgs, clock::Clock, fail::Fail, home, log, stop::stop_flag};
 use adapter::Adapter;
 use admission::Admission;
 pub(crate) use admission::{TOO_MANY_TRIES, WRONG_PASSWORD};
@@ -116,15 +109,6 @@ fn serve(server: &mut Session, page: &Page, clock: Clock, is_over: impl Fn() -> 
         waited.map_err(|error| Fail::new(format!("the socket: {error}"), "start the server again"))?;
     }
     Ok(())
-}
-
-/// Set when the program is asked to end.
-pub(crate) fn stop_flag() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = Arc::clone(&stop);
-    // Where signals can't be caught the program ends at once, as it would without.
-    let _ = ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed));
-    stop
 }
 
 fn joinable(address: std::net::SocketAddr) -> String {
