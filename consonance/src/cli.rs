@@ -154,7 +154,7 @@ pub(crate) struct ServeArgs {
     /// Answer /status (for people), /healthz, /metrics (Prometheus) and /state (for `consonance inspect`) over HTTP at this address; without an address on this machine alone
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:7757")]
     pub(crate) http: Option<SocketAddr>,
-    /// Where browsers find the page: TCP for it and UDP for voice at this address and port [default: 127.0.0.1:7758, this machine alone]
+    /// Where browsers find the page, by TCP; UDP for voice has the same port, of all addresses if this is the loopback's [default: 127.0.0.1:7758, this machine alone]
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:7758")]
     pub(crate) web: Option<SocketAddr>,
     /// Don't let browsers in

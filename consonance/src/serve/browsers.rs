@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
 };
 
 use adapter_udp::{Socket, local_addresses};
@@ -82,7 +82,9 @@ fn say(at: WebAt, bound: SocketAddr, is_secure: bool) {
     }
 }
 
-/// The same port for UDP and for TCP: the one that was said, or the usual one if it is free, or else any.
+/// The same port for UDP and for TCP: the one that was said, or the usual one if it is free, or else any. The page of this machine alone still gets a socket of
+/// all addresses: browsers other than Chromium send to none but those that a network could have. Whoever has no answer to an offer, and those come by TCP,
+/// gets nothing from it.
 fn bind(at: WebAt) -> io::Result<(Socket, TcpListener, SocketAddr)> {
     let any = SocketAddr::new(at.address.ip(), 0);
     let tries = match (at.address.port(), at.was_said) {
@@ -92,7 +94,9 @@ fn bind(at: WebAt) -> io::Result<(Socket, TcpListener, SocketAddr)> {
     };
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
     for address in tries {
-        let bound = Socket::bind(address).and_then(|socket| Ok((socket.address()?, socket)));
+        let voice = if address.ip().is_loopback() { any_of_kind(address) } else { address };
+        let bound = Socket::bind(voice).and_then(|socket| Ok((socket.address()?.port(), socket)));
+        let bound = bound.map(|(port, socket)| (SocketAddr::new(address.ip(), port), socket));
         match bound.and_then(|(bound, socket)| Ok((socket, TcpListener::bind(bound)?, bound))) {
             Ok(all) => return Ok(all),
             Err(error) => last = error,
@@ -101,10 +105,22 @@ fn bind(at: WebAt) -> io::Result<(Socket, TcpListener, SocketAddr)> {
     Err(last)
 }
 
-/// What browsers are told to send to: what the operator says, or where the socket is bound, or where this machine is seen from, loopback last.
+/// All addresses, with the same port.
+fn any_of_kind(address: SocketAddr) -> SocketAddr {
+    let any = if address.is_ipv4() { IpAddr::from(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
+    SocketAddr::new(any, address.port())
+}
+
+/// What browsers are told to send to: what the operator says, or where the socket is bound, or where this machine is seen from, loopback last unless the page is there.
 fn addresses(bound: SocketAddr, told: &[IpAddr]) -> Vec<SocketAddr> {
     let port = bound.port();
     match told {
+        [] if bound.ip().is_loopback() => {
+            let own = local_addresses(bound, port)
+                .into_iter()
+                .filter(|own| own.is_ipv4() == bound.is_ipv4() && own.ip() != bound.ip());
+            [bound].into_iter().chain(own).collect()
+        }
         [] if bound.ip().is_unspecified() => {
             let mut own = local_addresses(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), port);
             own.retain(|own| own.is_ipv4() || bound.is_ipv6());
@@ -125,6 +141,12 @@ mod tests {
         let at = |text: &str| text.parse::<SocketAddr>().unwrap();
         assert_eq!(addresses(at("0.0.0.0:5"), &["203.0.113.7".parse().unwrap()]), [at("203.0.113.7:5")]);
         assert_eq!(addresses(at("10.0.0.1:5"), &[]), [at("10.0.0.1:5")]);
+        assert_eq!(addresses(at("127.0.0.1:5"), &["203.0.113.7".parse().unwrap()]), [at("203.0.113.7:5")]);
+        let own = addresses(at("127.0.0.1:5"), &[]);
+        assert!(
+            own[0] == at("127.0.0.1:5") && own[1..].iter().all(|own| own.is_ipv4() && !own.ip().is_loopback()),
+            "{own:?}"
+        );
         let own = addresses(at("0.0.0.0:5"), &[]);
         assert!(own.contains(&at("127.0.0.1:5")) && own.iter().all(|own| !own.ip().is_unspecified()), "{own:?}");
     }

@@ -97,7 +97,7 @@ async function end(child, signal) {
 }
 
 /** A port that is free for UDP and TCP, and below those that the system gives to whoever asks for any. */
-async function freePort() {
+export async function freePort() {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 10_000);
     const free = await Promise.all([binds(createSocket("udp4"), "bind", port), binds(createServer(), "listen", port)]);
