@@ -35,7 +35,7 @@ browserTest("while ten people speak the page is not held up, has half a core to 
   const cores = report(before, after);
   figure("speakers on the average, and share of real time that the audio thread works", `${speakers.toFixed(1)}, ${after.load.toFixed(2)}`);
   const dry = drySeconds(seconds, machine);
-  const longTasks = (await anna.page.evaluate(() => window.longTasks)).map((task) => ({ ...task, held: machine.stoodStill(task.from, task.from + task.ms) }));
+  const longTasks = (await anna.page.evaluate(() => window.longTasks)).map((task) => ({ ...task, held: machine.paused(task.from, task.from + task.ms) }));
   figure("tasks of the page of more than 50 ms", longTasks.map(({ ms, held }) => `${ms} ms${held ? " (the machine stood still)" : ""}`).join(", ") || "none");
   assert.ok(speakers > 0.8 * SPEAKERS, `${speakers} speakers on the average`);
   await inTime(() => {
@@ -59,7 +59,7 @@ function watchTasks() {
 function drySeconds(seconds, machine) {
   const all = seconds.slice(1).map((second, before) => {
     const { at, underruns, dry } = seconds[before];
-    return { underruns: second.underruns - underruns, dry: second.dry - dry, held: machine.stoodStill(at - 100, second.at) };
+    return { underruns: second.underruns - underruns, dry: second.dry - dry, held: machine.paused(at - 100, second.at) };
   });
   const found = all.filter(({ underruns, dry }) => underruns > 0 || dry > 0);
   const sum = (kind, some) => some.reduce((sum, second) => sum + second[kind], 0);

@@ -49,6 +49,11 @@ export class Machine {
     return pauses.some(({ ms }) => ms >= HOLE_MS) || stillness(pauses, to - from) > HUNDREDTH;
   }
 
+  /** Whether a processor stood still at all. */
+  paused(from, to) {
+    return this.#pauses.some((pause) => pause.from < to && pause.from + pause.ms > from);
+  }
+
   /** Why a figure can't be relied on, or null. */
   excuse() {
     const span = Date.now() - this.#at;
