@@ -72,6 +72,11 @@ export class Native {
     if (this.child.exitCode === null) await once(this.child, "exit");
   }
 
+  /** Lets it leave, as Ctrl-C does. */
+  async leave() {
+    await end(this.child, "SIGINT");
+  }
+
   /** What it heard, once it has left. */
   async heard() {
     await this.left();
