@@ -34,7 +34,7 @@ pub struct Seat {
     pub(super) flags: PersonFlags,
     pub(super) secret: Secret,
     /// Ascending by room.
-    pub(super) rooms: Vec<RoomEntry, MAX_ROOMS_PER_CLIENT>,
+    pub(super) rooms: Vec<RoomEntry, MAX_ROOMS_PER_CLIENT, u8>,
     /// Where the last change of this seat stands in the journal.
     pub(super) changed_at: u64,
     /// The journal's entry at every position that is this seat's index modulo the number of seats: the id that changed.
@@ -155,7 +155,7 @@ pub(super) struct VoiceState {
     pub(super) seen: u64,
     pub(super) last_at: Instant,
     /// Whom the last packet was for.
-    pub(super) targets: Vec<Target, MAX_CHANNELS>,
+    pub(super) targets: Vec<Target, MAX_CHANNELS, u8>,
 }
 
 impl VoiceState {
@@ -188,10 +188,10 @@ impl Rates {
 #[derive(Debug, Clone)]
 pub(super) struct Tell {
     pub(super) audience: Option<bool>,
-    pub(super) rooms_closed: Vec<(RoomCloseReason, Name), 4>,
-    pub(super) texts_refused: Vec<TextsRefused, 8>,
+    pub(super) rooms_closed: Vec<(RoomCloseReason, Name), 4, u8>,
+    pub(super) texts_refused: Vec<TextsRefused, 8, u8>,
     /// `None` for a secret that is void.
-    pub(super) pairs: Vec<(ClientId, Option<Secret>), 16>,
+    pub(super) pairs: Vec<(ClientId, Option<Secret>), 16, u8>,
 }
 
 /// Refused texts in a row, so that a burst of them takes one place.

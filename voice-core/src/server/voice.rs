@@ -116,7 +116,11 @@ impl<'a> Engine<'a> {
     }
 
     /// Those channels that the speaker may use, each with the set of its listeners. Others are counted once, under the first one's reason.
-    fn masks(&mut self, at: u16, voice: &ParsedVoice) -> (Vec<(u8, Mask), MAX_CHANNELS>, Vec<Target, MAX_CHANNELS>) {
+    fn masks(
+        &mut self,
+        at: u16,
+        voice: &ParsedVoice,
+    ) -> (Vec<(u8, Mask), MAX_CHANNELS>, Vec<Target, MAX_CHANNELS, u8>) {
         let (mut masks, mut targets, mut refused) = (Vec::new(), Vec::new(), None);
         for (bit, channel) in voice.channels().iter().enumerate() {
             match self.mask(at, channel.target) {
