@@ -1,14 +1,14 @@
 // The measuring itself, on a page that plays its microphone back: without it no score and no delay below would mean anything.
 import assert from "node:assert/strict";
 import { loop } from "./harness/loop.mjs";
-import { medianPesq, whyNoScores } from "./harness/pesq.mjs";
+import { pesqOf, whyNoScores } from "./harness/pesq.mjs";
 import { delays, loudestSecond, quantile, shareAbove } from "./harness/sound.mjs";
 import { browserTest, figure, inTime, until } from "./harness/test.mjs";
 
 browserTest("what isn't changed is heard as it was said", async (t, machine) => {
   const { speech, person } = await loop(t);
   const recording = await person.listen(40);
-  const score = await medianPesq("a microphone played back", speech.samples, recording, machine, 100);
+  const score = await pesqOf("a microphone played back", speech.samples, recording, machine, 100);
   await inTime(() => assert.ok(score > 4.4, `PESQ-WB ${score}`));
 }, [whyNoScores]);
 

@@ -4,7 +4,7 @@ import { connected, meets, state, stateIs, talk } from "./harness/bare.mjs";
 import { launch } from "./harness/browser.mjs";
 import { Native, Server, whyNoProgram } from "./harness/consonance.mjs";
 import { loop } from "./harness/loop.mjs";
-import { medianPesq, whyNoScores } from "./harness/pesq.mjs";
+import { pesqOf, whyNoScores } from "./harness/pesq.mjs";
 import { delays, quantile } from "./harness/sound.mjs";
 import { babble, sentence } from "./harness/speech.mjs";
 import { browserTest, figure, inTime, until } from "./harness/test.mjs";
@@ -29,7 +29,7 @@ const UNDER_WAY_MS = 300;
 const seconds = (speech) => ((ROUNDS + 0.5) * speech.samples.length) / 48_000;
 
 async function score(who, speech, recording, machine, least = GOOD) {
-  const score = await medianPesq(who, speech.samples, recording, machine, UNDER_WAY_MS);
+  const score = await pesqOf(who, speech.samples, recording, machine, UNDER_WAY_MS);
   await inTime(() => assert.ok(score >= least, `${who}: ${score}`));
 }
 

@@ -41,7 +41,7 @@ use script::{CAST, Who};
 pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, Fail> {
     let preset = preset(&args.network)?;
     let clips = speech::load(&args.speech)?;
-    let out = OutDir::find(&args.out, is_result)?;
+    let out = OutDir::find("--out", &args.out, is_result)?;
     println!("Seed {}, network {}", args.seed, preset.describe());
     let watch = Clock::start();
     let (record, wavs) = play::play(args.seed, preset, &clips, progress);

@@ -56,7 +56,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const GOODBYE: Duration = Duration::from_millis(300);
 
 pub(crate) fn run(args: &JoinArgs) -> Result<ExitCode, Fail> {
-    let out = args.record.as_deref().map(|folder| OutDir::find(folder, |name| name.ends_with(".wav"))).transpose()?;
+    let out = args
+        .record
+        .as_deref()
+        .map(|folder| OutDir::find("--record", folder, |name| name.ends_with(".wav")))
+        .transpose()?;
     let mouth = Mouth::new(read_all(&args.say)?);
     let folder = home::folder()?;
     let identity = home::identity(&folder, "client.pem")?;
@@ -72,7 +76,7 @@ pub(crate) fn run(args: &JoinArgs) -> Result<ExitCode, Fail> {
     let seconds = args.seconds.map(Duration::from_secs);
     println!("{}: trying for up to {} s", args.server, PATIENCE.as_secs());
     let mut ear = Ear::new(out.map(Recording::begin).transpose()?);
-    let ended = take_part(&mut wire, &mut somebody, &mut ear, &mut devices, clock, seconds);
+    let mut ended = take_part(&mut wire, &mut somebody, &mut ear, &mut devices, clock, seconds);
     if !somebody.was_connected() {
         return ended.map(|()| ExitCode::SUCCESS);
     }
@@ -80,7 +84,7 @@ pub(crate) fn run(args: &JoinArgs) -> Result<ExitCode, Fail> {
     somebody.leave(clock.now());
     let until = clock.now().real + GOODBYE;
     while ended.is_ok() && clock.now().real < until {
-        turn(&mut wire, &mut somebody, clock, clock.now(), Duration::from_millis(20))?;
+        ended = turn(&mut wire, &mut somebody, clock, clock.now(), Duration::from_millis(20));
     }
     println!("{}", somebody.summary());
     voices.iter().for_each(|line| println!("{line}"));

@@ -22,6 +22,7 @@ const MIXED: &str = "heard.wav";
 const MOST_SPEAKERS: usize = 256;
 /// What a WAV file holds, in samples of 2 bytes: its sizes have 32 bits. 12 hours.
 const MOST_SAMPLES: u64 = 12 * 3_600 * 48_000;
+const HEADER_BYTES: u64 = 44;
 
 /// A recording under way.
 pub(crate) struct Recording {
@@ -38,21 +39,22 @@ pub(crate) struct Recording {
 impl Recording {
     pub(crate) fn begin(out: OutDir) -> Result<Self, Fail> {
         let draft = out.begin()?;
-        let mixed = Track::begin(draft.path().join(MIXED)).map_err(|error| failed(draft.path(), &error))?;
+        let mixed = Track::begin(draft.path().join(MIXED)).map_err(|error| out.fail(&error))?;
         Ok(Self { out, draft, mixed, alone: BTreeMap::new(), samples: 0, over: None })
     }
 
     /// Takes what follows of all together.
     pub(crate) fn hear(&mut self, block: &[i16]) {
-        let at = self.samples;
-        self.samples = (at + block.len() as u64).min(MOST_SAMPLES);
-        if self.samples == MOST_SAMPLES && self.over.is_none() {
-            self.end(Fail::new(
-                "--record: 12 hours are recorded, and a WAV file holds no more",
-                "join again with another folder",
-            ));
+        let (at, end) = (self.samples, self.samples + block.len() as u64);
+        if end > MOST_SAMPLES && self.over.is_none() {
+            let full = "--record: 12 hours are recorded, and a WAV file holds no more";
+            self.end(Fail::new(full, "join again with another folder"));
         }
-        self.write(|recording| recording.mixed.put(at, block));
+        self.write(|recording| {
+            recording.mixed.put(at, block)?;
+            recording.samples = end;
+            Ok(())
+        });
     }
 
     /// Takes what a speaker says from sample `at` on; before [`hear`](Self::hear) does.
@@ -72,17 +74,16 @@ impl Recording {
 
     /// Puts the recording in its place, with the speakers' names on their files, also one that ended early: then that is the failure.
     pub(crate) fn finish(self, name_of: impl Fn(ClientId) -> String) -> Result<(), Fail> {
-        let Self { out, draft, mixed, alone, samples, over } = self;
-        let folder = draft.path().to_owned();
-        let whole = || -> io::Result<()> {
-            mixed.finish(samples, &folder.join(MIXED))?;
-            for (id, track) in alone {
-                let name: String = name_of(id).chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
-                track.finish(samples, &folder.join(format!("{name}-{id}.wav")))?;
+        let Self { out, draft, mixed, alone, samples, mut over } = self;
+        let named = alone.into_iter().map(|(id, track)| {
+            let name: String = name_of(id).chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+            (format!("{name}-{id}.wav"), track)
+        });
+        for (name, track) in [(MIXED.to_owned(), mixed)].into_iter().chain(named) {
+            if let Err(error) = track.finish(samples, &draft.path().join(name)) {
+                over.get_or_insert_with(|| out.fail(&error));
             }
-            Ok(())
-        };
-        whole().map_err(|error| failed(&folder, &error))?;
+        }
         out.put(draft)?;
         over.map_or(Ok(()), Err)
     }
@@ -93,7 +94,7 @@ impl Recording {
             return;
         }
         if let Err(error) = write(self) {
-            self.end(failed(self.draft.path(), &error));
+            self.end(self.out.fail(&error));
         }
     }
 
@@ -101,13 +102,6 @@ impl Recording {
         eprintln!("nothing more is recorded: {why}");
         self.over = Some(why);
     }
-}
-
-fn failed(folder: &Path, error: &io::Error) -> Fail {
-    Fail::new(
-        format!("--record: {} can't be written ({error})", folder.display()),
-        "name a folder on a disk with more room",
-    )
 }
 
 /// A WAV file that grows.
@@ -127,7 +121,7 @@ impl Track {
 
     fn put(&mut self, at: u64, block: &[i16]) -> io::Result<()> {
         if at != self.at {
-            self.file.seek(SeekFrom::Start(header(0).len() as u64 + 2 * at))?;
+            self.file.seek(SeekFrom::Start(HEADER_BYTES + 2 * at))?;
         }
         for sample in block {
             self.file.write_all(&sample.to_le_bytes())?;
@@ -136,25 +130,26 @@ impl Track {
         Ok(())
     }
 
-    /// Gives the file its length and its name.
+    /// Gives the file its length and its name, also when its last samples find no room.
     fn finish(mut self, samples: u64, name: &Path) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(&header(samples))?;
-        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.set_len(header(0).len() as u64 + 2 * samples)?;
-        fs::rename(&self.path, name)
+        let written = self.file.flush();
+        let (mut file, _) = self.file.into_parts();
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&header(samples))?;
+        file.set_len(HEADER_BYTES + 2 * samples)?;
+        fs::rename(&self.path, name)?;
+        written
     }
 }
 
 /// The header of a file of so many samples; while their number isn't known, of the longest one.
 fn header(samples: u64) -> Vec<u8> {
     let mut header = voice_audio::write_wav(&[]).unwrap_or_default();
-    let data = u32::try_from(2 * samples.min(MOST_SAMPLES)).unwrap_or(u32::MAX);
-    let riff = data.saturating_add(header.len() as u32 - 8);
-    // Of the whole after the first 8 bytes, and, last in the header, of the samples.
-    header[4..8].copy_from_slice(&riff.to_le_bytes());
-    let end = header.len();
-    header[end - 4..].copy_from_slice(&data.to_le_bytes());
+    let data = 2 * samples.min(MOST_SAMPLES);
+    // Of the whole after the first 8 bytes, and, last in the header, of the samples. Both are below 2^32.
+    for (at, bytes) in [(4, HEADER_BYTES - 8 + data), (40, data)] {
+        header[at..at + 4].copy_from_slice(&(bytes as u32).to_le_bytes());
+    }
     header
 }
 
@@ -173,7 +168,7 @@ mod tests {
         }
 
         fn begin(&self) -> Recording {
-            let out = OutDir::find(&self.0.join("heard"), |_| true).expect("a usable place");
+            let out = OutDir::find("--record", &self.0.join("heard"), |_| true).expect("a usable place");
             Recording::begin(out).expect("a draft")
         }
 
@@ -222,6 +217,26 @@ mod tests {
         recording.mixed.file.flush().expect("written");
         let left = fs::read(&recording.mixed.path).expect("a file");
         assert_eq!(voice_audio::read_wav(&left).expect("a WAV file"), vec![5; 48_000]);
+    }
+
+    #[test]
+    fn a_disk_that_fails_ends_the_recording_and_what_was_heard_is_kept() {
+        let place = Place::new("full");
+        let mut recording = place.begin();
+        recording.hear(&[5; 48_000]);
+        // From here on nothing can be written there.
+        recording.mixed.file.flush().expect("written");
+        let path = recording.mixed.path.clone();
+        let whole =
+            std::mem::replace(&mut recording.mixed.file, BufWriter::new(fs::File::open(&path).expect("a file")));
+        for _ in 0..2 {
+            recording.hear(&[6; 48_000]);
+        }
+        assert!(recording.over.is_some());
+        recording.mixed.file = whole;
+        let fail = recording.finish(|_| unreachable!()).expect_err("it ended early").to_string();
+        assert!(fail.contains("--record") && fail.contains("heard: can't be written"), "{fail}");
+        assert_eq!(place.samples("heard.wav"), vec![5; 48_000]);
     }
 
     #[test]

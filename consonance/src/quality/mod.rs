@@ -51,7 +51,7 @@ pub(crate) fn run(args: &QualityArgs) -> Result<ExitCode, Fail> {
         with_codec: args.with_codec,
     };
     let clips = speech::load(&args.speech)?;
-    let out = OutDir::find(&args.out, is_result)?;
+    let out = OutDir::find("--out", &args.out, is_result)?;
     let environment = if args.no_scores { None } else { Some(Environment::prepare()?) };
     let setting = Setting {
         seed: args.seed,

@@ -27,6 +27,7 @@ export class Machine {
     const pins = spawnSync("taskset", ["--version"]).status === 0;
     for (let cpu = 0; cpu < cpus().length; cpu++) {
       const [program, ...args] = pins ? ["taskset", "-c", String(cpu), process.execPath, watcher] : [process.execPath, watcher];
+      // In a session of its own, since Linux shares out the processors by sessions.
       const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], detached: true });
       t.after(() => child.kill());
       try {
@@ -49,7 +50,7 @@ export class Machine {
     return pauses.some(({ ms }) => ms >= HOLE_MS) || stillness(pauses, to - from) > HUNDREDTH;
   }
 
-  /** Whether a processor stood still at all. */
+  /** Whether a processor stood still at all, for 5 ms or more. */
   paused(from, to) {
     return this.#pauses.some((pause) => pause.from < to && pause.from + pause.ms > from);
   }

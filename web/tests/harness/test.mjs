@@ -13,7 +13,7 @@ export function browserTest(name, body, needs = [], seconds = 240) {
     try {
       await body(t, machine);
     } catch (error) {
-      const excuse = error.excuse ?? (error.needsTime && machine.excuse());
+      const excuse = error.needsTime && machine.excuse();
       if (!excuse) throw error;
       skip(t, name, `${excuse}; ${error.message}`);
     }
@@ -27,11 +27,6 @@ export async function inTime(assertions) {
   } catch (error) {
     throw Object.assign(error, { needsTime: true });
   }
-}
-
-/** Nothing can be said here of what was to be judged, and that is why. */
-export function cannotJudge(excuse, details) {
-  return Object.assign(new Error(details), { excuse });
 }
 
 function skip(t, name, why) {
