@@ -9,7 +9,7 @@ use std::{
 };
 
 /// What a page of somebody's own needs, too.
-const BINDING: [&str; 4] = ["consonance.js", "processor.js", "encoder.js", "consonance.wasm"];
+const BINDING: [&str; 5] = ["consonance.js", "processor.js", "encoder.js", "capture.js", "consonance.wasm"];
 /// The binding's parts, and the page.
 const FOLDERS: [&str; 2] = ["parts", "page"];
 

@@ -122,7 +122,7 @@ export class Voice extends EventTarget {
     sound.startEncoder((why) => this.#tell("notice", `The browser stopped encoding your voice: ${why}`));
     this.#engine.attach((message, transfer) => sound.post(message, transfer));
     this.#engine.call("connect", []);
-    this.#microphone.connect(node);
+    this.#microphone.connect(sound);
     if (this.#loudspeaker) sound.use(this.#loudspeaker);
     this.#tickedAt = this.#startedAt = Date.now();
     this.#ticking = setInterval(() => this.#tick(), TICK_MS);

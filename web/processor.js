@@ -1,6 +1,7 @@
 /**
- * The audio thread's side: an AudioWorklet node that holds the whole client in wasm. The loudspeaker's clock drives it: each block takes what the
- * microphone gave, asks the core for what is heard, and sends what is due. The page only relays bytes, and ticks it while sound is suspended.
+ * The audio thread's side: an AudioWorklet node that holds the whole client in wasm. The loudspeaker's clock drives what is heard: each block asks the core
+ * for it, and sends what is due. What the microphone gives comes as it is, or with the blocks. The page only relays bytes, and ticks it while sound is
+ * suspended.
  *
  * Time is `Date.now()`: the one clock that page and worklet share; web/src/clock.rs says what is done about its faults.
  */
@@ -31,6 +32,8 @@ class Processor extends AudioWorkletProcessor {
     this.running = true;
     /** @type {MessagePort | null} */
     this.encoder = null;
+    /** By which the microphone's sound comes, if not with the blocks. @type {MessagePort | null} */
+    this.microphone = null;
     /** Buffers that came back from the encoder, to be used again. @type {ArrayBuffer[]} */
     this.spare = [];
     this.load = { blocks: 0, busy: 0, since: Date.now(), share: 0 };
@@ -47,12 +50,12 @@ class Processor extends AudioWorkletProcessor {
     return this.views;
   }
 
-  /** Microphone, left and right for blocks of this length; kept, so that a block makes no garbage. @param {number} samples */
+  /** Left and right for blocks of this length; kept, so that a block makes no garbage. @param {number} samples */
   block(samples) {
-    const { blocks, microphone, left, right } = this.buffers;
+    const { blocks, left, right } = this.buffers;
     let block = blocks.get(samples);
     if (!block) {
-      block = [microphone, left, right].map((buffer) => buffer.subarray(0, samples));
+      block = [left, right].map((buffer) => buffer.subarray(0, samples));
       blocks.set(samples, block);
     }
     return block;
@@ -63,16 +66,12 @@ class Processor extends AudioWorkletProcessor {
     const begin = Date.now();
     const time = now();
     const [output] = outputs;
-    const spoken = inputs[0]?.[0];
     const samples = output[0].length;
-    let [microphone, left, right] = this.block(samples);
-    if (spoken) microphone.set(spoken);
-    this.engine.render(time, currentFrame, samples, spoken ? 1 : 0);
-    // It may have taken memory, and then the views are of what was before.
-    [, left, right] = this.block(samples);
+    this.engine.render(time, currentFrame, samples);
+    const [left, right] = this.block(samples);
     output[0].set(left);
     output[1]?.set(right);
-    this.encode();
+    if (!this.microphone) this.hear(inputs[0]?.[0]);
     this.turn(time);
     this.measure(begin);
     return this.running;
@@ -86,6 +85,31 @@ class Processor extends AudioWorkletProcessor {
     if (++load.blocks < LOAD_BLOCKS) return;
     load.share = load.busy / Math.max(1, end - load.since);
     Object.assign(load, { blocks: 0, busy: 0, since: end });
+  }
+
+  /** The microphone's sound comes by this port from now on. @param {MessagePort | null} port */
+  listenTo(port) {
+    if (this.microphone) this.microphone.onmessage = null;
+    this.microphone = port;
+    // What was said before is over.
+    this.hear();
+    if (port) port.onmessage = ({ data }) => this.onSpoken(port, data);
+  }
+
+  /** @param {MessagePort} port @param {ArrayBuffer} sound */
+  onSpoken(port, sound) {
+    const samples = new Float32Array(sound);
+    const { length: most } = this.buffers.microphone;
+    for (let at = 0; at < samples.length; at += most) this.hear(samples.subarray(at, at + most));
+    port.postMessage(sound, [sound]);
+    this.turn(now());
+  }
+
+  /** Takes what the microphone gave; nothing: there is none. @param {Float32Array} [spoken] */
+  hear(spoken) {
+    if (spoken) this.buffers.microphone.set(spoken);
+    this.engine.take_microphone(spoken?.length ?? 0);
+    this.encode();
   }
 
   /** Hands over what the microphone has for the encoder. */
@@ -182,6 +206,9 @@ class Processor extends AudioWorkletProcessor {
         this.encoder = message.port;
         this.advice = 0;
         this.encoder.onmessage = ({ data }) => this.onEncoded(data);
+        break;
+      case "microphone":
+        this.listenTo(message.port);
         break;
       case "stats":
         this.sendStats(message.reply);

@@ -34,6 +34,7 @@ fn the_page_comes_with_the_program_and_with_rules_for_what_it_may_do() {
         ("/consonance.js", "text/javascript; charset=utf-8"),
         ("/processor.js", "text/javascript; charset=utf-8"),
         ("/encoder.js", "text/javascript; charset=utf-8"),
+        ("/capture.js", "text/javascript; charset=utf-8"),
         ("/consonance.wasm", "application/wasm"),
         ("/page/page.css", "text/css; charset=utf-8"),
     ] {

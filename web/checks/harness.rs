@@ -186,7 +186,8 @@ impl Stage {
             }
         }
         let microphone = person.microphone.then_some(&spoken[..]);
-        person.engine.render(now, begin, microphone, &mut left, &mut right);
+        person.engine.render(now, begin, &mut left, &mut right);
+        person.engine.take_microphone(microphone);
         person.left.extend_from_slice(&left);
         person.right.extend_from_slice(&right);
         let mut encoded: Vec<(FrameFor, Vec<u8>)> = Vec::new();

@@ -78,7 +78,8 @@ test("a microphone's sound comes out as frames of 20 ms while one hears oneself"
   let frames = 0;
   for (let block = 0; block < 375; block++) {
     microphone.forEach((_, at) => (microphone[at] = Math.sin((block * 128 + at) / 10) / 4));
-    engine.render(START + block * 2_667, block * 128, 128, 1);
+    engine.render(START + block * 2_667, block * 128, 128);
+    engine.take_microphone(128);
     for (let frame = engine.next_frame(); frame !== 0; frame = engine.next_frame()) {
       assert.equal(frame >>> 3, 960);
       assert.equal(frame & 7, 2, "for oneself alone: nobody else is there");

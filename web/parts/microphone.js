@@ -2,6 +2,9 @@
  * The microphone: asked for when it is wanted, taken again when its device goes away, and told as a state in a word. Nothing here throws.
  */
 
+import { handDirectly } from "./direct.js";
+
+/** @typedef {import("./sound.js").Sound} Sound */
 /** @typedef {import("../consonance.js").MicrophoneState} MicrophoneState */
 /** @typedef {import("../consonance.js").MicrophoneOptions} MicrophoneOptions */
 
@@ -28,10 +31,10 @@ export class Microphone {
     this.options = null;
     /** @type {MediaStream | null} */
     this.stream = null;
-    /** @type {MediaStreamAudioSourceNode | null} */
-    this.source = null;
-    /** @type {AudioNode | null} */
-    this.target = null;
+    /** Takes its sound from where it goes. @type {(() => void) | null} */
+    this.leaving = null;
+    /** @type {Sound | null} */
+    this.sound = null;
     /** Requests overtake each other: only the last one counts. */
     this.request = 0;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -42,9 +45,9 @@ export class Microphone {
     };
   }
 
-  /** Where its sound goes. @param {AudioNode | null} target */
-  connect(target) {
-    this.target = target;
+  /** Where its sound goes. @param {Sound | null} sound */
+  connect(sound) {
+    this.sound = sound;
     this.join();
   }
 
@@ -120,13 +123,23 @@ export class Microphone {
   }
 
   join() {
-    this.source?.disconnect();
-    this.source = null;
-    const context = /** @type {AudioContext | undefined} */ (this.target?.context);
-    if (!this.stream || !this.target || !context) return;
+    this.leave();
+    const { stream, sound } = this;
+    if (!stream || !sound) return;
+    const leave = handDirectly(stream.getAudioTracks()[0], sound, () => this.joinBlocks());
+    if (leave) this.leaving = leave;
+    else this.joinBlocks();
+  }
+
+  /** Its sound comes with the loudspeaker's blocks: everywhere, at any rate, and later. */
+  joinBlocks() {
+    this.leave();
+    const { stream, sound } = this;
+    if (!stream || !sound?.node) return;
     try {
-      this.source = context.createMediaStreamSource(this.stream);
-      this.source.connect(this.target);
+      const source = sound.context.createMediaStreamSource(stream);
+      source.connect(sound.node);
+      this.leaving = () => source.disconnect();
     } catch {
       // Some browsers can't bring a microphone and a context of different rates together.
       this.release();
@@ -134,9 +147,13 @@ export class Microphone {
     }
   }
 
+  leave() {
+    this.leaving?.();
+    this.leaving = null;
+  }
+
   release() {
-    this.source?.disconnect();
-    this.source = null;
+    this.leave();
     if (this.stream) stop(this.stream);
     this.stream = null;
   }

@@ -1,4 +1,4 @@
-/** What page, audio thread and encoder say to each other. */
+/** What page, audio thread and workers say to each other. */
 
 /** What the audio thread is told once. */
 export interface Setup {
@@ -24,6 +24,8 @@ export type ToWorklet =
   | { type: "packet"; lane: boolean; at: number; bytes: ArrayBuffer }
   | Call
   | { type: "encoder"; port: MessagePort }
+  // By which the microphone's sound comes; null: with the loudspeaker's blocks, if there is any.
+  | { type: "microphone"; port: MessagePort | null }
   | { type: "stats"; reply: number }
   | { type: "tick" }
   | { type: "end" };
@@ -67,7 +69,8 @@ export interface Exports {
   receive(now: number, reliable: number, len: number): void;
   poll_message(now: number): number;
   farewell(): number;
-  render(now: number, sample: number, samples: number, hasMicrophone: number): void;
+  render(now: number, sample: number, samples: number): void;
+  take_microphone(samples: number): void;
   turn(now: number): number;
   next_frame(): number;
   take_encoded(now: number, flags: number, len: number): void;

@@ -229,15 +229,23 @@ pub extern "C" fn farewell() -> u32 {
     engine(0, |engine, buffers| if engine.farewell(buffers.message) { buffers.put_message() } else { 0 })
 }
 
-/// Hears a block, of which `sample` is the number of the first at 48 kHz, and takes as many samples of the microphone if there is one.
+/// Hears a block, of which `sample` is the number of the first at 48 kHz.
 #[unsafe(no_mangle)]
-pub extern "C" fn render(now: f64, sample: f64, samples: u32, has_microphone: u32) {
+pub extern "C" fn render(now: f64, sample: f64, samples: u32) {
     engine((), |engine, buffers| {
         let samples = (samples as usize).min(MAX_BLOCK);
-        let microphone = (has_microphone != 0).then_some(&buffers.microphone[..samples]);
         // Saturates; negative ones and what is no number become 0.
         let (left, right) = (&mut buffers.left[..samples], &mut buffers.right[..samples]);
-        engine.render(now, sample as u64, microphone, left, right);
+        engine.render(now, sample as u64, left, right);
+    });
+}
+
+/// Takes so many samples that the microphone gave; 0: there is none. Before the next call, [`next_frame`] is to be asked until there is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn take_microphone(samples: u32) {
+    engine((), |engine, buffers| {
+        let samples = (samples as usize).min(MAX_BLOCK);
+        engine.take_microphone((samples > 0).then_some(&buffers.microphone[..samples]));
     });
 }
 

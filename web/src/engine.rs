@@ -1,6 +1,6 @@
 //! One person in one session: the order of things.
 //!
-//! Everything is called from one thread, the AudioWorklet's. Input is given by `receive`, `render`, `take_encoded` and the wishes; [`Engine::turn`] then
+//! Everything is called from one thread, the AudioWorklet's. Input is given by `receive`, `render`, `take_microphone`, `take_encoded` and the wishes; [`Engine::turn`] then
 //! does what is due and says what there is to fetch. No order of calls is wrong.
 
 use voice_audio::{Activation, packet_samples};
@@ -209,27 +209,24 @@ impl Engine {
         len.is_some()
     }
 
-    /// Hears a block of at most [`MAX_BLOCK`] samples, of which `sample` is the number of the first at 48 kHz, and takes what the microphone gave meanwhile.
-    pub fn render(
-        &mut self,
-        time_us: f64,
-        sample: u64,
-        microphone: Option<&[f32]>,
-        left: &mut [f32],
-        right: &mut [f32],
-    ) {
+    /// Hears a block of at most [`MAX_BLOCK`] samples, of which `sample` is the number of the first at 48 kHz.
+    pub fn render(&mut self, time_us: f64, sample: u64, left: &mut [f32], right: &mut [f32]) {
         let now = self.clock.at(time_us);
         let samples = left.len().min(right.len()).min(MAX_BLOCK);
         let ahead = self.sound.ahead(now.as_us(), sample, samples as u64);
         self.ears.hear(now, ahead, &mut self.client, &mut left[..samples], &mut right[..samples]);
-        if self.mouth.can_move() {
-            let shift = self.client.take_frame_shift();
-            self.mouth.leave_out(shift);
-        }
-        self.mouth.push(microphone);
         if now.as_us() >= self.levels_due_us {
             self.levels_due_us = 0;
         }
+    }
+
+    /// Takes what the microphone gave, 48 kHz mono, as it comes; `None` where there is none. Before more is given, [`Engine::next_frame`] is to be asked.
+    pub fn take_microphone(&mut self, samples: Option<&[f32]>) {
+        if samples.is_some() && self.mouth.can_move() {
+            let shift = self.client.take_frame_shift();
+            self.mouth.leave_out(shift);
+        }
+        self.mouth.push(samples);
     }
 
     /// The next frame of the microphone that is to be encoded: whom it is for, and its samples.

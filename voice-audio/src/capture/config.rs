@@ -39,6 +39,9 @@ pub struct CaptureConfig {
     /// What the loudspeaker plays, for [`Capture::push_render_f32`](super::Capture::push_render_f32). `None`: no echo canceller is
     /// built, which saves its 9 ms. Needs the crate's feature `echo`.
     pub render: Option<InputFormat>,
+    /// Whether there is a limiter, which looks ahead and so delays by 2.5 ms, on or not. Without one, what is above full scale is cut off there, whatever
+    /// [`Stages::limiter`] says: for a microphone that can't be too loud, as a browser's, and no gain.
+    pub has_limiter: bool,
 }
 
 impl CaptureConfig {
@@ -55,7 +58,7 @@ impl CaptureConfig {
 }
 
 impl Default for CaptureConfig {
-    /// Mono at 48 kHz, frames of 20 ms, all stages, voice activation with a pre-roll of 80 ms, a backlog of 250 ms.
+    /// Mono at 48 kHz, frames of 20 ms, all stages, a limiter, voice activation with a pre-roll of 80 ms, a backlog of 250 ms.
     fn default() -> Self {
         Self {
             input: InputFormat::default(),
@@ -67,6 +70,7 @@ impl Default for CaptureConfig {
             gain: GainControl::default(),
             backlog: Duration::from_millis(250),
             render: None,
+            has_limiter: true,
         }
     }
 }
@@ -108,7 +112,7 @@ pub struct Stages {
     pub denoise: bool,
     /// Brings speech to an even loudness. Does nothing without the crate's feature `denoise`: nobody says what is speech.
     pub gain: bool,
-    /// Keeps peaks below full scale. Without it they are cut off there.
+    /// Keeps peaks below full scale. Without it they are cut off there. Does nothing without [`CaptureConfig::has_limiter`].
     pub limiter: bool,
 }
 

@@ -74,6 +74,12 @@ impl Intake {
         }
     }
 
+    /// How much waits that is not to be left out, in samples at 48 kHz, about.
+    pub(super) fn waiting(&self) -> usize {
+        let samples = self.waiting.len().saturating_sub(self.left_out);
+        (samples as u64 * u64::from(SAMPLE_RATE) / u64::from(self.rate)) as usize
+    }
+
     /// Samples of all channels that were pushed out because nobody took them.
     pub(super) fn dropped(&self) -> u64 {
         self.waiting.dropped()

@@ -101,7 +101,7 @@ pub struct Capture {
     loudspeaker: Option<Loudspeaker>,
     denoise: Denoise,
     gain: Gain,
-    limiter: Limiter,
+    limiter: Option<Limiter>,
     detector: Detector,
     gate: Gate,
     talk: Talk,
@@ -129,7 +129,7 @@ impl Capture {
             loudspeaker: Loudspeaker::new(&config)?,
             denoise: Denoise::new(config.stages.denoise),
             gain: Gain::new(config.gain),
-            limiter: Limiter::new(config.stages.limiter),
+            limiter: config.has_limiter.then(|| Limiter::new(config.stages.limiter)),
             detector: Detector::new(config.detection),
             gate: Gate::new(config.activation),
             talk: Talk::new(frame, pre_roll_frames),
@@ -152,7 +152,14 @@ impl Capture {
     /// noise suppression and limiter, whether they are on or not. Collecting a hop and a frame, and the pre-roll, come on top.
     pub fn latency(&self) -> usize {
         let echo = if self.loudspeaker.is_some() { Loudspeaker::DELAY } else { 0 };
-        self.intake.delay() + echo + Denoise::DELAY + Limiter::DELAY
+        let limiter = if self.limiter.is_some() { Limiter::DELAY } else { 0 };
+        self.intake.delay() + echo + Denoise::DELAY + limiter
+    }
+
+    /// Returns how much of the frame that comes next was pushed already, in samples at 48 kHz, when all frames are pulled: a device that gives 10 ms at a
+    /// time, of which this isn't a multiple, lets the end of each frame wait for sound that isn't in it.
+    pub fn begun(&self) -> usize {
+        self.intake.waiting() + self.talk.filled()
     }
 
     /// Returns the length of the frames.
@@ -306,7 +313,9 @@ impl Capture {
         let speech = self.denoise.process(hop, denoise, gain || voice);
         let active = self.detector.update(strength, speech) || !voice;
         self.gain.process(hop, gain, speech);
-        self.limiter.process(hop, limiter);
+        if let Some(stage) = &mut self.limiter {
+            stage.process(hop, limiter);
+        }
         self.voice_meter.update(hop);
         let passage = self.gate.process(hop);
         if !passage.heard {

@@ -89,6 +89,11 @@ impl Talk {
         self.released > 0
     }
 
+    /// Samples of the frame begun.
+    pub(super) fn filled(&self) -> usize {
+        self.filled
+    }
+
     /// Says whether a talkspurt has begun and not ended.
     pub(super) fn is_talking(&self) -> bool {
         self.talking

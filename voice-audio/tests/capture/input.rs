@@ -203,6 +203,19 @@ fn what_is_left_out_in_a_pause_makes_all_later_frames_end_later() {
 }
 
 #[test]
+fn what_is_begun_of_the_next_frame_is_told_and_left_out_it_ends_with_the_piece() {
+    let mut capture = Capture::new(CaptureConfig::default()).unwrap();
+    let push = |capture: &mut Capture, samples: usize| {
+        capture.push_f32(&noise(samples, 0.001));
+        pull_all(capture, &mut Vec::new());
+        capture.begun()
+    };
+    assert_eq!([push(&mut capture, 100), push(&mut capture, 480), push(&mut capture, 480)], [100, 580, 100]);
+    capture.leave_out(Duration::from_micros(2_084));
+    assert_eq!([push(&mut capture, 480), push(&mut capture, 480), push(&mut capture, 480)], [480, 0, 480]);
+}
+
+#[test]
 fn nothing_is_left_out_while_somebody_speaks() {
     let frames = |shift| {
         let config = CaptureConfig { activation: Activation::Open, ..CaptureConfig::default() };

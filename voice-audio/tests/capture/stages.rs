@@ -36,6 +36,17 @@ fn without_stages_sound_is_the_same_but_for_the_stated_delay() {
 }
 
 #[test]
+fn without_a_limiter_sound_comes_sooner_and_is_cut_off_at_full_scale() {
+    let config = CaptureConfig { activation: Activation::Open, has_limiter: false, ..with_stages(Stages::ALL) };
+    let (mut without, with) = (Capture::new(config).unwrap(), open(Stages::ALL));
+    assert_eq!(without.latency() + 120, with.latency());
+    without.set_stages(only(|stages| stages.limiter = true));
+    let loud: Vec<f32> = (0..9_600).map(|at| (at as f32 * 0.05).sin() * 2.0).collect();
+    let heard = voice(&capture_all(&mut without, &loud));
+    assert!(heard.contains(&i16::MAX) && heard.contains(&i16::MIN));
+}
+
+#[test]
 fn no_stage_shifts_sound_beyond_the_stated_delay() {
     let pcm = [silence(200), speech(2, 0.2)[..144_000].to_vec()].concat();
     let alone = [only(|s| s.denoise = true), only(|s| s.gain = true), only(|s| s.limiter = true), Stages::ALL];

@@ -17,6 +17,8 @@ window.ready = true;
 
 /** The microphone as it is: what the browser would do to it isn't what is measured. */
 export const UNTOUCHED = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+/** As a page has it at first. */
+export const USUAL = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
 /** Somebody on the bare page: in the rooms, with an open microphone if there is one. */
 export async function talk(chromium, server, { microphone = UNTOUCHED, activation = "open", ...options }) {
