@@ -210,6 +210,19 @@ fn texts_reach_a_room_or_a_person() {
 }
 
 #[test]
+fn a_text_of_somebody_who_has_just_joined_has_their_name() {
+    let mut stage = Stage::new(2);
+    let newcomer = stage.add();
+    let mut written = false;
+    for _ in 0..100 {
+        stage.run(10);
+        written = written || stage.act(newcomer, |now, engine| engine.write_to_room(now, "Lobby", "hello")).is_ok();
+    }
+    let names: Vec<_> = [0, 1].map(|who| stage.people[who].tidings[0]["name"].clone()).into();
+    assert_eq!(names, ["person-2", "person-2"]);
+}
+
+#[test]
 fn a_room_is_left_alone_or_spoken_to_as_one_likes() {
     let mut stage = Stage::new(2);
     stage.act(1, |_, engine| engine.talk_to("Lobby", false));
