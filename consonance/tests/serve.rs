@@ -23,7 +23,7 @@ fn what_one_says_the_other_hears_and_each_speaker_is_recorded_alone() {
     assert!(output.status.success(), "{said}");
     let (output, heard) = end(listener);
     assert!(output.status.success(), "{heard}");
-    assert!(heard.contains("good evening") && heard.contains("Speaker is there"), "{heard}");
+    assert!(heard.contains("Speaker: good evening") && heard.contains("Speaker is there"), "{heard}");
     let (_, elsewhere) = end(other);
     assert!(elsewhere.contains(" 0 in;") && !elsewhere.contains("good evening"), "{elsewhere}");
     let spoken = levels(&samples(clip(1)));
