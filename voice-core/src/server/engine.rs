@@ -16,7 +16,7 @@ use crate::{
         rate::Rate,
     },
     types::{ClientId, ConnectionId, Counters, DropCounts, DropReason, Identity, Instant, RoomId, SessionId, Target},
-    wire::limits::{HELLO_TIMEOUT, ROSTER_INTERVAL, SERVER_TIMEOUT, TALKSPURT_TIMEOUT},
+    wire::limits::{HELLO_TIMEOUT, ROSTER_INTERVAL, ROSTER_SHARE, SERVER_TIMEOUT, TALKSPURT_TIMEOUT},
 };
 
 pub(super) const VOICE_RATE: Rate = Rate { per_second: 200, at_once: 100 };
@@ -367,7 +367,8 @@ impl<'a> Engine<'a> {
         if let Some(entry) = self.t.seats.get_mut((position % seats as u64) as usize) {
             entry.journal = id;
         }
-        self.s.roster_due = self.s.roster_due.or(Some(self.s.now.after(ROSTER_INTERVAL)));
+        let interval = ROSTER_INTERVAL.max(ROSTER_SHARE * u32::from(self.s.clients));
+        self.s.roster_due = self.s.roster_due.or(Some(self.s.now.after(interval)));
     }
 
     // Time.

@@ -49,8 +49,11 @@ pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 pub const GRACE: Duration = Duration::from_secs(30);
 /// Something unacknowledged for so long, and nothing acknowledged: the lane has failed.
 pub const LANE_STALL: Duration = Duration::from_secs(15);
-/// Roster changes are gathered.
+/// Roster changes are gathered, at least so long.
 pub const ROSTER_INTERVAL: Duration = Duration::from_millis(50);
+/// And so long for each client that will be told of them: a change is a packet for everybody, and so there are at most 10,000 packets of changes a second,
+/// however many people come and go.
+pub const ROSTER_SHARE: Duration = Duration::from_micros(100);
 /// Between two requests of a client for the whole roster.
 pub const ROSTER_REQUEST_INTERVAL: Duration = Duration::from_secs(5);
 /// Between two reports of a listener.
