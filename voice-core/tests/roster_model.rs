@@ -69,6 +69,8 @@ struct House {
     /// Whose connection it is.
     owners: BTreeMap<ConnectionId, usize>,
     largest: usize,
+    /// Packets that the server has put on lanes.
+    on_lanes: usize,
 }
 
 impl House {
@@ -76,7 +78,7 @@ impl House {
     fn new(seats: usize, grace: Duration) -> Self {
         let config = ServerConfig { grace, ..ServerConfig::DEFAULT };
         let server = Server::new(config, 5, server_storage_vec!(clients: seats, rooms: 4));
-        Self { ms: 0, server, guests: Vec::new(), owners: BTreeMap::new(), largest: 0 }
+        Self { ms: 0, server, guests: Vec::new(), owners: BTreeMap::new(), largest: 0, on_lanes: 0 }
     }
 
     fn now(&self) -> Instant {
@@ -132,6 +134,7 @@ impl House {
         for _ in 0..most {
             let Some(transmit) = self.server.poll_transmit(now, &mut out) else { return false };
             self.largest = self.largest.max(transmit.len);
+            self.on_lanes += usize::from(transmit.delivery == Delivery::Reliable);
             let Route::Client(to) = transmit.to else { panic!("a server sends to clients") };
             if let Some(who) = self.owners.get(&to) {
                 self.guests[*who].down.push_back(Item::Packet(transmit.delivery, out[..transmit.len].to_vec()));
@@ -483,6 +486,31 @@ fn a_storm_of_joins_and_of_partings_leaves_everybody_with_the_same_roster() {
     house.run(3_000, 50);
     agree(&house, people / 2..people);
     assert!(house.largest <= 1_200, "{} B", house.largest);
+}
+
+/// Each change is told to everybody: what that costs must not grow with both, people and changes.
+#[test]
+fn however_often_people_change_in_a_large_session_the_packets_about_it_are_bounded() {
+    let people = 1_000;
+    let mut house = House::new(1_024, Duration::from_secs(30));
+    house.guests = (0..people).map(|who| Guest::new(&format!("guest {who}"), who as u64, 1_024)).collect();
+    for step in 0..10 {
+        let now = house.now();
+        house.guests[step * 100..][..100].iter_mut().for_each(|guest| guest.client.connect(now));
+        house.run(200, 10);
+    }
+    house.run(1_000, 50);
+    let before = house.on_lanes;
+    for step in 0..200 {
+        let now = house.now();
+        house.guests[step].client.set_muted(now, true);
+        house.run(10, 10);
+    }
+    let sent = house.on_lanes - before;
+    assert!((10_000..=21_000).contains(&sent), "{sent} packets in two seconds");
+    house.run(1_000, 50);
+    let muted = |guest: &Guest| guest.client.roster().filter(|person| person.flags().muted).count();
+    assert!(house.guests.iter().all(|guest| muted(guest) == 200));
 }
 
 fn agree(house: &House, present: std::ops::Range<usize>) {

@@ -49,6 +49,8 @@ pub(super) struct State {
     /// Next position of the journal.
     pub(super) journal: u64,
     pub(super) roster_due: Option<Instant>,
+    /// Changes before this place of the journal are told; those behind it are being gathered.
+    pub(super) told_until: u64,
     pub(super) posts_begun: u64,
     /// Posts that are not free: usually none, and then nobody looks for any.
     pub(super) posts_held: u16,
@@ -84,6 +86,7 @@ impl State {
             next_room: 0,
             journal: 1,
             roster_due: None,
+            told_until: 0,
             posts_begun: 0,
             posts_held: 0,
             free_seats: List::EMPTY,
@@ -375,7 +378,7 @@ impl<'a> Engine<'a> {
 
     pub(super) fn timed_out(&mut self, now: Instant) {
         if self.s.roster_due.is_some_and(|due| due <= now) {
-            self.s.roster_due = None;
+            (self.s.roster_due, self.s.told_until) = (None, self.s.journal);
             let s = &mut *self.s;
             s.busy.append(&mut s.idle, self.t.connections, work_link);
         }

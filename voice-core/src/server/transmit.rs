@@ -191,9 +191,7 @@ impl Engine<'_> {
         match cursor.sweep {
             Some(at) => self.write_sweep(cursor.at, at, lane, out),
             None if fallen_behind => self.write_sweep(self.s.journal, 0, lane, out),
-            None if cursor.at < self.s.journal && self.s.roster_due.is_none() => {
-                self.write_changes(cursor.at, lane, out)
-            }
+            None if cursor.at < self.s.told_until => self.write_changes(cursor.at, lane, out),
             None => None,
         }
     }
