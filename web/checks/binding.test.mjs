@@ -193,9 +193,9 @@ test("a text is sent unless it is said why not", async (t) => {
 });
 
 /** A microphone, and a browser that answers requests for one as told. */
-function microphone(answers) {
+function microphone(answers, sampleRate = 44_100) {
   const states = [];
-  const track = () => ({ stop() { this.stopped = true; }, getSettings: () => ({ groupId: "a" }) });
+  const track = () => ({ stop() { this.stopped = true; }, getSettings: () => ({ groupId: "a", sampleRate }) });
   const asked = [];
   globalThis.AudioEncoder = class {};
   const mediaDevices = {
@@ -251,4 +251,59 @@ test("of two requests the last one counts, however they are answered", async () 
   await first;
   assert.equal(made.stream, kept);
   assert.ok(!kept.getTracks()[0].stopped);
+});
+
+/** An audio thread, and workers, that note what is done with them. */
+function audioThread() {
+  const [told, blocks, workers] = [[], [], []];
+  globalThis.Worker = class {
+    constructor(url) {
+      this.url = url;
+      workers.push(this);
+    }
+    postMessage(message, transfer) {
+      Object.assign(this, { message, transfer });
+    }
+    terminate() {
+      this.over = true;
+    }
+  };
+  globalThis.MediaStreamTrackProcessor = class {
+    readable = new ReadableStream();
+  };
+  const source = { connect: () => blocks.push("on"), disconnect: () => blocks.push("off") };
+  const sound = { base: new URL("https://game.example/voice/"), node: {}, context: { createMediaStreamSource: () => source } };
+  return { sound: { ...sound, post: ({ type, port }) => told.push([type, port !== null]) }, told, blocks, workers };
+}
+
+test("a microphone's sound goes to the audio thread by a worker, until it is dropped", async () => {
+  const { made } = microphone([undefined], 48_000);
+  const { sound, told, blocks, workers } = audioThread();
+  made.connect(sound);
+  await made.use({});
+  assert.equal(workers[0].url.href, "https://game.example/voice/capture.js");
+  assert.deepEqual(workers[0].transfer, [workers[0].message.track, workers[0].message.port]);
+  assert.deepEqual(told, [["microphone", true]]);
+  made.drop();
+  assert.ok(workers[0].over);
+  assert.deepEqual([told, blocks], [[["microphone", true], ["microphone", false]], []]);
+});
+
+test("it comes with the blocks where the worker can't take it, from the beginning or from another device on", async () => {
+  const other = microphone([undefined], 44_100);
+  const { sound, blocks, workers } = audioThread();
+  other.made.connect(sound);
+  await other.made.use({});
+  assert.deepEqual([blocks, workers], [["on"], []]);
+
+  const { made } = microphone([undefined], 48_000);
+  const thread = audioThread();
+  made.connect(thread.sound);
+  await made.use({});
+  thread.workers[0].onmessage({ data: "unfit" });
+  assert.ok(thread.workers[0].over);
+  assert.deepEqual([thread.told.at(-1), thread.blocks], [["microphone", false], ["on"]]);
+  made.drop();
+  thread.workers[0].onmessage({ data: "unfit" });
+  assert.deepEqual(thread.blocks, ["on", "off"], "what comes too late changes nothing");
 });
