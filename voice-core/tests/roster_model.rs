@@ -81,6 +81,13 @@ impl House {
         Self { ms: 0, server, guests: Vec::new(), owners: BTreeMap::new(), largest: 0, on_lanes: 0 }
     }
 
+    /// With so many guests, at most 1,024, who haven't come yet.
+    fn of(guests: usize) -> Self {
+        let mut house = Self::new(1_024, Duration::from_secs(30));
+        house.guests = (0..guests).map(|who| Guest::new(&format!("guest {who}"), who as u64, 1_024)).collect();
+        house
+    }
+
     fn now(&self) -> Instant {
         Instant::from_ms(self.ms)
     }
@@ -466,8 +473,7 @@ fn whom_nobody_told_of_a_parting_sees_it_in_the_next_sweep() {
 #[test]
 fn a_storm_of_joins_and_of_partings_leaves_everybody_with_the_same_roster() {
     let people = 1_000;
-    let mut house = House::new(1_024, Duration::from_secs(30));
-    house.guests = (0..people).map(|who| Guest::new(&format!("guest {who}"), who as u64, 1_024)).collect();
+    let mut house = House::of(people);
     for step in 0..100 {
         let now = house.now();
         for guest in &mut house.guests[step * 10..][..10] {
@@ -491,9 +497,7 @@ fn a_storm_of_joins_and_of_partings_leaves_everybody_with_the_same_roster() {
 /// Each change is told to everybody: what that costs must not grow with both, people and changes.
 #[test]
 fn however_often_people_change_in_a_large_session_the_packets_about_it_are_bounded() {
-    let people = 1_000;
-    let mut house = House::new(1_024, Duration::from_secs(30));
-    house.guests = (0..people).map(|who| Guest::new(&format!("guest {who}"), who as u64, 1_024)).collect();
+    let mut house = House::of(1_000);
     for step in 0..10 {
         let now = house.now();
         house.guests[step * 100..][..100].iter_mut().for_each(|guest| guest.client.connect(now));

@@ -13,8 +13,6 @@ const PYTHON = join(target, "quality-scores/bin/python");
 
 /** Of fewer rounds a median says nothing. */
 const FEWEST = 3;
-/** Where fewer are without a pause, shorter ones, which aren't noted, spoil many of these, too. */
-const FEWEST_SHARE = 0.5;
 
 /** Why nothing can be scored, or null. */
 export function whyNoScores() {
@@ -23,7 +21,7 @@ export function whyNoScores() {
 
 /**
  * Scores each round in which a spoken loop was heard whole, and gives the median of those in which the machine didn't stand still: what a browser plays has a
- * hole then, whatever is played. Where fewer than three or than half of all are left, it gives the best of all. `before` is how long a sound may be under way, ms.
+ * hole then, whatever is played. Where fewer than three are left, it gives the best of all. `before` is how long a sound may be under way, ms.
  *
  * @param {import("./person.mjs").Recording} recording
  * @param {import("./machine.mjs").Machine} machine
@@ -36,8 +34,7 @@ export async function pesqOf(who, spoken, recording, machine, before) {
   const words = scores.map((score, round) => (disturbed[round] ? `(${score.toFixed(2)})` : score.toFixed(2))).join(", ");
   figure(`PESQ-WB, ${who}, in brackets where the machine stood still`, words);
   const calm = scores.filter((_, round) => !disturbed[round]);
-  const few = calm.length < Math.max(FEWEST, FEWEST_SHARE * scores.length);
-  return few ? Math.max(...scores) : quantile(calm, 0.5);
+  return calm.length < FEWEST ? Math.max(...scores) : quantile(calm, 0.5);
 }
 
 /** Scores pieces as long as `spoken`, all at 48 kHz; 1.0 (bad) to 4.64. */
