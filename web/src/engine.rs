@@ -6,8 +6,8 @@
 use voice_audio::{Activation, packet_samples};
 use voice_core::{
     ChannelSlot, Client, ClientConfig, ClientEvent, ClientId, ClientStorage, CodecSettings, Delivery, EncoderAdvice,
-    FrameLength, Instant, PeerLink, PersonSlot, PlayoutConfig, Priority, RoomSlot, Route, Source, SpeakerSlot, State,
-    TalkTo, TextError, Volume, playout_bytes,
+    FrameLength, Instant, Message, PeerLink, PersonSlot, PlayoutConfig, Priority, RoomSlot, Route, Source, SpeakerSlot,
+    State, TalkTo, Target, TextError, Volume, playout_bytes,
 };
 
 use crate::{
@@ -20,7 +20,6 @@ use crate::{
     snapshot::{Scene, Snapshot},
     sound_clock::SoundClock,
     stats,
-    texts::Texts,
     tidings::Tidings,
     words,
 };
@@ -89,7 +88,6 @@ pub struct Engine {
     ears: Ears,
     lines: Lines,
     arrivals: Arrivals,
-    texts: Texts,
     name: String,
     priority: Priority,
     /// Those whose talkspurts come in.
@@ -124,7 +122,6 @@ impl Engine {
             ears: Ears::new()?,
             lines: Lines::default(),
             arrivals: Arrivals::default(),
-            texts: Texts::default(),
             name: settings.name.to_owned(),
             priority: Priority::Default,
             speaking: Vec::with_capacity(VOICES),
@@ -288,9 +285,8 @@ impl Engine {
             self.has_messages = true;
         }
         while let Some(event) = self.client.poll_event() {
-            self.on_event(now, event);
+            self.on_event(event);
         }
-        self.texts.tell(now, &self.client, &mut self.tidings);
         self.follow_lines(now);
         self.arrivals.look(now, &self.client);
         let (snapshot, scene) = self.scene();
@@ -312,7 +308,7 @@ impl Engine {
         }
     }
 
-    fn on_event(&mut self, now: Instant, event: ClientEvent) {
+    fn on_event(&mut self, event: ClientEvent) {
         match event {
             ClientEvent::StartedSpeaking(id) if !self.speaking.contains(&id) => self.speaking.push(id),
             ClientEvent::StartedSpeaking(_) => {}
@@ -333,7 +329,7 @@ impl Engine {
                 }
                 self.snapshot.touch();
             }
-            ClientEvent::TextReceived => self.texts.take(now, &mut self.client),
+            ClientEvent::TextReceived => self.take_texts(),
             ClientEvent::TextRefused { number, reason } => {
                 self.tidings.text_refused(number, words::text_refused(reason));
             }
@@ -343,6 +339,18 @@ impl Engine {
             }
             // Names, rooms, people.
             _ => self.snapshot.touch(),
+        }
+    }
+
+    fn take_texts(&mut self) {
+        while let Some(Message::Text { from, target, text }) = self.client.take_message() {
+            let text = text.to_owned();
+            let room = match target {
+                Target::Room(room) => Some(room.get()),
+                Target::Client(_) => None,
+            };
+            let name = self.client.person(from).map_or("", |person| person.name());
+            self.tidings.text(from, name, room, &text);
         }
     }
 

@@ -11,7 +11,7 @@
 //! | what is heard, and from where | `ears.rs`, `own_voice.rs` |
 //! | rooms, and whispers instead of them | `lines.rs` |
 //! | why somebody isn't heard | `unheard.rs`, `arrivals.rs` |
-//! | what the page is told | `tidings.rs`, `texts.rs`, `snapshot.rs`, `stats.rs`, `words.rs`, `json.rs` |
+//! | what the page is told | `tidings.rs`, `snapshot.rs`, `stats.rs`, `words.rs`, `json.rs` |
 //! | time | `clock.rs`, `sound_clock.rs` |
 //! | what JavaScript sees | `abi.rs` |
 
@@ -30,7 +30,6 @@ mod own_voice;
 mod snapshot;
 mod sound_clock;
 mod stats;
-mod texts;
 mod tidings;
 mod unheard;
 mod words;

@@ -78,3 +78,23 @@ fn a_rendezvous_message_reaches_the_one_it_is_for_with_its_sender() {
     assert_eq!(party.record.rendezvous.get(&1), Some(&vec![(zero, vec![1, 2, 3])]));
     assert_eq!(party.record.rendezvous.get(&2), None);
 }
+
+#[test]
+fn who_gets_a_text_knows_its_writer_even_if_they_wrote_it_on_joining() {
+    let mut party = Party::new(3);
+    let newcomer = party.add(false);
+    let lobby = party.lobby[usize::from(newcomer)];
+    while party.command(newcomer, |now, client| client.send_text(now, TalkTo::Room(lobby), "hello")).is_err() {
+        party.run(1);
+    }
+    party.run(300);
+    let id = party.id(newcomer);
+    for other in 0..3 {
+        assert_eq!(party.texts(other), ["hello"]);
+        let events = party.events(other).iter();
+        let order: Vec<_> = events
+            .filter(|event| matches!(event, ClientEvent::TextReceived) || **event == ClientEvent::Joined(id))
+            .collect();
+        assert_eq!(order, [&ClientEvent::Joined(id), &ClientEvent::TextReceived]);
+    }
+}

@@ -1,10 +1,6 @@
 //! What this person does in the session, and what it is told of it.
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    net::SocketAddr,
-    time::Duration,
-};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use adapter_udp::{CertificateProblem, DownReason, Endpoint, Fingerprint, Trust};
 use voice_core::{
@@ -26,8 +22,6 @@ use crate::{
 
 /// What voice may take of the way out, bit/s.
 const UPLINK: u32 = 256_000;
-/// How long a text waits for its writer's name.
-const NAME_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What this person wants.
 pub(crate) struct Wishes {
@@ -86,8 +80,6 @@ pub(crate) struct Participant {
     /// In the session, and nothing has been heard for a while.
     silent: bool,
     written: bool,
-    /// Texts that weren't shown yet, from whom, and when they came.
-    texts: VecDeque<(voice_core::Instant, ClientId, String)>,
     trouble: String,
 }
 
@@ -136,7 +128,6 @@ impl Participant {
             connected: false,
             silent: false,
             written: false,
-            texts: VecDeque::new(),
             trouble: "the server didn't answer".into(),
         })
     }
@@ -185,7 +176,6 @@ impl Participant {
         while let Some(event) = self.net.poll_event() {
             self.on_event(now, event)?;
         }
-        self.show_texts(now);
         while let Some((speaker, way)) = self.net.ways().poll_change() {
             let name = self.name_of(speaker);
             match way {
@@ -386,7 +376,8 @@ impl Participant {
             ClientEvent::RoomGranted(room) => self.write_text(now, room)?,
             ClientEvent::TextReceived => {
                 while let Some((from, text)) = self.net.take_text() {
-                    self.texts.push_back((now.core, from, text));
+                    let name = self.people.name_of(from).unwrap_or("somebody");
+                    println!("{}: {}", Printable(name), Printable(&text));
                 }
             }
             ClientEvent::DirectUp(id) => {
@@ -401,18 +392,6 @@ impl Participant {
             _ => {}
         }
         Ok(())
-    }
-
-    /// Shows the texts that came, in order. One of somebody who has just joined waits for the name, which the roster tells a moment later.
-    fn show_texts(&mut self, now: Now) {
-        while let Some((came, from, text)) = self.texts.front() {
-            let name = self.people.name_of(*from);
-            if name.is_none() && now.core < came.after(NAME_PATIENCE) {
-                return;
-            }
-            println!("{}: {}", Printable(name.unwrap_or("somebody")), Printable(text));
-            self.texts.pop_front();
-        }
     }
 
     fn write_text(&mut self, now: Now, room: RoomHandle) -> Result<(), Fail> {

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{
     engine::{Engine, RENDEZVOUS_RATE, TEXT_RATE},
     memory::{has_bit, set_bit},
-    tables::{Post, PostState, TextsRefused},
+    tables::{Cursor, Post, PostState, TextsRefused},
 };
 use crate::{
     types::{ClientId, DropReason, Instant, Target},
@@ -97,11 +97,12 @@ impl Engine<'_> {
         at: u16,
         lane: Lane,
         half_sent: Option<u16>,
+        told: Cursor,
         out: &mut [u8],
     ) -> Option<(usize, Option<u16>)> {
         let place = match half_sent {
             Some(place) => usize::from(place),
-            None => self.next_post(at)?,
+            None => self.next_post(at).filter(|place| self.is_introduced(*place, told))?,
         };
         let post = self.t.posts.get(place)?;
         let from = ClientId::new(post.from)?;
@@ -121,6 +122,14 @@ impl Engine<'_> {
             return Some((len, None));
         }
         Some((len, u16::try_from(place).ok()))
+    }
+
+    /// Whether somebody who has been told the roster so far knows who wrote a post: what was written on joining waits for the writer's record.
+    fn is_introduced(&self, place: usize, told: Cursor) -> bool {
+        let writer = self.t.posts.get(place).and_then(|post| self.seat_of(ClientId::new(post.from)?));
+        let Some(at) = writer else { return true };
+        let changed_at = self.t.seats.get(usize::from(at)).map_or(0, |seat| seat.changed_at);
+        changed_at < told.at && told.sweep.is_none_or(|next| at < next)
     }
 
     fn next_post(&mut self, at: u16) -> Option<usize> {

@@ -119,11 +119,11 @@ impl Engine<'_> {
         {
             return Some(len);
         }
-        if let Some((len, half_sent)) = self.write_post(at, lane, half_sent, out) {
+        let cursor = self.connection(id)?.roster;
+        if let Some((len, half_sent)) = self.write_post(at, lane, half_sent, cursor, out) {
             self.connection(id)?.half_sent = half_sent;
             return Some(len);
         }
-        let cursor = self.connection(id)?.roster;
         let (len, cursor) = self.write_roster(cursor, lane, out)?;
         self.connection(id)?.roster = cursor;
         Some(len)
