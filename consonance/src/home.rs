@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -33,8 +33,10 @@ pub(crate) fn identity(folder: &Path, file: &str) -> Result<Identity, Fail> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let identity = Identity::generate()
                 .map_err(|error| Fail::new(format!("no identity can be made: {error}"), "try again"))?;
-            write(&path, identity.to_pem())?;
-            Ok(identity)
+            make(&path, identity.to_pem())?;
+            // Another process may have been quicker: its identity is this user's then.
+            let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+            Identity::from_pem(&text).map_err(|error| Fail::new(format!("{}: {error}", path.display()), "start again"))
         }
         Err(error) => Err(unreadable(&path, &error)),
     }
@@ -76,11 +78,20 @@ impl KnownServers {
         self.lines.iter().find(|(name, _)| name == server).map(|(_, print)| *print)
     }
 
-    /// Keeps a fingerprint that was seen for the first time.
+    /// Keeps a fingerprint that was seen for the first time. Others may keep theirs at the same time, so a line is added and nothing else is touched.
     pub(crate) fn keep(&mut self, server: &str, fingerprint: Fingerprint) -> Result<(), Fail> {
         self.lines.push((server.to_owned(), fingerprint));
-        let text: String = self.lines.iter().map(|(name, print)| format!("{name} {print}\n")).collect();
-        write(&self.path, &text)
+        let put = || {
+            fs::create_dir_all(self.path.parent().unwrap_or(Path::new(".")))?;
+            let mut file = private().read(true).append(true).create(true).open(&self.path)?;
+            // Somebody's editor may have left the last line without an end.
+            let mut text = String::new();
+            file.read_to_string(&mut text)?;
+            let begin = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+            file.write_all(format!("{begin}{server} {fingerprint}\n").as_bytes())?;
+            file.sync_all()
+        };
+        put().map_err(|error| unwritable(&self.path, &error))
     }
 }
 
@@ -91,24 +102,36 @@ fn unreadable(path: &Path, error: &io::Error) -> Fail {
     )
 }
 
-/// Writes a file that only the user may read, whole or not at all.
-fn write(path: &Path, text: &str) -> Result<(), Fail> {
-    let draft = path.with_extension("new");
+fn unwritable(path: &Path, error: &io::Error) -> Fail {
+    Fail::new(format!("{}: can't be written ({error})", path.display()), "name a folder that can by CONSONANCE_HOME")
+}
+
+/// For files that only the user may read.
+fn private() -> fs::OpenOptions {
+    #[allow(unused_mut)]
+    let mut options = fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Makes a file that only the user may read, whole or not at all, unless there is one.
+fn make(path: &Path, text: &str) -> Result<(), Fail> {
+    let draft = path.with_extension(format!("new-{}", std::process::id()));
     let put = || {
         fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&draft)?.write_all(text.as_bytes())?;
-        fs::rename(&draft, path)
+        let mut file = private().write(true).create(true).truncate(true).open(&draft)?;
+        file.write_all(text.as_bytes())?;
+        // The name must not outlive a loss of power without what it names.
+        file.sync_all()?;
+        match fs::hard_link(&draft, path) {
+            Ok(()) => fs::remove_file(&draft),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::remove_file(&draft),
+            // Not every file system has links.
+            Err(_) => fs::rename(&draft, path),
+        }
     };
-    put().map_err(|error| {
-        Fail::new(
-            format!("{}: can't be written ({error})", path.display()),
-            "name a folder that can by CONSONANCE_HOME",
-        )
-    })
+    put().map_err(|error| unwritable(path, &error))
 }
 
 #[cfg(test)]
@@ -124,8 +147,35 @@ mod tests {
         assert_eq!(known.get("localhost:7757"), None);
         known.keep("localhost:7757", first.fingerprint()).unwrap();
         assert_eq!(KnownServers::read(&folder).unwrap().get("localhost:7757"), Some(first.fingerprint()));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no draft is left");
         fs::write(folder.join("known-servers"), "nonsense\n").unwrap();
         assert!(KnownServers::read(&folder).is_err_and(|fail| fail.to_string().contains("line 1")));
+        fs::remove_dir_all(folder).unwrap();
+    }
+    #[test]
+    fn who_meets_servers_at_the_same_time_as_others_loses_none_of_theirs() {
+        let folder = env::temp_dir().join(format!("consonance-met-{}", std::process::id()));
+        let print = Identity::generate().unwrap().fingerprint();
+        let mut both = [KnownServers::read(&folder).unwrap(), KnownServers::read(&folder).unwrap()];
+        both[0].keep("one", print).unwrap();
+        both[1].keep("two", print).unwrap();
+        fs::write(folder.join("known-servers"), fs::read_to_string(folder.join("known-servers")).unwrap().trim_end())
+            .unwrap();
+        both[0].keep("three", print).unwrap();
+        let known = KnownServers::read(&folder).unwrap();
+        assert!(["one", "two", "three"].iter().all(|name| known.get(name) == Some(print)));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn of_two_who_begin_at_the_same_time_both_have_the_same_identity() {
+        let folder = env::temp_dir().join(format!("consonance-first-{}", std::process::id()));
+        let make = || identity(&folder, "client.pem").unwrap().fingerprint();
+        let all: Vec<Fingerprint> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(all.iter().all(|print| *print == all[0]));
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -1,5 +1,10 @@
 //! The Consonance command line: one session to listen to, a simulator to break things with, and a judge of how it sounds.
 
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
+#[macro_use]
+mod say;
+
 mod cli;
 mod clock;
 mod columns;
@@ -31,7 +36,7 @@ fn main() -> ExitCode {
     match cli.run() {
         Ok(code) => code,
         Err(fail) => {
-            eprintln!("consonance: {fail}");
+            complain!("consonance: {fail}");
             ExitCode::from(2)
         }
     }

@@ -46,10 +46,10 @@ pub(crate) fn run(args: &SimArgs) -> Result<ExitCode, Fail> {
 
 fn list() {
     for scenario in Scenario::ALL {
-        println!("{:14} {}", scenario.name, scenario.about);
+        say!("{:14} {}", scenario.name, scenario.about);
     }
-    println!("{BANDWIDTH:14} one speaker and three listeners, over the server and directly: kbit/s of voice");
-    println!(
+    say!("{BANDWIDTH:14} one speaker and three listeners, over the server and directly: kbit/s of voice");
+    say!(
         "{BOTTLENECK:14} five speakers and a listener behind 64 kbit/s, with adaptation and without: rate, loss and delay over time"
     );
 }
@@ -72,9 +72,9 @@ fn one(args: &SimArgs, plan: &Plan, seed: Option<u64>) -> Result<ExitCode, Fail>
     let (outcome, wall_seconds) = timed(|| plan.run());
     let report = report(&plan.scenario, seed.unwrap_or(plan.seed), wall_seconds, &outcome);
     if args.json {
-        println!("{report}");
+        say!("{report}");
     } else {
-        println!("{report:#}");
+        say!("{report:#}");
     }
     Ok(if outcome.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -106,17 +106,17 @@ fn soak(args: &SimArgs, seeds: u64) -> Result<ExitCode, Fail> {
         sums.add(&plan, &outcome);
         if let Some(violation) = outcome.violations.first() {
             let clients = args.clients.map_or(String::new(), |clients| format!(" --clients {clients}"));
-            println!("seed {seed}: {violation}");
-            println!("consonance sim --scenario swarm --seed {seed} --seconds {}{clients} --json", args.seconds);
+            say!("seed {seed}: {violation}");
+            say!("consonance sim --scenario swarm --seed {seed} --seconds {}{clients} --json", args.seconds);
             return Ok(ExitCode::FAILURE);
         }
         let done = seed - args.seed + 1;
         if done.is_multiple_of(100) {
-            eprintln!("{done} of {seeds} seeds");
+            complain!("{done} of {seeds} seeds");
         }
     }
     sums.print();
-    println!("{seeds} seeds, no rule broken");
+    say!("{seeds} seeds, no rule broken");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -142,12 +142,12 @@ impl Sums {
     }
 
     fn print(&self) {
-        println!("{} frames heard, {} texts read", self.deliveries, self.texts);
+        say!("{} frames heard, {} texts read", self.deliveries, self.texts);
         for (what, counts) in
             [("links", &self.presets), ("actions", &self.actions), ("faults", &self.faults), ("drops", &self.drops)]
         {
             let counts: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
-            println!("{what}: {}", counts.join(", "));
+            say!("{what}: {}", counts.join(", "));
         }
     }
 }
@@ -170,9 +170,9 @@ fn show_bandwidth(args: &SimArgs) {
         },
     });
     if args.json {
-        println!("{report}");
+        say!("{report}");
     } else {
-        println!("{report:#}");
+        say!("{report:#}");
     }
 }
 
@@ -189,16 +189,16 @@ fn show_bottleneck(args: &SimArgs) {
             "adapting": rows(&adapting),
             "fixed": rows(&fixed),
         });
-        println!("{report}");
+        say!("{report}");
         return;
     }
     for (what, rows) in [("with adaptation", &adapting), ("without", &fixed)] {
-        println!("{what}");
-        println!(
+        say!("{what}");
+        say!(
             "| s | kbit/s | frame, ms | steps | lost, % | late, % | queue p50, ms | queue p95, ms | growth, ms | played, % |"
         );
-        println!("|---|---|---|---|---|---|---|---|---|---|");
-        rows.iter().for_each(|row| println!("{}", bottleneck_line(row)));
+        say!("|---|---|---|---|---|---|---|---|---|---|");
+        rows.iter().for_each(|row| say!("{}", bottleneck_line(row)));
     }
 }
 

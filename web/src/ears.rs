@@ -137,6 +137,11 @@ impl Ears {
         self.place(speaker, None);
     }
 
+    /// Forgets all who aren't to be kept.
+    pub(crate) fn keep(&mut self, is_kept: impl Fn(ClientId) -> bool) {
+        self.places.retain(|(placed, _)| is_kept(*placed));
+    }
+
     /// Sets from where on voices fade, and from where on nothing is heard; ranges that make no sense are ignored.
     pub(crate) fn set_space(&mut self, near: f32, far: f32) {
         let space = Space { min_distance: near, max_distance: far, ..self.space };

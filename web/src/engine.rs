@@ -6,8 +6,8 @@
 use voice_audio::{Activation, packet_samples};
 use voice_core::{
     ChannelSlot, Client, ClientConfig, ClientEvent, ClientId, ClientStorage, CodecSettings, Delivery, EncoderAdvice,
-    FrameLength, Instant, Message, PeerLink, PersonSlot, PlayoutConfig, Priority, RoomSlot, Route, Source, SpeakerSlot,
-    State, TalkTo, Target, TextError, Volume, playout_bytes,
+    FrameLength, Instant, Message, PeerLink, PersonSlot, PlayoutConfig, Priority, RoomSlot, Route, SessionId, Source,
+    SpeakerSlot, State, TalkTo, Target, TextError, Volume, playout_bytes,
 };
 
 use crate::{
@@ -92,6 +92,9 @@ pub struct Engine {
     priority: Priority,
     /// Those whose talkspurts come in.
     speaking: Vec<ClientId>,
+    /// The session of those who were told of, and how many events the core had no room for.
+    session: Option<SessionId>,
+    events_dropped: u64,
     /// The last frame was sent, and the talkspurt goes on.
     sending: bool,
     /// A packet may wait.
@@ -125,6 +128,8 @@ impl Engine {
             name: settings.name.to_owned(),
             priority: Priority::Default,
             speaking: Vec::with_capacity(VOICES),
+            session: None,
+            events_dropped: 0,
             sending: false,
             has_messages: false,
             state_is_new: false,
@@ -287,6 +292,7 @@ impl Engine {
         while let Some(event) = self.client.poll_event() {
             self.on_event(event);
         }
+        self.catch_up(now);
         self.follow_lines(now);
         self.arrivals.look(now, &self.client);
         let (snapshot, scene) = self.scene();
@@ -298,6 +304,19 @@ impl Engine {
         let messages =
             std::mem::take(&mut self.has_messages) || self.client.poll_timeout().is_some_and(|due| due <= now);
         Due { messages, tidings: self.state_is_new || !self.tidings.is_empty(), levels }
+    }
+
+    /// Where more happened at once than the core has room to tell, as when hundreds leave: whoever is gone is forgotten all the same.
+    fn catch_up(&mut self, now: Instant) {
+        let Self { client, ears, speaking, .. } = self;
+        let dropped = client.counters().events_dropped;
+        if std::mem::replace(&mut self.events_dropped, dropped) == dropped {
+            return;
+        }
+        ears.keep(|id| client.person(id).is_some());
+        speaking.retain(|id| client.speakers().any(|speaker| speaker == *id));
+        self.lines.catch_up(now, &mut self.client);
+        self.snapshot.touch();
     }
 
     fn follow_lines(&mut self, now: Instant) {
@@ -335,6 +354,12 @@ impl Engine {
             }
             ClientEvent::StateChanged(state) => {
                 self.sending &= matches!(state, State::Connected | State::Degraded);
+                if self.client.session() != self.session {
+                    // Ids are others' now.
+                    self.session = self.client.session();
+                    self.ears.keep(|_| false);
+                    self.speaking.clear();
+                }
                 self.snapshot.touch();
             }
             // Names, rooms, people.

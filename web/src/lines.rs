@@ -120,6 +120,15 @@ impl Lines {
         self.changed = true;
     }
 
+    /// As [`Lines::on_channel_closed`], for any that may have closed.
+    pub(crate) fn catch_up<M: ClientMemory>(&mut self, now: Instant, client: &mut Client<M>) {
+        self.whispers.retain(|whisper| {
+            let open = |channel| client.change_channel(now, channel, ChannelOptions::DEFAULT).is_ok();
+            whisper.channel.is_none_or(open)
+        });
+        self.changed = true;
+    }
+
     /// Wants to speak to a room, or not to.
     pub(crate) fn talk(&mut self, name: &str, talking: bool) {
         if let Some(room) = self.rooms.iter_mut().find(|room| room.name == name) {

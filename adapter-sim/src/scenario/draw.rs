@@ -13,6 +13,10 @@ use crate::{
 };
 
 const SECOND: u64 = 1_000_000;
+/// Of a day, the time from when something breaks to when something else does.
+const SPELL: u64 = 300 * SECOND;
+/// After so much of it all is mended.
+const MENDED: u64 = 200 * SECOND;
 
 impl Scenario {
     /// Draws a whole run of `seconds` of virtual time.
@@ -37,7 +41,7 @@ impl Scenario {
             scenario: self.name.into(),
             seed,
             span_us,
-            heals: self.style == Style::Swarm,
+            heals: self.style.is_rough(),
             rooms: people / per_room + 5,
             people: drawn,
             actions,
@@ -58,14 +62,14 @@ impl Draw<'_> {
     fn people(&mut self, count: u16) {
         static PRESETS: [Preset; 6] = Preset::ALL;
         for person in 0..count {
-            let swarm = self.scenario.style == Style::Swarm;
+            let rough = self.scenario.style.is_rough();
             let preset = match self.scenario.style {
-                Style::Swarm | Style::Turns { mixed_links: true } => self.rng.pick(&PRESETS),
+                Style::Swarm | Style::Day | Style::Turns { mixed_links: true } => self.rng.pick(&PRESETS),
                 _ => &PRESETS[1],
             };
-            let nat = if swarm { *self.rng.pick(&NatKind::ALL) } else { NatKind::Open };
-            let direct = swarm && self.rng.chance(600_000);
-            let drift_ppm = if swarm { self.rng.below(600) as i32 - 300 } else { 0 };
+            let nat = if rough { *self.rng.pick(&NatKind::ALL) } else { NatKind::Open };
+            let direct = rough && self.rng.chance(600_000);
+            let drift_ppm = if rough { self.rng.below(600) as i32 - 300 } else { 0 };
             self.people.push(PersonPlan { preset, nat, direct, drift_ppm, room: person / self.per_room });
         }
     }
@@ -95,6 +99,54 @@ impl Draw<'_> {
                     self.at(now.min(self.span_us), action);
                 }
             }
+            Style::Day => {
+                (0..count).for_each(|person| self.at(0, Action::Connect { person }));
+                (0..self.span_us.div_ceil(SPELL)).for_each(|spell| self.spell(spell * SPELL));
+            }
+        }
+        let span_us = self.span_us;
+        self.actions.retain(|(at, _)| *at <= span_us);
+    }
+
+    /// Five minutes of a day.
+    fn spell(&mut self, begin: u64) {
+        let mut now = begin;
+        while now < begin + SPELL {
+            self.turn(now);
+            now += SECOND + self.rng.below(20 * SECOND);
+            let action = self.something_done();
+            self.at(now, action);
+        }
+        let (at, action) = (begin + self.rng.below(MENDED), self.something_broken());
+        self.at(at, action);
+        self.mend(begin + MENDED);
+    }
+
+    /// Everybody is back where they began, on a network that lets all through.
+    fn mend(&mut self, at: u64) {
+        self.at(at, Action::StartServer {});
+        for person in 0..self.people.len() as PersonId {
+            let room = self.people[usize::from(person)].room;
+            self.at(at, Action::Revive { person });
+            for on_off in [
+                Action::Dark { person, on: false },
+                Action::BlockUp { person, on: false },
+                Action::BlockDown { person, on: false },
+                Action::ClogUp { person, on: false },
+                Action::ClogDown { person, on: false },
+                Action::Mute { person, on: false },
+                Action::Deafen { person, on: false },
+                Action::ServerMute { person, on: false },
+            ] {
+                self.at(at, on_off);
+            }
+            for to in (0..self.people.len() as PersonId).filter(|to| *to != person) {
+                self.at(at, Action::CloseWhisper { person, to });
+            }
+            self.at(at, Action::UseRoom { person, room, room_use: RoomUse::Both });
+            self.at(at, Action::CloseRoom { person, room });
+            self.at(at, Action::OpenRoom { person, room, priority: Priority::None });
+            self.at(at, Action::Connect { person });
         }
     }
 

@@ -41,6 +41,8 @@ enum Style {
     Storm,
     /// Anything, and then all has to heal.
     Swarm,
+    /// Talk by turns for a long time, with now and then something of the swarm's in between, which is mended soon.
+    Day,
 }
 
 /// What a run gave.
@@ -60,6 +62,13 @@ pub struct Outcome {
     pub faults: Vec<(&'static str, u64)>,
     /// Rules that were broken.
     pub violations: Vec<Violation>,
+}
+
+impl Style {
+    /// Whether people, links and faults are drawn as for the swarm, and all has to heal in the end.
+    const fn is_rough(self) -> bool {
+        matches!(self, Self::Swarm | Self::Day)
+    }
 }
 
 impl Scenario {
@@ -97,6 +106,14 @@ impl Scenario {
             speakers_per_room: 2,
             style: Style::Swarm,
         },
+        Self {
+            name: "day",
+            about: "eight people in two rooms talk by turns, something breaks every five minutes and is mended; made for --seconds 86400",
+            clients: 8,
+            people_per_room: 4,
+            speakers_per_room: 1,
+            style: Style::Day,
+        },
     ];
 
     /// The scenario of a name.
@@ -104,7 +121,7 @@ impl Scenario {
         Self::ALL.iter().find(|scenario| scenario.name == name)
     }
 
-    /// Draws and runs `seconds` of virtual time. The swarm adds what healing may take.
+    /// Draws and runs `seconds` of virtual time. The swarm and the day add what healing may take.
     pub fn run(&self, seed: u64, seconds: u64, clients: Option<u16>) -> Outcome {
         self.plan(seed, seconds, clients).run()
     }

@@ -54,7 +54,7 @@ pub(crate) struct Datagram {
     clippy::disallowed_methods,
     reason = "the transport's clock is the standard library's, which has no other beginning"
 )]
-fn begin() -> Instant {
+pub(crate) fn begin() -> Instant {
     Instant::now()
 }
 

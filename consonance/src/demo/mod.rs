@@ -42,7 +42,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, Fail> {
     let preset = preset(&args.network)?;
     let clips = speech::load(&args.speech)?;
     let out = OutDir::find("--out", &args.out, is_result)?;
-    println!("Seed {}, network {}", args.seed, preset.describe());
+    say!("Seed {}, network {}", args.seed, preset.describe());
     let watch = Clock::start();
     let (record, wavs) = play::play(args.seed, preset, &clips, progress);
     let (listeners, verdicts) = (figures::listeners(&record), proof::judge(&record));
@@ -50,9 +50,9 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, Fail> {
     files.push(("report.html".into(), report::html(&record, &listeners, &verdicts).into_bytes()));
     files.push(("summary.json".into(), summary::json(&record, &listeners, &verdicts).into_bytes()));
     out.publish(&files)?;
-    println!("\n{}\n{}", table::listeners(&record, &listeners), table::verdicts(&verdicts));
+    say!("\n{}\n{}", table::listeners(&record, &listeners), table::verdicts(&verdicts));
     let shown = args.out.display();
-    println!(
+    say!(
         "{} s of session took {:.1} s. Look at {shown}/report.html, listen to {shown}/heard-by-*.wav",
         record.end / 1_000_000,
         watch.seconds()
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, Fail> {
 }
 
 fn progress(at: u64, number: usize, act: &script::Act) {
-    println!("{:>4} s  {:2}. {}: {}", at / 1_000_000, number + 1, act.title, act.about);
+    say!("{:>4} s  {:2}. {}: {}", at / 1_000_000, number + 1, act.title, act.about);
 }
 
 fn preset(name: &str) -> Result<&'static Preset, Fail> {

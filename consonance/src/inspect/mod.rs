@@ -21,10 +21,10 @@ pub(crate) fn run(args: &InspectArgs) -> Result<ExitCode, Fail> {
     let source = Source::find(&args.server)?;
     let first = source.state()?;
     if args.json {
-        print!("{}", first.to_json());
+        crate::say::text(format_args!("{}", first.to_json()));
     } else if args.once || !io::stdout().is_terminal() {
         std::thread::sleep(EVERY);
-        print!("{}", View::of(source.name(), Some(&first), &source.state()?));
+        crate::say::text(format_args!("{}", View::of(source.name(), Some(&first), &source.state()?)));
     } else {
         live::run(&source, first)?;
     }

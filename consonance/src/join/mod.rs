@@ -74,11 +74,12 @@ pub(crate) fn run(args: &JoinArgs) -> Result<ExitCode, Fail> {
     let mut somebody = Participant::new(transport, server, direct, known, Wishes::of(args)?, mouth, live)?;
     let clock = Clock::start();
     let seconds = args.seconds.map(Duration::from_secs);
-    println!("{}: trying for up to {} s", args.server, PATIENCE.as_secs());
+    say!("{}: trying for up to {} s", args.server, PATIENCE.as_secs());
     let mut ear = Ear::new(out.map(Recording::begin).transpose()?);
     let mut ended = take_part(&mut wire, &mut somebody, &mut ear, &mut devices, clock, seconds);
     if !somebody.was_connected() {
-        return ended.map(|()| ExitCode::SUCCESS);
+        ended?;
+        return Err(no_session(clock.seconds(), &somebody));
     }
     let voices = somebody.voices();
     somebody.leave(clock.now());
@@ -86,14 +87,14 @@ pub(crate) fn run(args: &JoinArgs) -> Result<ExitCode, Fail> {
     while ended.is_ok() && clock.now().real < until {
         ended = turn(&mut wire, &mut somebody, clock, clock.now(), Duration::from_millis(20));
     }
-    println!("{}", somebody.summary());
-    voices.iter().for_each(|line| println!("{line}"));
-    somebody.ways().iter().for_each(|line| println!("{line}"));
-    devices.summary().iter().for_each(|line| println!("{line}"));
+    say!("{}", somebody.summary());
+    voices.iter().for_each(|line| say!("{line}"));
+    somebody.ways().iter().for_each(|line| say!("{line}"));
+    devices.summary().iter().for_each(|line| say!("{line}"));
     // Also when it ended badly: what was heard until then is worth keeping.
     if let (Some(recording), Some(folder)) = (ear.into_recording(), &args.record) {
         recording.finish(|id| somebody.name_of(id))?;
-        println!("what was heard is in {}", folder.display());
+        say!("what was heard is in {}", folder.display());
     }
     ended.map(|()| ExitCode::SUCCESS)
 }
@@ -142,10 +143,7 @@ fn take_part(
             return Ok(());
         }
         if !somebody.was_connected() && since >= PATIENCE {
-            return Err(Fail::new(
-                format!("no session after {} s: {}", PATIENCE.as_secs(), somebody.last_trouble()),
-                "look whether the server runs and its UDP port can be reached",
-            ));
+            return Err(no_session(since.as_secs_f64(), somebody));
         }
         while next_tick <= now.real {
             if !devices.has_loudspeaker() {
@@ -166,9 +164,16 @@ fn take_part(
     Ok(())
 }
 
+fn no_session(after_s: f64, somebody: &Participant) -> Fail {
+    Fail::new(
+        format!("no session after {after_s:.0} s: {}", somebody.last_trouble()),
+        "look whether the server runs and its UDP port can be reached",
+    )
+}
+
 /// `consonance devices`.
 pub(crate) fn list_devices() -> Result<ExitCode, Fail> {
-    print!("{}", devices::list()?);
+    crate::say::text(format_args!("{}", devices::list()?));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -76,6 +76,8 @@ pub(crate) struct Participant {
     /// Who has been heard.
     heard: BTreeSet<ClientId>,
     next_frame: Option<voice_core::Instant>,
+    /// What is said is at a pause.
+    paused: bool,
     connected: bool,
     /// In the session, and nothing has been heard for a while.
     silent: bool,
@@ -125,6 +127,7 @@ impl Participant {
             people: People::default(),
             heard: BTreeSet::new(),
             next_frame: None,
+            paused: false,
             connected: false,
             silent: false,
             written: false,
@@ -178,9 +181,10 @@ impl Participant {
         }
         while let Some((speaker, way)) = self.net.ways().poll_change() {
             let name = self.name_of(speaker);
+            let name = Printable(&name);
             match way {
-                Way::Direct => println!("{name} is heard directly"),
-                Way::Server => println!("{name} is heard over the server"),
+                Way::Direct => say!("{name} is heard directly"),
+                Way::Server => say!("{name} is heard over the server"),
             }
         }
         Ok(())
@@ -255,7 +259,15 @@ impl Participant {
         if let Some(length) = self.mouth.follow() {
             self.net.core.set_frame_length(now.core, length);
         }
-        self.next_frame = Some(due.after(Duration::from_micros(self.mouth.frame_us())));
+        let next = due.after(Duration::from_micros(self.mouth.frame_us()));
+        self.next_frame = Some(next);
+        let was_paused = std::mem::replace(&mut self.paused, self.mouth.is_at_pause());
+        if self.paused && !was_paused {
+            // What follows belongs to another talkspurt, and may begin together with the others' frames.
+            self.net.core.end_talkspurt(now.core);
+            self.next_frame = Some(next.after(self.net.core.take_frame_shift()));
+            return;
+        }
         match self.mouth.next_frame() {
             // What can't be sent now is not heard, as with any network that fails.
             Some(frame) => _ = self.net.core.send_frame(now.core, frame),
@@ -318,10 +330,10 @@ impl Participant {
     fn on_up(&mut self, key: Fingerprint) -> Result<(), Fail> {
         let server = &self.wishes.server;
         if matches!(self.net.trust, Trust::Certified(_)) && !self.connected {
-            println!("{server} has a certificate for its name, of fingerprint {key}");
+            say!("{server} has a certificate for its name, of fingerprint {key}");
         }
         if matches!(self.net.trust, Trust::FirstUse) {
-            println!("{server} is met for the first time; its fingerprint is kept: {key}");
+            say!("{server} is met for the first time; its fingerprint is kept: {key}");
             self.known.keep(server, key)?;
             self.net.trust = Trust::Pinned(key);
         }
@@ -368,7 +380,7 @@ impl Participant {
     fn on_event(&mut self, now: Now, event: ClientEvent) -> Result<(), Fail> {
         let core = &self.net.core;
         let said = self.people.on_event(event, |id| Some(core.person(id)?.name()));
-        said.iter().for_each(|line| println!("{line}"));
+        said.iter().for_each(|line| say!("{line}"));
         match event {
             ClientEvent::StateChanged(state) => self.on_state(state)?,
             ClientEvent::StartedSpeaking(id) => _ = self.heard.insert(id),
@@ -377,18 +389,18 @@ impl Participant {
             ClientEvent::TextReceived => {
                 while let Some((from, text)) = self.net.take_text() {
                     let name = self.people.name_of(from).unwrap_or("somebody");
-                    println!("{}: {}", Printable(name), Printable(&text));
+                    say!("{}: {}", Printable(name), Printable(&text));
                 }
             }
             ClientEvent::DirectUp(id) => {
                 let address = self.net.direct_address(id).map_or("unknown".into(), |address| address.to_string());
-                println!("{}: speech goes directly, to {address}", Printable(&self.name_of(id)));
+                say!("{}: speech goes directly, to {address}", Printable(&self.name_of(id)));
             }
             ClientEvent::DirectDown(id) if self.net.core.person(id).is_some() => {
-                println!("{}: speech goes over the server", Printable(&self.name_of(id)));
+                say!("{}: speech goes over the server", Printable(&self.name_of(id)));
             }
-            ClientEvent::Unheard => println!("nobody hears: waiting"),
-            ClientEvent::ServerMuted(true) => println!("the server has muted this client"),
+            ClientEvent::Unheard => say!("nobody hears: waiting"),
+            ClientEvent::ServerMuted(true) => say!("the server has muted this client"),
             _ => {}
         }
         Ok(())
@@ -409,16 +421,16 @@ impl Participant {
         let (server, reason) = (&self.wishes.server, self.net.core.state_reason());
         self.silent &= state == State::Connected;
         match (state, reason) {
-            (State::Connected, _) if std::mem::take(&mut self.silent) => println!("the server is heard again"),
+            (State::Connected, _) if std::mem::take(&mut self.silent) => say!("the server is heard again"),
             (State::Connected, _) => {
                 self.connected = true;
-                println!("connected to {server} as {}", Printable(&self.wishes.name));
+                say!("connected to {server} as {}", Printable(&self.wishes.name));
             }
             (State::Degraded, _) => {
                 self.silent = true;
-                println!("nothing is heard of the server: waiting");
+                say!("nothing is heard of the server: waiting");
             }
-            (State::Reconnecting, _) if self.connected => println!("reconnecting ({reason:?})"),
+            (State::Reconnecting, _) if self.connected => say!("reconnecting ({reason:?})"),
             (State::Disconnected, StateReason::Refused(why)) => {
                 let (why, cure) = match why.number() {
                     WRONG_PASSWORD => ("wrong password".into(), "say the right one by --password"),

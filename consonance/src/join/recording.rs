@@ -99,7 +99,7 @@ impl Recording {
     }
 
     fn end(&mut self, why: Fail) {
-        eprintln!("nothing more is recorded: {why}");
+        complain!("nothing more is recorded: {why}");
         self.over = Some(why);
     }
 }

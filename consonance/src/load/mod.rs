@@ -43,14 +43,14 @@ pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, Fail> {
     let memory_before = process.as_ref().and_then(Process::memory);
     let mut crowd = Crowd::new(lines)?;
     crowd.join(args)?;
-    eprintln!("{} clients are in; measuring for {} s", args.clients, args.seconds);
+    complain!("{} clients are in; measuring for {} s", args.clients, args.seconds);
     let memory = process.as_ref().and_then(Process::memory).zip(memory_before);
     let figures = measure(args, &mut crowd, process.as_ref(), memory);
     crowd.leave();
     if args.json {
-        println!("{}", figures.json())
+        say!("{}", figures.json())
     } else {
-        print!("{figures}")
+        crate::say::text(format_args!("{figures}"))
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -61,21 +61,21 @@ pub(crate) fn run(args: &QualityArgs) -> Result<ExitCode, Fail> {
     };
     let pcm: Vec<&[i16]> = clips.iter().map(|clip| &*clip.pcm).collect();
     let tracks = measure::tracks(&pcm, setting.tracks);
-    println!("{} traces, {} playouts, {} tracks of speech", networks.len(), Player::ALL.len(), setting.tracks);
+    say!("{} traces, {} playouts, {} tracks of speech", networks.len(), Player::ALL.len(), setting.tracks);
     let watch = Clock::start();
     let mut outcomes = measure::all(&networks, &tracks, method, environment.as_ref(), |done, name| {
-        println!("{done:>4} of {}  {name}", networks.len());
+        say!("{done:>4} of {}  {name}", networks.len());
     })?;
     let markdown = summary::markdown(&setting, &outcomes);
     out.publish(&files(&setting, &mut outcomes, &markdown, args.traces.is_none()))?;
     if args.markdown {
-        print!("\n{markdown}");
+        crate::say::text(format_args!("\n{markdown}"));
     } else {
-        println!("\n{}", align(&table::all(&outcomes), table::WORDS));
-        println!("{}", align(&table::yardsticks(&outcomes), 4));
+        say!("\n{}", align(&table::all(&outcomes), table::WORDS));
+        say!("{}", align(&table::yardsticks(&outcomes), 4));
     }
     let shown = args.out.display();
-    println!("\nIt took {:.0} s. Look at {shown}/quality.html, listen to {shown}/sound/*.wav", watch.seconds());
+    say!("\nIt took {:.0} s. Look at {shown}/quality.html, listen to {shown}/sound/*.wav", watch.seconds());
     Ok(ExitCode::SUCCESS)
 }
 

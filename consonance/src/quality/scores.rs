@@ -40,7 +40,7 @@ impl Environment {
         if fs::read_to_string(&complete).is_ok_and(|packages| packages == PACKAGES) {
             return Ok(Self { folder, python });
         }
-        println!("Making a Python environment for PESQ and STOI in {}, once", folder.display());
+        say!("Making a Python environment for PESQ and STOI in {}, once", folder.display());
         let unwritable = |error| {
             Fail::new(
                 format!("{}: can't be written ({error})", folder.display()),
@@ -69,7 +69,7 @@ fn make(folder: &Path, python: &Path) -> Result<(), Fail> {
         let said = [venv.stderr, venv.stdout].concat();
         return Err(Fail::new(format!("scores: {system} -m venv failed ({})", reason(&said)), cure));
     }
-    println!("Installing {}", PACKAGES.lines().collect::<Vec<_>>().join(", "));
+    say!("Installing {}", PACKAGES.lines().collect::<Vec<_>>().join(", "));
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"];
     let pip = Command::new(python).args(install).args(PACKAGES.lines()).output();
     let pip = pip.map_err(|error| Fail::new(format!("scores: pip can't be started ({error})"), cure))?;

@@ -34,7 +34,7 @@ pub(super) fn let_in(settings: &Settings) -> Result<Option<Box<dyn Adapter>>, Fa
         }
         // Nobody asked for it: no reason to keep the others out.
         Err(error) => {
-            println!("no browsers: {} can't be listened at ({error}); name another address by --web", at.address);
+            say!("no browsers: {} can't be listened at ({error}); name another address by --web", at.address);
             return Ok(None);
         }
     };
@@ -65,16 +65,16 @@ fn say(at: WebAt, bound: SocketAddr, is_secure: bool) {
         if bound.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { bound.ip() },
         bound.port(),
     );
-    println!("open {scheme}://{here}/ in a browser to talk");
+    say!("open {scheme}://{here}/ in a browser to talk");
     if at.address.port() != 0 && bound.port() != at.address.port() {
-        println!(
+        say!(
             "  port {} is taken, so browsers have another one; choose it by --web {}:PORT",
             at.address.port(),
             bound.ip()
         );
     }
     if !is_secure && !bound.ip().is_loopback() {
-        println!(
+        say!(
             "  from other machines browsers give no microphone to a page by http: name a certificate by --tls-cert and --tls-key, or put a \
              proxy with one before TCP port {}",
             bound.port()

@@ -69,17 +69,17 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
     let address = socket.address().unwrap_or(settings.listen);
     let config = Config { links: usize::from(settings.clients) + 64, window: settings.window, ..Config::DEFAULT };
     let endpoint = Endpoint::server(config, identity);
-    println!("consonance serve: listening on {address}");
-    println!("fingerprint {}", endpoint.fingerprint());
-    println!("{}", admission.about());
+    say!("consonance serve: listening on {address}");
+    say!("fingerprint {}", endpoint.fingerprint());
+    say!("{}", admission.about());
     let page = Page::default();
     if let Some(address) = settings.http {
-        println!(
+        say!(
             "what it is at: http://{}/status, /metrics, /healthz and /state",
             operator::answer(address, page.clone())?
         );
     }
-    println!("join with: consonance join {} --name NAME --room ROOM", joinable(address));
+    say!("join with: consonance join {} --name NAME --room ROOM", joinable(address));
     let stop = stop_flag();
     let mut adapters: Vec<Box<dyn Adapter>> = vec![Box::new(Udp::new(socket, endpoint))];
     adapters.extend(browsers::let_in(&settings)?);
@@ -90,7 +90,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
     server.say_goodbye(clock.now());
     let until = clock.now().real + GOODBYE;
     serve(&mut server, &page, clock, || clock.now().real >= until)?;
-    println!("stopped");
+    say!("stopped");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -175,7 +175,9 @@ fn check(request: &Request) -> Result<(), Refused> {
 
 /// Who offers. A proxy on this machine is believed about that; whoever else says so isn't.
 fn whose(request: &Request, own: IpAddr) -> IpAddr {
-    let said = http::value(request, "x-forwarded-for").filter(|_| own.is_loopback());
+    // The last one of the last line: what is before it came from whom the proxy was asked by.
+    let lines = request.headers().get_all("x-forwarded-for");
+    let said = lines.iter().next_back().filter(|_| own.is_loopback()).and_then(|line| line.to_str().ok());
     said.and_then(|said| said.rsplit(',').next()?.trim().parse().ok()).unwrap_or(own)
 }
 

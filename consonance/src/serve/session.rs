@@ -206,7 +206,8 @@ impl Session {
                 debug!(link = link.index(), "disconnected");
                 if let Some(connection) = self.connection(which, link) {
                     self.connections[which][link.index()] = None;
-                    self.links[connection.index()] = None;
+                    // Its place may be another's by now.
+                    self.links[connection.index()].take_if(|of| *of == (which, link));
                     self.core.handle_disconnected(now.core, connection);
                 }
             }

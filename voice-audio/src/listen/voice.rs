@@ -54,6 +54,7 @@ impl RemoteVoice {
         self.decoder.reset();
         self.buffer.clear();
         self.silent = true;
+        (self.level, self.quiet_for) = (0.0, 0);
         self.reach = Reach::NEW;
     }
 

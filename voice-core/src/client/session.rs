@@ -237,7 +237,9 @@ impl Engine<'_> {
         self.s.outbox = RingState::EMPTY;
         self.s.voice.sequence = 0;
         (self.s.voice.later_us, self.s.voice.moved_at) = (0, 0);
-        self.s.server_muted = false;
+        if core::mem::take(&mut self.s.server_muted) {
+            self.s.event(ClientEvent::ServerMuted(false));
+        }
     }
 
     fn enter(&mut self, state: State, reason: StateReason) {

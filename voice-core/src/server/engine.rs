@@ -61,6 +61,9 @@ pub(super) struct State {
     pub(super) free_connections: List,
     pub(super) fresh: List,
     pub(super) heard: List,
+    /// Connections that the adapter is still to be told to close: none is forgotten, however many end at once. The next is looked for from here on.
+    pub(super) untold: u16,
+    pub(super) told_up_to: u16,
     /// Connections that may have something to send.
     pub(super) busy: List,
     /// Joined connections that had nothing to send when they were last asked.
@@ -96,6 +99,8 @@ impl State {
             free_connections: List::EMPTY,
             fresh: List::EMPTY,
             heard: List::EMPTY,
+            untold: 0,
+            told_up_to: 0,
             busy: List::EMPTY,
             idle: List::EMPTY,
             local: None,
@@ -209,6 +214,10 @@ impl<'a> Engine<'a> {
     // Connections.
 
     pub(super) fn connected(&mut self, now: Instant) -> Option<ConnectionId> {
+        // Who never asks for events doesn't run out of places for that.
+        while self.s.free_connections.first().is_none() && self.poll_untold().is_some() {
+            self.s.counters.events_dropped += 1;
+        }
         let at = self.s.free_connections.pop_front(self.t.connections, timer_link)?;
         let connection = self.t.connections.get_mut(usize::from(at))?;
         let generation = connection.generation.wrapping_add(1);
@@ -217,12 +226,58 @@ impl<'a> Engine<'a> {
         Some(ConnectionId::new(at, generation))
     }
 
+    /// Has the adapter told to close a connection.
+    pub(super) fn hang_up(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connection(id) else { return };
+        let is_told = core::mem::replace(&mut connection.untold, true);
+        self.s.untold += u16::from(!is_told);
+    }
+
+    /// The next connection that the adapter is to be told to close. One that is over by itself has its place until then, so that nobody else gets its
+    /// number.
+    pub(super) fn poll_untold(&mut self) -> Option<ConnectionId> {
+        let places = len16(self.t.connections);
+        if self.s.untold == 0 || places == 0 {
+            return None;
+        }
+        for _ in 0..places {
+            let at = self.s.told_up_to % places;
+            self.s.told_up_to = (at + 1) % places;
+            let Some(connection) = self.t.connections.get_mut(usize::from(at)).filter(|c| c.untold) else { continue };
+            connection.untold = false;
+            self.s.untold -= 1;
+            let (open, id) = (connection.open, ConnectionId::new(at, connection.generation));
+            if !open {
+                self.s.free_connections.push_back(self.t.connections, timer_link, at);
+            }
+            return Some(id);
+        }
+        None
+    }
+
     /// The transport is gone: the seat waits for a resume, the connection's place is free again.
     pub(super) fn disconnected(&mut self, now: Instant, id: ConnectionId) {
         let Some(connection) = self.connection(id) else {
             self.drop(DropReason::UnknownConnection);
             return;
         };
+        let untold = core::mem::take(&mut connection.untold);
+        self.s.untold -= u16::from(untold);
+        if let Some(at) = self.over(now, id) {
+            self.s.free_connections.push_back(self.t.connections, timer_link, at);
+        }
+    }
+
+    /// Nothing has come for too long. The place is free when the adapter has been told.
+    fn expire(&mut self, now: Instant, at: u16) {
+        let generation = self.t.connections.get(usize::from(at)).map_or(0, |connection| connection.generation);
+        let id = ConnectionId::new(at, generation);
+        self.hang_up(id);
+        _ = self.over(now, id);
+    }
+
+    fn over(&mut self, now: Instant, id: ConnectionId) -> Option<u16> {
+        let connection = self.connection(id)?;
         connection.open = false;
         match connection.seat.take() {
             Some(at) if self.seat(at).is_some_and(|seat| seat.known) => self.lose_connection(now, at),
@@ -231,10 +286,10 @@ impl<'a> Engine<'a> {
             None => {}
         }
         self.forget_pending(id);
-        let (Ok(at), s) = (u16::try_from(id.index()), &mut *self.s) else { return };
+        let (Ok(at), s) = (u16::try_from(id.index()), &mut *self.s) else { return None };
         List::remove(&mut [&mut s.fresh, &mut s.heard], self.t.connections, timer_link, at);
         List::remove(&mut [&mut s.busy, &mut s.idle], self.t.connections, work_link, at);
-        s.free_connections.push_back(self.t.connections, timer_link, at);
+        Some(at)
     }
 
     fn lose_connection(&mut self, now: Instant, at: u16) {
@@ -383,10 +438,7 @@ impl<'a> Engine<'a> {
             s.busy.append(&mut s.idle, self.t.connections, work_link);
         }
         while let Some(at) = self.expired_connection(now) {
-            let generation = self.t.connections.get(usize::from(at)).map_or(0, |connection| connection.generation);
-            let connection = ConnectionId::new(at, generation);
-            self.s.event(ServerEvent::Disconnect { connection });
-            self.disconnected(now, connection);
+            self.expire(now, at);
         }
         while let Some(at) = self.expired_seat(now) {
             self.free_seat(at, LeaveReason::TimedOut);

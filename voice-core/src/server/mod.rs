@@ -140,15 +140,17 @@ impl<M> Server<M> {
         self.state.clients as usize
     }
 
-    /// The next event; at most 256 wait, then the oldest is dropped and counted.
-    pub fn poll_event(&mut self) -> Option<ServerEvent> {
-        self.state.events.pop_front()
-    }
 }
 
 impl<M: ServerMemory> Server<M> {
     fn engine(&mut self) -> Engine<'_> {
         Engine::new(&mut self.state, self.memory.tables_mut())
+    }
+
+    /// The next event; at most 256 wait, then the oldest is dropped and counted. [`ServerEvent::Disconnect`] comes after all others and is never dropped.
+    pub fn poll_event(&mut self) -> Option<ServerEvent> {
+        let event = self.state.events.pop_front();
+        event.or_else(|| self.engine().poll_untold().map(|connection| ServerEvent::Disconnect { connection }))
     }
 
     /// The session's number.

@@ -242,6 +242,8 @@ impl Room {
 #[derive(Clone)]
 pub struct Connection {
     pub(super) open: bool,
+    /// The adapter is still to be told to close it.
+    pub(super) untold: bool,
     pub(super) generation: u16,
     pub(super) seat: Option<u16>,
     pub(super) heard_at: Instant,
@@ -261,6 +263,7 @@ impl Connection {
     /// A free one.
     pub const EMPTY: Self = Self {
         open: false,
+        untold: false,
         generation: 0,
         seat: None,
         heard_at: Instant::ORIGIN,

@@ -91,7 +91,7 @@ impl Engine<'_> {
             let lane = Lane { session, number };
             let len = Packet::Closed { lane, reason }.encode(out)?;
             connection.answers.closed = true;
-            self.s.event(ServerEvent::Disconnect { connection: id });
+            self.hang_up(id);
             return Some(len);
         }
         let at = connection.seat?;
