@@ -92,7 +92,7 @@ impl<'d, 'a> Draw<'d, 'a> {
             10 => Packet::Refused { nonce: self.input.u32(), reason: self.reason(RefuseReason::from_number) },
             11 => Packet::RoomGranted { lane, room, room_use: self.room_use(), name: &name },
             12 => Packet::RoomClosed { lane, reason: self.reason(RoomCloseReason::from_number), name: &name },
-            13 => Packet::Audience { lane, heard: flag },
+            13 => Packet::Audience { lane, heard: flag, sequence: number },
             14 => Packet::Text { lane, from: client, last: flag, target: self.target(), bytes },
             15 => Packet::TextRefused { lane, number, reason: self.reason(TextRefuseReason::from_number) },
             16 => Packet::Pair { lane, client, secret: self.secret() },

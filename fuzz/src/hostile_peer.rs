@@ -32,7 +32,7 @@ const fn granted_for(packet: &[u8]) -> usize {
         // The pair's secret.
         [0x07, ..] => 16,
         // Audience.
-        [0x80..=0xFF, ..] => 8,
+        [0x80..=0xFF, ..] => 10,
         // A Leave is shorter than the Closed that answers it.
         _ => 1,
     }

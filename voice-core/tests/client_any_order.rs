@@ -511,7 +511,7 @@ fn a_client_that_takes_leave_stays_away_though_the_lane_breaks() {
     assert_eq!(caller.client.state(), State::Connected);
     caller.client.disconnect(now);
     let lane = Lane { session: caller.script.session, number: 40_000 };
-    let packet = packet_bytes(&Packet::Audience { lane, heard: true });
+    let packet = packet_bytes(&Packet::Audience { lane, heard: true, sequence: 7 });
     caller.client.handle_packet(now, Source::Server, Delivery::Reliable, &packet);
     assert_eq!(caller.client.state(), State::Disconnected);
 }

@@ -255,7 +255,7 @@ fn cause_at_client(reason: DropReason, stage: &mut Stage) {
         DropReason::UnknownConnection => stage.tell_voice(Source::Path(path), two, Target::Client(me), 1),
         DropReason::LaneBroken => {
             let lane = Lane { session, number: 40_000 };
-            stage.tell(Source::Server, Reliable, &Packet::Audience { lane, heard: true });
+            stage.tell(Source::Server, Reliable, &Packet::Audience { lane, heard: true, sequence: 7 });
         }
         DropReason::WrongSender => stage.tell_voice(Source::Server, me, room, 1),
         DropReason::UnknownClient => stage.tell(Source::Path(path), Unreliable, &greet(client(60_000))),

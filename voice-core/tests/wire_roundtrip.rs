@@ -161,7 +161,7 @@ fn of_clients() -> impl Strategy<Value = Vec<u8>> {
                         Packet::RosterRequest { lane }
                     }
                 }
-                4 => Packet::Audience { lane, heard: yes },
+                4 => Packet::Audience { lane, heard: yes, sequence: nonce as u16 },
                 5 => Packet::Pair { lane, client, secret },
                 6 => Packet::PairGone { lane, client },
                 7 => Packet::Closed { lane, reason: reasons.0 },

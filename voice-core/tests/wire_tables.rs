@@ -217,7 +217,7 @@ fn fixed() -> Vec<Packet<'static>> {
         Packet::RosterRequest { lane },
         Packet::Welcome(welcome),
         Packet::Refused { nonce: 2, reason: RefuseReason::Full },
-        Packet::Audience { lane, heard: true },
+        Packet::Audience { lane, heard: true, sequence: 7 },
         Packet::TextRefused { lane, number: 1, reason: TextRefuseReason::BadText },
         Packet::Pair { lane, client, secret },
         Packet::PairGone { lane, client },

@@ -368,7 +368,8 @@ impl Engine {
     }
 
     fn take_texts(&mut self) {
-        while let Some(Message::Text { from, target, text }) = self.client.take_message() {
+        while let Some(message) = self.client.take_message() {
+            let Message::Text { from, target, text } = message else { continue };
             let text = text.to_owned();
             let room = match target {
                 Target::Room(room) => Some(room.get()),

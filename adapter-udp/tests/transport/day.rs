@@ -64,6 +64,18 @@ impl Node {
     }
 }
 
+/// Delivers what was sent since the last group, the last first, up to this frame.
+fn deliver(now: Instant, frame: u64, from: &mut Node, from_port: u16, to: &mut Node) {
+    for mut datagram in from.group.drain(..).rev() {
+        if frame % KEY_SPAN < GROUP {
+            to.kept.push(datagram.clone());
+        }
+        assert!(to.take(now, from_port, &mut datagram), "frame {frame}");
+    }
+    assert!(to.heard.iter().copied().eq((frame - GROUP..frame).rev()), "frame {frame}: {:?}", to.heard);
+    to.heard.clear();
+}
+
 fn number_of(packet: &[u8]) -> u64 {
     u64::from_be_bytes(packet[1..9].try_into().unwrap())
 }
@@ -104,27 +116,19 @@ fn in_a_day_of_talk_both_ways_through_every_change_of_keys_each_frame_is_opened_
             }
         }
         if frame > 0 && frame.is_multiple_of(GROUP) {
-            let expected: Vec<u64> = (frame - GROUP..frame).rev().collect();
-            for (from, from_port, to) in [(&mut client, 100, &mut server), (&mut server, 1, &mut client)] {
-                for mut datagram in from.group.drain(..).rev() {
-                    if frame % KEY_SPAN < GROUP {
-                        to.kept.push(datagram.clone());
-                    }
-                    assert!(to.take(now, from_port, &mut datagram), "frame {frame}");
-                }
-                assert_eq!(to.heard, expected);
-                to.heard.clear();
-            }
+            deliver(now, frame, &mut client, 100, &mut server);
+            deliver(now, frame, &mut server, 1, &mut client);
         }
         now += FRAME;
     }
     assert_eq!((client.lane, server.lane), (24, 24));
+    for drops in [client.endpoint.drops(), server.endpoint.drops()] {
+        assert_eq!((drops.forged, drops.replayed, drops.malformed, drops.unknown_link), (0, 0, 0, 0));
+    }
     for (to, from_port) in [(&mut server, 100), (&mut client, 1)] {
         assert!(to.kept.len() as u64 >= FRAMES / KEY_SPAN, "{} old datagrams", to.kept.len());
         for mut old in std::mem::take(&mut to.kept) {
             assert!(!to.take(now, from_port, &mut old), "heard again");
         }
     }
-    let (client, server) = (client.endpoint.drops(), server.endpoint.drops());
-    assert_eq!((client.forged, server.forged, client.malformed, server.malformed), (0, 0, 0, 0));
 }

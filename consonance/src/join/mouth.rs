@@ -78,10 +78,10 @@ mod tests {
 
     #[test]
     fn a_tenth_of_a_second_of_quiet_is_a_pause_and_less_is_none() {
-        let frame = 960;
-        let mut pcm = vec![3_000; 2 * frame];
-        pcm.extend([300; PAUSE + frame]);
-        pcm.extend([-3_000; frame]);
+        const FRAME: usize = 960;
+        let mut pcm = vec![3_000; 2 * FRAME];
+        pcm.extend([300; PAUSE + FRAME]);
+        pcm.extend([-3_000; FRAME]);
         let mut mouth = Mouth::new(pcm);
         let mut pauses = Vec::new();
         while !mouth.is_empty() {

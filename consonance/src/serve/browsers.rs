@@ -39,7 +39,15 @@ pub(super) fn let_in(settings: &Settings) -> Result<Option<Box<dyn Adapter>>, Fa
         }
     };
     let config = Config { links: usize::from(settings.clients) + 64, window: settings.window, ..Config::DEFAULT };
-    let endpoint = Endpoint::new(config, &addresses(bound, &settings.web_address)).map_err(|bad| {
+    let told = addresses(bound, &settings.web_address);
+    if told.is_empty() {
+        return Err(Fail::new(
+            format!("--web {bound}: this machine has no address that a browser could be told"),
+            "start the server when the network is there, or name the address by --web-address",
+        ));
+    }
+    let is_alone = !bound.ip().is_loopback() && told.iter().all(|told| told.ip().is_loopback());
+    let endpoint = Endpoint::new(config, &told).map_err(|bad| {
         Fail::new(
             format!("--web-address {}: {bad}", bad.0.ip()),
             "name the address that browsers reach this machine at",
@@ -55,6 +63,13 @@ pub(super) fn let_in(settings: &Settings) -> Result<Option<Box<dyn Adapter>>, Fa
     let is_secure = tls.is_some();
     http::serve(listener, tls, Web { offers: outbox, about, bound: bound.ip() }).map_err(fail)?;
     say(at, bound, is_secure);
+    if is_alone {
+        say!(
+            "  browsers are told no address but {}, since this machine has no other now: name one by --web-address, or start the server again when \
+             the network is there",
+            told[0].ip()
+        );
+    }
     Ok(Some(Box::new(WebRtc::new(socket, endpoint, inbox))))
 }
 
@@ -124,7 +139,8 @@ fn addresses(bound: SocketAddr, told: &[IpAddr]) -> Vec<SocketAddr> {
         [] if bound.ip().is_unspecified() => {
             let mut own = local_addresses(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), port);
             own.retain(|own| own.is_ipv4() || bound.is_ipv6());
-            own.rotate_left(1);
+            // The loopback's is the first one, if it is there.
+            own.sort_by_key(|own| own.ip().is_loopback());
             own
         }
         [] => vec![bound],

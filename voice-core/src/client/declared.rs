@@ -28,6 +28,7 @@ impl Engine<'_> {
             (room.room_use, room.tell) = (room_use, true);
         }
         let generation = room.generation;
+        self.ask_audience();
         self.s.pending = true;
         Ok(RoomHandle { at: u16::try_from(at).map_err(|_| RoomError::TooMany)?, generation })
     }
@@ -69,8 +70,15 @@ impl Engine<'_> {
         let channel = self.t.channels.get_mut(at).ok_or(ChannelError::TooMany)?;
         let generation = channel.generation.wrapping_add(1);
         *channel = ChannelSlot { line: Some(line), generation, options };
-        self.s.voice.unheard = false;
+        self.ask_audience();
         Ok(ChannelHandle { at: u16::try_from(at).map_err(|_| ChannelError::TooMany)?, generation })
+    }
+
+    /// Others may hear from the next packet on than those of whom the server has spoken.
+    pub(super) fn ask_audience(&mut self) {
+        let voice = &mut self.s.voice;
+        voice.unheard = false;
+        voice.audience_from = voice.sequence.wrapping_add(1);
     }
 
     pub(super) fn channel(&mut self, handle: ChannelHandle) -> Option<&mut ChannelSlot> {
@@ -131,7 +139,7 @@ impl Engine<'_> {
         // Another room may be asked for.
         self.s.pending = true;
         if fresh {
-            self.s.voice.unheard = false;
+            self.ask_audience();
             self.s.event(ClientEvent::RoomGranted(handle));
         }
     }

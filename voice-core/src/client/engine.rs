@@ -104,6 +104,8 @@ pub(super) struct VoiceOut {
     pub(super) last_at: Option<Instant>,
     pub(super) talking: bool,
     pub(super) unheard: bool,
+    /// The first sequence number that goes to the channels of now: what the server says of those before doesn't hold for them.
+    pub(super) audience_from: u16,
     /// By how much the server wants frames to begin later, µs; 0: not at all.
     pub(super) later_us: u16,
     /// The first sequence number since the frames last began later.
@@ -218,6 +220,7 @@ impl ClientState {
                 last_at: None,
                 talking: false,
                 unheard: false,
+                audience_from: 1,
                 later_us: 0,
                 moved_at: 0,
                 ring: RingState::EMPTY,

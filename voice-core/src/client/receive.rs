@@ -60,7 +60,7 @@ impl Engine<'_> {
                 if self.is_ours(session.get()) {
                     let voice = &mut self.s.voice;
                     // What was measured before the last move is of the frames of before.
-                    let is_current = sequence.wrapping_sub(voice.moved_at) <= u16::MAX / 2;
+                    let is_current = is_from(voice.moved_at, sequence);
                     if is_current {
                         voice.later_us = later_us;
                     }
@@ -166,7 +166,7 @@ impl Engine<'_> {
             Packet::RoomGranted { room, name, .. } => self.on_room_granted(room, name),
             Packet::RoomClosed { reason, name, .. } => self.on_room_closed(reason, name),
             Packet::Roster(ref page) => self.on_roster(page),
-            Packet::Audience { heard, .. } => self.on_audience(heard),
+            Packet::Audience { heard, sequence, .. } => self.on_audience(heard, sequence),
             Packet::Text { from, last, target, bytes, .. } => self.on_text(from, last, target, bytes),
             Packet::TextRefused { number, reason, .. } => self.s.event(ClientEvent::TextRefused { number, reason }),
             Packet::Pair { client, secret, .. } => {
@@ -197,7 +197,10 @@ impl Engine<'_> {
         true
     }
 
-    fn on_audience(&mut self, heard: bool) {
+    fn on_audience(&mut self, heard: bool, sequence: u16) {
+        if !heard && !is_from(self.s.voice.audience_from, sequence) {
+            return;
+        }
         if self.s.voice.unheard == heard {
             self.s.voice.unheard = !heard;
             self.s.event(if heard { ClientEvent::Heard } else { ClientEvent::Unheard });
@@ -206,6 +209,11 @@ impl Engine<'_> {
             self.s.voice.talking = false;
         }
     }
+}
+
+/// Whether a sequence number is that one or a later one.
+const fn is_from(first: u16, sequence: u16) -> bool {
+    sequence.wrapping_sub(first) <= u16::MAX / 2
 }
 
 const fn is_from_server(kind: Kind) -> bool {

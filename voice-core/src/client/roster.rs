@@ -47,6 +47,11 @@ impl Engine<'_> {
     fn on_present(&mut self, client: ClientId, present: &Present<'_>) {
         let sweep = self.s.sweep;
         let Some(name) = Name::new(present.name) else { return };
+        let is_own = self.s.seat.is_some_and(|seat| seat.id == client);
+        if is_own {
+            // Whether or not there is a place for it.
+            self.on_own_record(present.flags);
+        }
         let known = self.person_at(client);
         let Some(at) = known.or_else(|| self.free_place(client)) else {
             (self.s.strangers, self.s.sweep_strangers) = (true, true);
@@ -70,8 +75,8 @@ impl Engine<'_> {
         };
         let rooms = person.rooms.clone();
         self.tell_speaker(client);
-        if self.s.seat.is_some_and(|seat| seat.id == client) {
-            return self.on_own_record(present.flags);
+        if is_own {
+            return;
         }
         if known.is_none() {
             self.s.event(ClientEvent::Joined(client));
@@ -112,16 +117,17 @@ impl Engine<'_> {
 
     fn on_gone(&mut self, client: ClientId) {
         let now = self.s.now;
-        let Some(at) = self.person_at(client) else { return };
-        if let Some(person) = self.t.roster.get_mut(at) {
+        let known = self.person_at(client);
+        if let Some(person) = known.and_then(|at| self.t.roster.get_mut(at)) {
             *person = PersonSlot::EMPTY;
+            self.ask_for_strangers();
         }
-        self.ask_for_strangers();
+        // There may be a path, a whisper or a voice of somebody for whom the roster had no place.
         self.direct().forget(now, client);
         self.close_channels_to(client);
         self.silence_speaker(client);
         self.tell_speaker(client);
-        if self.s.seat.is_none_or(|seat| seat.id != client) {
+        if known.is_some() && self.s.seat.is_none_or(|seat| seat.id != client) {
             self.s.event(ClientEvent::Left(client));
         }
     }

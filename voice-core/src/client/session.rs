@@ -91,7 +91,7 @@ impl Engine<'_> {
         (link.heard_at, link.ping_at) = (now, Some(now));
         self.s.connected_at = now;
         self.s.phase_until = None;
-        self.s.voice.unheard = false;
+        self.ask_audience();
         self.declare_everything();
         self.direct().ask_again();
         self.s.pending = true;

@@ -99,6 +99,10 @@ impl Engine<'_> {
     }
 
     pub(super) fn on_rendezvous(&mut self, from: ClientId, bytes: &[u8]) {
+        if !self.s.config.direct {
+            // Whoever wants no direct paths looks for none, and the inbox is for texts.
+            return self.drop(DropReason::NotPermitted);
+        }
         let head = head(from.get(), Target::Client(from));
         match self.s.inbox.over(self.t.inbox).push(RENDEZVOUS, &[&head, bytes]) {
             Ok(()) => self.s.event(ClientEvent::RendezvousReceived),

@@ -2,7 +2,12 @@
 
 use heapless::Vec;
 
-use super::{SendError, direct::Load, engine::Engine, tables::PersonSlot};
+use super::{
+    SendError,
+    direct::Load,
+    engine::{Engine, VoiceOut},
+    tables::PersonSlot,
+};
 use crate::{
     types::{ClientId, DropReason, FrameLength, Instant, PathId, Target},
     wire::{
@@ -13,6 +18,21 @@ use crate::{
 
 const TO_SERVER: u16 = 0;
 const TO_PATH: u16 = 1;
+
+/// What is remembered of a sequence number is never further behind than this, so that it isn't taken for one to come.
+const LONGEST_MEMORY: u16 = 1 << 14;
+
+impl VoiceOut {
+    fn count(&mut self) {
+        self.sequence = self.sequence.wrapping_add(1);
+        for remembered in [&mut self.moved_at, &mut self.audience_from] {
+            let behind = self.sequence.wrapping_sub(*remembered);
+            if (LONGEST_MEMORY..=u16::MAX / 2).contains(&behind) {
+                *remembered = self.sequence.wrapping_sub(LONGEST_MEMORY);
+            }
+        }
+    }
+}
 
 impl Engine<'_> {
     pub(super) fn send_frame(&mut self, now: Instant, payload: &[u8]) -> Result<(), SendError> {
@@ -86,7 +106,7 @@ impl Engine<'_> {
         let frame = self.s.voice.frame_length.us();
         let passed = match self.s.voice.last_at {
             None => 1,
-            Some(last) => (now.as_us().saturating_sub(last.as_us()) + frame / 2) / frame,
+            Some(last) => now.as_us().saturating_sub(last.as_us()).saturating_add(frame / 2) / frame,
         };
         let [low, ..] = passed.max(1).to_le_bytes();
         self.s.voice.media_time = self.s.voice.media_time.wrapping_add(low);
@@ -108,7 +128,7 @@ impl Engine<'_> {
         payload: &[u8],
     ) -> Result<(), SendError> {
         let Some(seat) = self.s.seat else { return Err(SendError::NotConnected) };
-        self.s.voice.sequence = self.s.voice.sequence.wrapping_add(1);
+        self.s.voice.count();
         let header = VoiceHeader {
             mark,
             end,

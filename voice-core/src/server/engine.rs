@@ -383,7 +383,7 @@ impl<'a> Engine<'a> {
 
     pub(super) fn tell_audience(&mut self, speaker: u16, heard: bool) {
         if let Some(seat) = self.seat(speaker) {
-            seat.tell.audience = Some(heard);
+            seat.tell.audience = Some((heard, seat.voice.newest));
         }
         self.wake_seat(speaker);
     }

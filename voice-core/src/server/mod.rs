@@ -139,7 +139,6 @@ impl<M> Server<M> {
     pub const fn client_count(&self) -> usize {
         self.state.clients as usize
     }
-
 }
 
 impl<M: ServerMemory> Server<M> {

@@ -105,7 +105,7 @@ impl Phase {
     fn note(&mut self, now: Instant, place: u16) {
         let grid = self.grid_us();
         let point = u64::from(place) * STEP_US % GRID_US;
-        let off = wrap((now.as_us() + GRID_US - point) as i64, grid);
+        let off = wrap((now.as_us() % GRID_US + GRID_US - point) as i64, grid);
         if self.frames == 0 {
             (self.off_us, self.jitter_us) = (off as i32, 0);
         }

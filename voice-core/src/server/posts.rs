@@ -10,7 +10,7 @@ use super::{
 use crate::{
     types::{ClientId, DropReason, Instant, Target},
     wire::{
-        Lane, Packet, TextRefuseReason,
+        FEATURE_DIRECT, Lane, Packet, TextRefuseReason,
         limits::{MAX_RENDEZVOUS_BYTES, MAX_TEXT_BYTES, TEXT_PART_BYTES},
     },
 };
@@ -54,6 +54,9 @@ impl Engine<'_> {
         let Some(receiver) = self.seat_of(to) else { return self.drop(DropReason::UnknownClient) };
         if self.seat(receiver).is_none_or(|seat| seat.connection.is_none()) || self.blocks(receiver, at) {
             return self.drop(DropReason::UnknownClient);
+        }
+        if self.seat(receiver).is_none_or(|seat| seat.features & FEATURE_DIRECT == 0) {
+            return self.drop(DropReason::NotPermitted);
         }
         let Some(place) = self.free_place(now) else { return self.drop(DropReason::TableFull) };
         let from = self.seat(at).map_or(0, |seat| seat.id);

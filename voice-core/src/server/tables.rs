@@ -187,7 +187,8 @@ impl Rates {
 /// What a client has to be told reliably, apart from rooms, posts and the roster.
 #[derive(Debug, Clone)]
 pub(super) struct Tell {
-    pub(super) audience: Option<bool>,
+    /// Whether somebody hears, and the newest packet when that was so.
+    pub(super) audience: Option<(bool, u16)>,
     pub(super) rooms_closed: Vec<(RoomCloseReason, Name), 4, u8>,
     pub(super) texts_refused: Vec<TextsRefused, 8, u8>,
     /// `None` for a secret that is void.

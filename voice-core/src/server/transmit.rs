@@ -2,7 +2,6 @@
 
 use super::{
     engine::{Engine, len16, work_link},
-    events::ServerEvent,
     tables::Cursor,
 };
 use crate::{
@@ -161,8 +160,8 @@ impl Engine<'_> {
             tell.rooms_closed.remove(0);
             return Some(len);
         }
-        if let Some(heard) = tell.audience {
-            let len = Packet::Audience { lane, heard }.encode(out)?;
+        if let Some((heard, sequence)) = tell.audience {
+            let len = Packet::Audience { lane, heard, sequence }.encode(out)?;
             tell.audience = None;
             return Some(len);
         }

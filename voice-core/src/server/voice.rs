@@ -1,5 +1,7 @@
 //! The hot path: one voice packet in, "these bytes to those connections" out.
 
+use core::time::Duration;
+
 use heapless::Vec;
 
 use super::{
@@ -22,6 +24,8 @@ type Listed = (bool, Vec<ClientId, MAX_RELAY_LIST>);
 
 /// Sequence numbers further behind the newest than this are too old.
 const REPLAY_WINDOW: u16 = 64;
+/// After so long without voice it may begin with any number: what went directly meanwhile may have taken half of all there are.
+const FORGET_AFTER: Duration = Duration::from_secs(30);
 
 impl<'a> Engine<'a> {
     pub(super) fn on_voice<'p>(mut self, now: Instant, from: ConnectionId, packet: &'p mut [u8]) -> Forward<'a, 'p> {
@@ -59,7 +63,7 @@ impl<'a> Engine<'a> {
         }
         let listed = voice.relay.map(|relay| (relay.only, relay.iter().collect::<Vec<_, MAX_RELAY_LIST>>()));
         let again = listed.as_ref().is_some_and(|(only, _)| *only);
-        seat.voice.accept(voice.header.sequence, again)?;
+        seat.voice.accept(now, voice.header.sequence, again)?;
         let parsed = ParsedVoice::new(&voice, packet.len());
         self.keep_alive(now, from);
         self.note_talking(now, at, voice.header.end);
@@ -95,8 +99,12 @@ impl<'a> Engine<'a> {
         let room =
             masks.iter().find_map(|(_, mask)| if let Mask::Room { place, .. } = mask { Some(*place) } else { None });
         let is_last = self.note_phase(now, at, room, &voice);
-        let others =
-            self.seat(at).is_some_and(|seat| core::mem::replace(&mut seat.voice.targets, targets.clone()) != targets);
+        // One that was overtaken doesn't tell whom its speaker speaks to now.
+        let newest = self.seat(at).filter(|seat| seat.voice.newest == voice.header.sequence);
+        let (is_newest, others) = match newest {
+            Some(seat) => (true, core::mem::replace(&mut seat.voice.targets, targets.clone()) != targets),
+            None => (false, false),
+        };
         if others {
             // What was said of the ones before doesn't hold for these.
             self.forget_unheard(at);
@@ -108,10 +116,14 @@ impl<'a> Engine<'a> {
         };
         let Some(fanout) = fanout else {
             self.drop(DropReason::NobodyHears);
-            self.tell_unheard(at);
+            if is_newest {
+                self.tell_unheard(at);
+            }
             return Forward::nothing(packet);
         };
-        self.forget_unheard(at);
+        if self.forget_unheard(at) {
+            self.tell_audience(at, true);
+        }
         Forward::new(self, voice, masks, fanout, packet, is_last)
     }
 
@@ -246,11 +258,13 @@ impl<'a> Engine<'a> {
         self.tell_audience(at, false);
     }
 
-    /// Forgets that a speaker was told that nobody hears it: it has been heard since.
-    pub(super) fn forget_unheard(&mut self, at: u16) {
-        if self.seat(at).is_some_and(|seat| seat.unheard_link.is_linked()) {
+    /// Forgets that a speaker was told that nobody hears it; `false` if it wasn't.
+    pub(super) fn forget_unheard(&mut self, at: u16) -> bool {
+        let was_told = self.seat(at).is_some_and(|seat| seat.unheard_link.is_linked());
+        if was_told {
             List::remove(&mut [&mut self.s.unheard], self.t.seats, unheard_link, at);
         }
+        was_told
     }
 }
 
@@ -277,9 +291,10 @@ pub(super) fn emit(
 
 impl VoiceState {
     /// Takes a sequence number once; `again` ones may repeat the last 64.
-    fn accept(&mut self, sequence: u16, again: bool) -> Result<(), DropReason> {
+    fn accept(&mut self, now: Instant, sequence: u16, again: bool) -> Result<(), DropReason> {
         let ahead = sequence.wrapping_sub(self.newest);
-        if !self.started {
+        let is_old = ahead > u16::MAX / 2 && ahead <= REPLAY_WINDOW.wrapping_neg();
+        if !self.started || is_old && self.last_at.after(FORGET_AFTER) <= now {
             (self.started, self.newest, self.seen) = (true, sequence, 1);
         } else if ahead == 0 || ahead > u16::MAX / 2 {
             let behind = self.newest.wrapping_sub(sequence);

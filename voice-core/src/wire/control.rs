@@ -109,7 +109,7 @@ impl<'a> Packet<'a> {
                 let reason = RoomCloseReason::from_number(reader.u8()?).ok_or(DropReason::Malformed)?;
                 Self::RoomClosed { lane, reason, name: reader.name(1)? }
             }
-            Kind::Audience => Self::Audience { lane, heard: reader.flag()? },
+            Kind::Audience => Self::Audience { lane, heard: reader.flag()?, sequence: reader.u16()? },
             Kind::Text => {
                 let (from, last, target) = (reader.client()?, reader.flag()?, reader.target()?);
                 Self::Text { lane, from, last, target, bytes: read_part(last, reader)? }
@@ -159,7 +159,7 @@ impl<'a> Packet<'a> {
                 w.u16(room.get()).u8(room_use.number()).name(name.as_bytes(), 1);
             }
             Self::RoomClosed { reason, name, .. } => _ = w.u8(reason.number()).name(name.as_bytes(), 1),
-            Self::Audience { heard, .. } => _ = w.u8(heard.into()),
+            Self::Audience { heard, sequence, .. } => _ = w.u8(heard.into()).u16(sequence),
             Self::Text { from, last, target, bytes, .. } => {
                 w.u16(from.get()).u8(last.into()).target(target);
                 write_part(last, bytes, w);

@@ -137,7 +137,7 @@ pub enum Packet<'a> {
     RoomGranted { lane: Lane, room: RoomId, room_use: RoomUse, name: &'a str },
     RoomClosed { lane: Lane, reason: RoomCloseReason, name: &'a str },
     Roster(Roster<'a>),
-    Audience { lane: Lane, heard: bool },
+    Audience { lane: Lane, heard: bool, sequence: u16 },
     Text { lane: Lane, from: ClientId, last: bool, target: Target, bytes: &'a [u8] },
     TextRefused { lane: Lane, number: u16, reason: TextRefuseReason },
     Pair { lane: Lane, client: ClientId, secret: Secret },

@@ -145,3 +145,19 @@ fn the_server_relays_no_greeting() {
     assert_eq!(stage.log.len(), before);
     assert!(matches!(Packet::decode(&greeting), Ok(Packet::Greet(_))));
 }
+
+#[test]
+fn after_a_quarter_of_an_hour_on_a_direct_path_alone_others_hear_the_speaker_at_once() {
+    let mut stage = Stage::new(2);
+    stage.join_directly(0, 1);
+    stage.run(1_000);
+    stage.people[0].says = true;
+    stage.run(1_000);
+    stage.log.clear();
+    stage.run(15 * 60_000);
+    let to_server = |sent: &Sent| sent.from == End::Person(0) && sent.to == End::Server && sent.kind() == Kind::Voice;
+    assert_eq!(stage.sent(to_server), 0, "all went directly");
+    let third = stage.add();
+    stage.run(500);
+    assert!(stage.heard(third, 0).len() > 8, "{} frames", stage.heard(third, 0).len());
+}

@@ -55,3 +55,17 @@ fn who_mutes_somebody_gets_no_messages_of_its_adapter() {
     stage.run(100);
     assert!(stage.people[1].rendezvous.is_empty());
 }
+
+#[test]
+fn who_wants_no_direct_paths_gets_none_and_has_all_the_room_for_texts() {
+    let mut stage = Stage::new(2);
+    let plain = stage.add_with(|config| config.direct = false);
+    stage.run(300);
+    let to = stage.id(plain);
+    for n in 0..5 {
+        send(&mut stage, 0, to, &[n; 1_000]).unwrap();
+    }
+    stage.run(500);
+    assert!(stage.people[plain].rendezvous.is_empty());
+    assert_eq!(stage.server.drops().get(DropReason::NotPermitted), 5, "the server doesn't pass them on");
+}

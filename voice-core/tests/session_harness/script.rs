@@ -24,7 +24,7 @@ pub(crate) enum Tell {
     RoomGranted(u16, u8),
     RoomClosed(u8, u8),
     Roster { first: bool, last: bool, people: Vec<(u16, u8)>, gone: Vec<u16> },
-    Audience(bool),
+    Audience(bool, u16),
     Text { from: u16, to: To, last: bool, len: usize, byte: u8 },
     TextRefused(u8),
     Pair(u16),
@@ -51,7 +51,7 @@ pub(crate) fn tell() -> impl Strategy<Value = Tell> {
         1 => (0..4_u8, 0..4_u8).prop_map(|(reason, name)| Tell::RoomClosed(reason, name)),
         3 => (any::<bool>(), any::<bool>(), vec((ids(), any::<u8>()), 0..5), vec(ids(), 0..3))
             .prop_map(|(first, last, people, gone)| Tell::Roster { first, last, people, gone }),
-        1 => any::<bool>().prop_map(Tell::Audience),
+        1 => (any::<bool>(), any::<u16>()).prop_map(|(heard, sequence)| Tell::Audience(heard, sequence)),
         3 => text.prop_map(|(from, to, last, len, byte)| Tell::Text { from, to, last, len, byte }),
         1 => any::<u8>().prop_map(Tell::TextRefused),
         3 => ids().prop_map(Tell::Pair),
@@ -128,7 +128,7 @@ impl Script {
                 let reason = RoomCloseReason::from_number(1 + reason).expect("1 to 4");
                 Packet::RoomClosed { lane, reason, name: NAMES[usize::from(name)] }
             }
-            Tell::Audience(heard) => Packet::Audience { lane, heard },
+            Tell::Audience(heard, sequence) => Packet::Audience { lane, heard, sequence },
             Tell::TextRefused(reason) => {
                 let reason = TextRefuseReason::from_number(1 + reason % 5).expect("1 to 5");
                 Packet::TextRefused { lane, number: 1, reason }

@@ -254,7 +254,9 @@ fn from_server(kind: Kind, lane: Lane, fields: &Value) -> Packet<'_> {
             let reason = RoomCloseReason::from_number(reason()).unwrap();
             Packet::RoomClosed { lane, reason, name: text(&fields["name"]) }
         }
-        Kind::Audience => Packet::Audience { lane, heard: flag(&fields["heard"]) },
+        Kind::Audience => {
+            Packet::Audience { lane, heard: flag(&fields["heard"]), sequence: number(&fields["sequence"]) }
+        }
         Kind::Text => Packet::Text {
             lane,
             from: client(&fields["sender"]),

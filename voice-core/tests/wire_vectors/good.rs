@@ -125,8 +125,8 @@ fn states() -> Vec<Good> {
         good("SetState, both, high", Kind::SetState, state(true, true, 4)),
         good("SetBlock, block", Kind::SetBlock, block(true)),
         good("SetBlock, unblock", Kind::SetBlock, block(false)),
-        good("Audience, nobody", Kind::Audience, lane(5, json!({ "heard": false }))),
-        good("Audience, somebody", Kind::Audience, lane(5, json!({ "heard": true }))),
+        good("Audience, nobody", Kind::Audience, lane(5, json!({ "heard": false, "sequence": 7 }))),
+        good("Audience, somebody", Kind::Audience, lane(5, json!({ "heard": true, "sequence": 65_535 }))),
     ]
 }
 
