@@ -72,6 +72,55 @@ pageTest("one whispers while a button is held, or until it is pressed again", as
   assert.deepEqual((await page.calls("whisper")).at(-1), ["whisper", 2, false]);
 }, { plan: { people } });
 
+/** Presses "Hold to whisper" at the first person with the mouse; what was asked for before doesn't count. */
+async function holdsToWhisper(page) {
+  await opened(page, 1);
+  const { x, y } = await page.locator(row(1)).getByRole("button", { name: "Hold to whisper" }).boundingBox();
+  await page.evaluate(() => { mock.calls.length = 0; });
+  await page.mouse.move(x + 20, y + 20);
+  await page.mouse.down();
+  await reads(page, "#my-words", /only Anna/);
+}
+
+const asked = async (page, name) => (await page.calls(name)).map(([, ...args]) => args);
+
+pageTest("a whisper that is held ends when they go, and nobody hears the rest", async (page) => {
+  await page.joins();
+  await page.check("[value=push]");
+  await holdsToWhisper(page);
+  assert.deepEqual(await asked(page, "setTalking"), [[true]]);
+  await page.mock("people", people.slice(1));
+  assert.deepEqual(await asked(page, "setTalking"), [[true], [false]]);
+  assert.deepEqual(await asked(page, "whisper"), [[2, true], [2, false]]);
+  await reads(page, "#toasts", /nobody hears the rest/);
+  await page.mouse.up();
+  await holdsThe(page, "Space");
+  assert.deepEqual(await asked(page, "setTalking"), [[true], [false], [true], [false]], "pressed anew, one talks");
+}, { plan: { people } });
+
+const holdsThe = async (page, key) => (await page.keyboard.down(key), page.keyboard.up(key));
+
+pageTest("what is said after them isn't sent without a button either, until the held one is let go", async (page) => {
+  await page.joins();
+  await holdsToWhisper(page);
+  await page.mock("people", [{ ...people[0], rooms: [7] }, ...people.slice(1)]);
+  assert.deepEqual((await page.calls()).map(([name, ...args]) => [name, ...args]), [
+    ["whisper", 2, true], ["setTalking", true], ["setTalking", false], ["setActivation", "push"], ["whisper", 2, false],
+  ]);
+  await page.mouse.up();
+  assert.deepEqual((await asked(page, "setActivation")).at(-1), ["voice"]);
+}, { plan: { people } });
+
+pageTest("a whisper that is held ends when the session does, though the same ids come again", async (page) => {
+  await page.joins();
+  await page.check("[value=push]");
+  await holdsToWhisper(page);
+  await page.mock("me", { whisperingTo: [] });
+  assert.deepEqual(await asked(page, "setTalking"), [[true], [false]]);
+  await page.mouse.up();
+  assert.deepEqual(await asked(page, "whisper"), [[2, true], [2, false]]);
+}, { plan: { people } });
+
 pageTest("texts go to a room or a person, and who isn't looking is told of those that come", async (page) => {
   await page.joins();
   await page.click("#tab-map");
