@@ -121,6 +121,45 @@ pageTest("a whisper that is held ends when the session does, though the same ids
   assert.deepEqual(await asked(page, "whisper"), [[2, true], [2, false]]);
 }, { plan: { people } });
 
+pageTest("who whispers from another room neither comes nor goes", async (page) => {
+  await page.joins();
+  await page.mock("change", 9, { whispering: true, speaking: true, audible: true, unheard: null });
+  assert.deepEqual(await page.locator("#elsewhere-people .person-name").allTextContents(), ["Scout"]);
+  await page.mock("change", 9, { whispering: false, speaking: false, audible: false });
+  await page.click("#tab-texts");
+  await reads(page, "#log", "");
+}, { plan: { people } });
+
+const inLobby = (id) => [{ handle: 1, name: "Lobby", id, talking: true }];
+
+pageTest("nobody comes or leaves because one's own connection did, and the lists stay as they are", async (page) => {
+  await page.joins();
+  await page.mock("state", { status: "reconnecting", reason: "transport-down" });
+  await page.mock("state", { status: "connected", reason: "resumed", rooms: inLobby(null) });
+  assert.deepEqual(await page.locator("#people .person-name").allTextContents(), ["Anna", "Ben"]);
+  await page.mock("state", { rooms: inLobby(1) });
+  await page.mock("state", { status: "reconnecting", reason: "transport-down", people: [], rooms: inLobby(null) });
+  await page.mock("people", [{ id: 31, name: "Anna" }, { id: 32, name: "Ben" }]);
+  await page.mock("state", { status: "connected", reason: "joined" });
+  await page.mock("state", { rooms: inLobby(1) });
+  assert.deepEqual(await page.locator("#people .person-name").allTextContents(), ["Anna", "Ben"]);
+  await page.click("#tab-texts");
+  await reads(page, "#log", "");
+  await page.mock("people", [{ id: 32, name: "Ben" }]);
+  await reads(page, "#log", "Anna left");
+}, { plan: { people } });
+
+pageTest("whom one meets or misses by going oneself hasn't come or left", async (page) => {
+  await page.joins();
+  await page.fill("#more-room", "Cave");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelectorAll("#people > li").length === 3);
+  await page.click("#rooms li:nth-child(2) button");
+  await page.waitForFunction(() => document.querySelectorAll("#people > li").length === 2);
+  await page.click("#tab-texts");
+  await reads(page, "#log", "");
+}, { plan: { people: [...people, { id: 10, name: "Cem", rooms: [2] }] } });
+
 pageTest("texts go to a room or a person, and who isn't looking is told of those that come", async (page) => {
   await page.joins();
   await page.click("#tab-map");
