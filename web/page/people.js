@@ -161,7 +161,7 @@ function personTools(id, name) {
   mute.addEventListener("click", () => setMuted(id, name, mute.getAttribute("aria-pressed") !== "true"));
   whisper.addEventListener("click", () => app.voice?.whisper(id, whisper.getAttribute("aria-pressed") !== "true"));
   const holding = holdToWhisper(inside(root, "[data-do=hold]", HTMLButtonElement), id);
-  inside(root, "[data-do=text]", HTMLButtonElement).addEventListener("click", () => writeTo(id));
+  inside(root, "[data-do=text]", HTMLButtonElement).addEventListener("click", () => writeTo(id, name));
   return {
     root,
     update(person) {

@@ -178,6 +178,45 @@ pageTest("texts go to a room or a person, and who isn't looking is told of those
   await reads(page, "#log article:last-of-type .text-head", /^Youto Ben alone/);
 }, { plan: { people } });
 
+pageTest("a text to somebody who has gone goes to nobody else, and stays", async (page) => {
+  await page.joins();
+  await opened(page, 2);
+  await page.locator(row(2)).getByRole("button", { name: "Write" }).click();
+  await page.keyboard.type("only for you");
+  for (const there of [[people[0]], [people[0], { id: 3, name: "Other" }]]) {
+    await page.mock("people", there);
+    assert.equal(await page.locator("#text-to option:checked").textContent(), "Ben has left");
+    await page.keyboard.press("Enter");
+    await reads(page, "#text-problem", /Ben has left.*Choose/);
+  }
+  await page.evaluate(() => { mock.plan.people = []; });
+  await page.click("#leave-all");
+  await page.joins();
+  await page.focus("#text");
+  await page.keyboard.press("Enter");
+  assert.deepEqual(await page.calls("sendText"), []);
+  assert.equal(await page.inputValue("#text"), "only for you");
+  await page.selectOption("#text-to", { label: "all in Lobby" });
+  assert.equal(await page.isVisible("#text-problem"), false);
+  assert.equal(await page.locator("#text-to option:disabled").count(), 0);
+  await page.press("#text", "Enter");
+  assert.deepEqual(await page.calls("sendText"), [["sendText", { room: "Lobby" }, "only for you"]]);
+}, { plan: { people: people.slice(0, 2) } });
+
+pageTest("a text for one room doesn't go to another one", async (page) => {
+  await page.joins();
+  await page.fill("#more-room", "Cave");
+  await page.keyboard.press("Enter");
+  await page.fill("#text", "all of you");
+  await page.click("#rooms li:first-child button");
+  await page.press("#text", "Enter");
+  await reads(page, "#text-problem", /You aren't in Lobby any more/);
+  assert.deepEqual(await page.calls("sendText"), []);
+  await page.fill("#text", "");
+  await page.mock("me", {});
+  assert.equal(await page.locator("#text-to option:checked").textContent(), "all in Cave");
+}, { plan: { people } });
+
 pageTest("addresses in texts are links that tell nothing, and nothing else is one", async (page) => {
   await page.joins();
   await page.mock("text", { from: 2, name: "Anna", room: 1, text: "See https://example.org/a?b=1. Or javascript:alert(1) (http://[broken" });
