@@ -30,7 +30,7 @@ export function setUpSound() {
   });
   select("loudspeaker").addEventListener("change", () => {
     remember({ loudspeaker: select("loudspeaker").value });
-    void takeLoudspeaker();
+    void playOn(settings.loudspeaker);
   });
   input("hear-self").addEventListener("change", () => app.voice?.setHearSelf(input("hear-self").checked));
   onView(endTest);
@@ -57,8 +57,17 @@ export async function takeMicrophone() {
   await listDevices();
 }
 
+/** Where it plays as far as is known; nothing: the usual one. */
+let playsOn = "";
+
+/** The chosen one, from the start. */
 export async function takeLoudspeaker() {
-  if (settings.loudspeaker && canChooseLoudspeaker()) await app.voice?.useLoudspeaker(settings.loudspeaker);
+  if (settings.loudspeaker) await playOn(settings.loudspeaker);
+}
+
+/** @param {string} id */
+async function playOn(id) {
+  if (canChooseLoudspeaker() && await app.voice?.useLoudspeaker(id)) playsOn = id;
 }
 
 /** @param {State} state */
@@ -70,6 +79,7 @@ export function updateSound({ me, microphone }) {
 }
 
 export function forgetSound() {
+  playsOn = "";
   input("hear-self").checked = false;
 }
 
@@ -110,6 +120,9 @@ async function listDevices() {
   const devices = (await navigator.mediaDevices?.enumerateDevices?.().catch(() => [])) ?? [];
   fill("microphone", devices.filter(({ kind }) => kind === "audioinput"));
   fill("loudspeaker", devices.filter(({ kind }) => kind === "audiooutput"));
+  // Not every browser finds another one by itself for one that was pulled out.
+  const wanted = select("loudspeaker").value;
+  if (app.voice && wanted !== playsOn) await playOn(wanted);
 }
 
 /**

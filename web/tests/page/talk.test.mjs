@@ -159,3 +159,36 @@ pageTest("deafening, priority and hearing oneself reach the binding", async (pag
   assert.deepEqual(await page.calls("setHearSelf"), [["setHearSelf", true], ["setHearSelf", false]]);
   assert.equal((await page.calls("useMicrophone")).at(-1)[1].noiseSuppression, false);
 });
+
+/** What the browser says is plugged in. */
+const plugs = (page, devices) => page.evaluate((devices) => {
+  navigator.mediaDevices.enumerateDevices = async () => devices;
+  navigator.mediaDevices.dispatchEvent(new Event("devicechange"));
+}, devices);
+
+const usual = { kind: "audiooutput", deviceId: "default", label: "Default" };
+const headset = { kind: "audiooutput", deviceId: "head", label: "Headset" };
+const loudspeakers = async (page, count) => {
+  await page.waitForFunction((count) => mock.calls.filter(([name]) => name === "useLoudspeaker").length >= count, count);
+  return (await page.calls("useLoudspeaker")).map(([, id]) => id);
+};
+
+pageTest("the usual loudspeaker can be chosen again", async (page) => {
+  await plugs(page, [usual, headset]);
+  await page.joins();
+  await page.click("#tab-sound");
+  await page.selectOption("#loudspeaker", { label: "Headset" });
+  await page.selectOption("#loudspeaker", "");
+  assert.deepEqual(await loudspeakers(page, 2), ["head", ""]);
+});
+
+pageTest("a loudspeaker that is pulled out is replaced by the usual one, and taken again when it comes back", async (page) => {
+  await plugs(page, [usual, headset]);
+  await page.joins();
+  await page.click("#tab-sound");
+  await page.selectOption("#loudspeaker", { label: "Headset" });
+  await plugs(page, [usual]);
+  assert.deepEqual(await loudspeakers(page, 2), ["head", ""]);
+  await plugs(page, [usual, headset]);
+  assert.deepEqual(await loudspeakers(page, 3), ["head", "", "head"]);
+});
