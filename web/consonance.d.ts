@@ -118,7 +118,10 @@ export interface State {
   readonly sound: "running" | "suspended" | "none";
 }
 
-export type MicrophoneState = "off" | "asking" | "on" | "denied" | "missing" | "busy" | "unsupported";
+export type MicrophoneState =
+  | "off" | "asking" | "on" | "denied" | "missing" | "busy" | "unsupported"
+  // It is taken, but the system or the browser gives nothing of it now, as during a phone call; it comes back by itself.
+  | "paused";
 
 /** 20 times a second while sound runs. */
 export interface Levels {

@@ -195,7 +195,7 @@ test("a text is sent unless it is said why not", async (t) => {
 /** A microphone, and a browser that answers requests for one as told. */
 function microphone(answers, sampleRate = 44_100) {
   const states = [];
-  const track = () => ({ stop() { this.stopped = true; }, getSettings: () => ({ groupId: "a", sampleRate }) });
+  const track = () => ({ muted: false, stop() { this.stopped = true; }, getSettings: () => ({ groupId: "a", sampleRate }) });
   const asked = [];
   globalThis.AudioEncoder = class {};
   const mediaDevices = {
@@ -239,6 +239,23 @@ test("another usual microphone is followed", async () => {
   await made.use({});
   await made.look();
   assert.equal(asked.length, 2);
+});
+
+test("what is being said ends when the system or the browser mutes the microphone, which comes back by itself", async () => {
+  const { made, states } = microphone([undefined], 48_000);
+  const { sound, told } = audioThread();
+  made.connect(sound);
+  await made.use({});
+  const [track] = made.stream.getTracks();
+  track.muted = true;
+  track.onmute();
+  assert.deepEqual(told, [["microphone", true], ["microphone", false]]);
+  made.connect(sound);
+  assert.equal(told.length, 2, "nor is it handed over while it is muted");
+  track.muted = false;
+  track.onunmute();
+  assert.deepEqual(told.slice(2), [["microphone", true]]);
+  assert.deepEqual(states, ["asking", "on", "paused", "on"]);
 });
 
 test("of two requests the last one counts, however they are answered", async () => {

@@ -57,6 +57,9 @@ export async function takeMicrophone() {
   await listDevices();
 }
 
+/** @param {State["microphone"]} microphone */
+const hasMicrophone = (microphone) => microphone === "on" || microphone === "paused";
+
 /** Where it plays as far as is known; nothing: the usual one. */
 let playsOn = "";
 
@@ -72,9 +75,8 @@ async function playOn(id) {
 
 /** @param {State} state */
 export function updateSound({ me, microphone }) {
-  const on = microphone === "on";
-  show(button("drop-microphone"), on);
-  setText(part("meter-words"), on ? "Speak: it should reach the middle." : "The microphone isn't in use.");
+  show(button("drop-microphone"), hasMicrophone(microphone));
+  setText(part("meter-words"), microphone === "on" ? "Speak: it should reach the middle." : "The microphone isn't in use.");
   if (document.activeElement !== select("priority")) select("priority").value = me.priority;
 }
 
@@ -96,7 +98,7 @@ function setUpSwitch(name) {
   box.checked = settings[name];
   box.addEventListener("change", () => {
     remember({ [name]: box.checked });
-    if (app.state?.microphone === "on") void takeMicrophone();
+    if (app.state && hasMicrophone(app.state.microphone)) void takeMicrophone();
   });
 }
 

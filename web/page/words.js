@@ -114,6 +114,7 @@ const NO_MICROPHONE = {
   denied: "They can't hear you: the microphone is denied.",
   missing: "They can't hear you: there is no microphone.",
   busy: "They can't hear you: another program has the microphone.",
+  paused: "They can't hear you: this device or the browser has paused your microphone.",
   unsupported: "They can't hear you: this browser can't send voice.",
 };
 

@@ -57,7 +57,7 @@ export class Microphone {
     this.options = options;
     navigator.mediaDevices.addEventListener("devicechange", this.onDevices);
     const request = ++this.request;
-    if (this.state !== "on") this.enter("asking");
+    if (this.state !== "on" && this.state !== "paused") this.enter("asking");
     try {
       const stream = await navigator.mediaDevices.getUserMedia({ audio: constraints(options) });
       if (request === this.request) return this.take(stream);
@@ -87,9 +87,17 @@ export class Microphone {
     this.stream = stream;
     const [track] = stream.getAudioTracks();
     track.onended = () => this.onEnded();
-    this.enter("on");
-    this.join();
+    // By the system or the browser; it gives no sound then, or none at all.
+    track.onmute = track.onunmute = () => this.hear(track);
+    this.hear(track);
     return this.state;
+  }
+
+  /** What was being said ends with the sound. @param {MediaStreamTrack} track */
+  hear({ muted }) {
+    this.enter(muted ? "paused" : "on");
+    if (muted) this.leave();
+    else this.join();
   }
 
   /** Takes it after all, should the person change their mind in the browser's settings. */
@@ -125,7 +133,7 @@ export class Microphone {
   join() {
     this.leave();
     const { stream, sound } = this;
-    if (!stream || !sound) return;
+    if (!stream || !sound || this.state === "paused") return;
     const leave = handDirectly(stream.getAudioTracks()[0], sound, () => this.joinBlocks());
     if (leave) this.leaving = leave;
     else this.joinBlocks();
@@ -176,7 +184,7 @@ function constraints({ deviceId, echoCancellation = true, noiseSuppression = tru
 /** @param {MediaStream} stream */
 function stop(stream) {
   for (const track of stream.getTracks()) {
-    track.onended = null;
+    track.onended = track.onmute = track.onunmute = null;
     track.stop();
   }
 }

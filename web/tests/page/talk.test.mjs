@@ -192,3 +192,14 @@ pageTest("a loudspeaker that is pulled out is replaced by the usual one, and tak
   await plugs(page, [usual, headset]);
   assert.deepEqual(await loudspeakers(page, 3), ["head", "", "head"]);
 });
+
+pageTest("a microphone that the system pauses is no silence without words", async (page) => {
+  await page.joins();
+  await page.mock("state", { microphone: "paused" });
+  await page.waitForSelector(bar("paused"));
+  await reads(page, "#my-words", /paused your microphone/);
+  await page.click("#tab-sound");
+  assert.equal(await page.isVisible("#drop-microphone"), true);
+  await page.mock("state", { microphone: "on" });
+  await page.waitForSelector(bar("paused"), { state: "detached" });
+}, { plan: { people } });
