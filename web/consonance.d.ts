@@ -210,7 +210,10 @@ export class Voice extends EventTarget {
   /** Leaves, and gives up microphone and loudspeaker. */
   stop(): Promise<void>;
 
-  /** Takes the microphone, or another one; asks the person the first time. Never throws: `state.microphone` says what came of it. */
+  /**
+   * Takes the microphone, or another one; asks the person the first time. A device that isn't there is replaced by the usual one. Never throws:
+   * `state.microphone` says what came of it, and the promise too; where they differ, this one can't be had, and the one from before is kept.
+   */
   useMicrophone(options?: MicrophoneOptions): Promise<MicrophoneState>;
   dropMicrophone(): void;
   /** The loudspeaker to use; false where the browser can't choose. */

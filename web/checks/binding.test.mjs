@@ -193,9 +193,9 @@ test("a text is sent unless it is said why not", async (t) => {
 });
 
 /** A microphone, and a browser that answers requests for one as told. */
-function microphone(answers, sampleRate = 44_100) {
+function microphone(answers, sampleRate = 44_100, others = []) {
   const states = [];
-  const track = () => ({ muted: false, stop() { this.stopped = true; }, getSettings: () => ({ groupId: "a", sampleRate }) });
+  const track = (deviceId) => ({ muted: false, stop() { this.stopped = true; }, getSettings: () => ({ deviceId, groupId: "a", sampleRate }) });
   const asked = [];
   globalThis.AudioEncoder = class {};
   const mediaDevices = {
@@ -204,12 +204,12 @@ function microphone(answers, sampleRate = 44_100) {
       const answer = answers.shift();
       if (typeof answer === "string") throw new DOMException("", answer);
       await answer?.wait;
-      const one = track();
+      const one = track(audio.deviceId?.exact ?? "default");
       return { getAudioTracks: () => [one], getTracks: () => [one] };
     },
     addEventListener() {},
     removeEventListener() {},
-    enumerateDevices: async () => [{ kind: "audioinput", deviceId: "default", groupId: "b" }],
+    enumerateDevices: async () => [{ kind: "audioinput", deviceId: "default", groupId: "b" }, ...others],
   };
   Object.defineProperty(globalThis, "navigator", { value: { mediaDevices }, configurable: true });
   return { made: new Microphone((state) => states.push(state)), states, asked };
@@ -239,6 +239,38 @@ test("another usual microphone is followed", async () => {
   await made.use({});
   await made.look();
   assert.equal(asked.length, 2);
+});
+
+const devicesIn = (asked) => asked.map(({ deviceId }) => deviceId?.exact);
+
+test("a microphone that isn't plugged in is replaced by the usual one, and taken when it comes", async () => {
+  for (const error of ["OverconstrainedError", "NotFoundError"]) {
+    const plugged = [];
+    const { made, asked } = microphone([error, undefined, undefined], 44_100, plugged);
+    assert.equal(await made.use({ deviceId: "headset" }), "on");
+    assert.deepEqual(devicesIn(asked), ["headset", undefined]);
+    await made.look();
+    assert.equal(asked.length, 2);
+    plugged.push({ kind: "audioinput", deviceId: "headset", groupId: "c" });
+    await made.look();
+    await settle();
+    await made.look();
+    assert.deepEqual(devicesIn(asked), ["headset", undefined, "headset"]);
+  }
+  const { made, states } = microphone(["OverconstrainedError", "NotFoundError"]);
+  assert.equal(await made.use({ deviceId: "headset" }), "missing");
+  assert.deepEqual(states, ["asking", "missing"]);
+});
+
+test("a microphone is kept until another one is there", async () => {
+  const { made, states } = microphone([undefined, "NotReadableError", undefined]);
+  await made.use({});
+  const [first] = made.stream.getTracks();
+  assert.equal(await made.use({ deviceId: "busy one" }), "busy");
+  assert.ok(!first.stopped);
+  assert.equal(await made.use({ deviceId: "free one" }), "on");
+  assert.ok(first.stopped);
+  assert.deepEqual(states, ["asking", "on"]);
 });
 
 test("what is being said ends when the system or the browser mutes the microphone, which comes back by itself", async () => {

@@ -1,6 +1,7 @@
 /** Microphone, loudspeaker, and how one's voice goes out. */
 
 import { app } from "./app.js";
+import { toast } from "./announce.js";
 import { button, input, KeyedList, make, part, select, setText, show } from "./dom.js";
 import { learnKey } from "./hold.js";
 import { remember, settings } from "./settings.js";
@@ -53,7 +54,8 @@ export async function takeMicrophone() {
   /** @type {MicrophoneOptions} */
   const options = Object.fromEntries(SWITCHES.map((name) => [name, settings[name]]));
   if (settings.microphone) options.deviceId = settings.microphone;
-  await app.voice?.useMicrophone(options);
+  const came = await app.voice?.useMicrophone(options);
+  if (came !== app.state?.microphone && app.state && hasMicrophone(app.state.microphone)) toast("That microphone can't be had: perhaps another program has it. You keep yours.");
   await listDevices();
 }
 

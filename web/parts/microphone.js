@@ -59,17 +59,20 @@ export class Microphone {
     const request = ++this.request;
     if (this.state !== "on" && this.state !== "paused") this.enter("asking");
     try {
-      const stream = await navigator.mediaDevices.getUserMedia({ audio: constraints(options) });
+      const stream = await open(options);
       if (request === this.request) return this.take(stream);
       stop(stream);
     } catch (error) {
-      if (request === this.request) {
-        this.release();
-        this.enter(WHY[/** @type {DOMException} */ (error).name] ?? "busy");
-        if (this.state === "denied") this.watch();
-      }
+      if (request === this.request) return this.fail(whyNot(error));
     }
     return this.state;
+  }
+
+  /** One that is in use is better than none. @param {MicrophoneState} why @returns {MicrophoneState} */
+  fail(why) {
+    if (this.stream) return why;
+    if (why === "denied") this.watch();
+    return this.enter(why);
   }
 
   drop() {
@@ -123,11 +126,13 @@ export class Microphone {
     if (!this.options) return;
     if (this.state === "missing" || this.state === "busy") return this.use(this.options);
     const [track] = this.stream?.getAudioTracks() ?? [];
-    if (this.options.deviceId || !track) return;
+    if (!track) return;
+    const { deviceId = "default" } = this.options;
     const devices = await navigator.mediaDevices.enumerateDevices();
-    const usual = devices.find(({ kind, deviceId }) => kind === "audioinput" && deviceId === "default");
-    const { groupId } = track.getSettings();
-    if (usual && groupId && usual.groupId !== groupId) this.use(this.options);
+    const wanted = devices.find((device) => device.kind === "audioinput" && device.deviceId === deviceId);
+    const used = track.getSettings();
+    const isUsed = this.options.deviceId ? used.deviceId === deviceId : !used.groupId || used.groupId === wanted?.groupId;
+    if (wanted && !isUsed) this.use(this.options);
   }
 
   join() {
@@ -175,6 +180,20 @@ export class Microphone {
     return state;
   }
 }
+
+/** A device that isn't plugged in now mustn't keep the others from being used. @param {MicrophoneOptions} options */
+async function open(options) {
+  const { mediaDevices } = navigator;
+  try {
+    return await mediaDevices.getUserMedia({ audio: constraints(options) });
+  } catch (error) {
+    if (!options.deviceId || whyNot(error) !== "missing") throw error;
+    return mediaDevices.getUserMedia({ audio: constraints({ ...options, deviceId: undefined }) });
+  }
+}
+
+/** @param {unknown} error @returns {MicrophoneState} */
+const whyNot = (error) => WHY[/** @type {DOMException} */ (error).name] ?? "busy";
 
 /** @param {MicrophoneOptions} options @returns {MediaTrackConstraints} */
 function constraints({ deviceId, echoCancellation = true, noiseSuppression = true, autoGainControl = true }) {

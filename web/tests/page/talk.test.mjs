@@ -193,6 +193,14 @@ pageTest("a loudspeaker that is pulled out is replaced by the usual one, and tak
   assert.deepEqual(await loudspeakers(page, 3), ["head", "", "head"]);
 });
 
+pageTest("who can't have another microphone is told that they keep theirs", async (page) => {
+  await page.joins();
+  await page.evaluate(() => { mock.voice.useMicrophone = async () => "busy"; });
+  await page.click("#tab-sound");
+  await page.click("text=Take out noise");
+  await reads(page, "#toasts", /You keep yours/);
+});
+
 pageTest("a microphone that the system pauses is no silence without words", async (page) => {
   await page.joins();
   await page.mock("state", { microphone: "paused" });
