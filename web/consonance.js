@@ -6,7 +6,7 @@
 import { Connections } from "./parts/connection.js";
 import { Engine, utf8 } from "./parts/engine.js";
 import { Microphone } from "./parts/microphone.js";
-import { missing } from "./parts/missing.js";
+import { missing, noteEncoder } from "./parts/missing.js";
 import { Sound } from "./parts/sound.js";
 import { Texts } from "./parts/texts.js";
 
@@ -119,7 +119,7 @@ export class Voice extends EventTarget {
     const node = await sound.load({ name: utf8(name), password: utf8(password), bitrate, seed: [high, low] });
     if (this.#sound !== sound) return;
     node.onprocessorerror = () => this.#onProcessorError();
-    sound.startEncoder((why) => this.#tell("notice", `The browser stopped encoding your voice: ${why}`));
+    sound.startEncoder((why) => this.#onEncoderFailed(why));
     this.#engine.attach((message, transfer) => sound.post(message, transfer));
     this.#engine.call("connect", []);
     this.#microphone.connect(sound);
@@ -147,6 +147,8 @@ export class Voice extends EventTarget {
     this.#connections.want(-1);
     this.#microphone.connect(null);
     this.#microphone.drop();
+    // The next one may do better.
+    noteEncoder(false);
     await sound.close();
     const { reason, me } = this.#state;
     this.#change({ ...begin(me.name), reason: reason === "not-started" ? reason : "wanted", me: { ...me, id: null, speaking: false } });
@@ -302,6 +304,13 @@ export class Voice extends EventTarget {
       case "refused":
         return this.#texts.settle(tiding.number, tiding.why);
     }
+  }
+
+  /** One listens from now on. @param {string} why */
+  #onEncoderFailed(why) {
+    noteEncoder(true);
+    this.#tell("notice", `The browser stopped encoding your voice: ${why}`);
+    this.#microphone.giveUp();
   }
 
   /** Audio threads that fail stay silent for ever: all begins anew. */

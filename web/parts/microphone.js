@@ -3,6 +3,7 @@
  */
 
 import { handDirectly } from "./direct.js";
+import { missing } from "./missing.js";
 
 /** @typedef {import("./sound.js").Sound} Sound */
 /** @typedef {import("../consonance.js").MicrophoneState} MicrophoneState */
@@ -53,7 +54,7 @@ export class Microphone {
 
   /** @param {MicrophoneOptions} options @returns {Promise<MicrophoneState>} */
   async use(options) {
-    if (!("AudioEncoder" in globalThis) || !navigator.mediaDevices?.getUserMedia) return this.enter("unsupported");
+    if (missing().talk.length > 0) return this.enter("unsupported");
     this.options = options;
     navigator.mediaDevices.addEventListener("devicechange", this.onDevices);
     const request = ++this.request;
@@ -73,6 +74,12 @@ export class Microphone {
     if (this.stream) return why;
     if (why === "denied") this.watch();
     return this.enter(why);
+  }
+
+  /** What it hears can't be sent. */
+  giveUp() {
+    this.drop();
+    this.enter("unsupported");
   }
 
   drop() {
