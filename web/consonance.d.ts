@@ -36,13 +36,15 @@ export interface Options {
 export type Status = "disconnected" | "connecting" | "joining" | "connected" | "degraded" | "reconnecting";
 
 /**
- * Why the status is what it is. `kicked`, `banned` and what begins with `refused` end the attempt, apart from `refused-full`; everything else mends
- * itself.
+ * Why the status is what it is. `kicked`, `banned`, `audio-failed` and what begins with `refused` end the attempt, apart from `refused-full`; everything
+ * else mends itself.
  */
 export type Reason =
   | "not-started" | "wanted" | "transport-up" | "transport-down" | "no-answer" | "joined" | "resumed" | "silence" | "heard-again"
   | "lane-broken" | "wrong-session" | "server-stopped" | "kicked" | "banned" | "closed"
-  | "refused-password" | "refused-tries" | "refused-full" | "refused-version" | "refused";
+  | "refused-password" | "refused-tries" | "refused-full" | "refused-version" | "refused"
+  // The audio thread failed soon after it was started, or couldn't be started again.
+  | "audio-failed";
 
 /** How one's voice is sent: only while `setTalking(true)`, while one speaks, or always. */
 export type Activation = "push" | "voice" | "open";

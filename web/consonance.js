@@ -49,6 +49,8 @@ export class Voice extends EventTarget {
   #starting = null;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #ticking;
+  /** Nobody has stopped it. */
+  #isWanted = false;
   #tickedAt = 0;
   #startedAt = 0;
   #gone = () => {};
@@ -103,6 +105,7 @@ export class Voice extends EventTarget {
     }
     const { listen } = missing();
     if (listen.length > 0) return Promise.reject(new Error(`this browser lacks ${listen.join(", and ")}`));
+    this.#isWanted = true;
     this.#sound = new Sound(this.#base, (message) => this.#onMessage(message), (sound) => this.#change({ sound }));
     this.#starting = this.#load(this.#sound).catch(async (error) => {
       await this.stop();
@@ -118,7 +121,7 @@ export class Voice extends EventTarget {
     const [high, low] = crypto.getRandomValues(new Uint32Array(2));
     const node = await sound.load({ name: utf8(name), password: utf8(password), bitrate, seed: [high, low] });
     if (this.#sound !== sound) return;
-    node.onprocessorerror = () => this.#onProcessorError();
+    node.onprocessorerror = () => this.#onProcessorError(sound);
     sound.startEncoder((why) => this.#onEncoderFailed(why));
     this.#engine.attach((message, transfer) => sound.post(message, transfer));
     this.#engine.call("connect", []);
@@ -131,7 +134,12 @@ export class Voice extends EventTarget {
     this.#change({ sound: sound.state });
   }
 
-  async stop() {
+  stop() {
+    this.#isWanted = false;
+    return this.#end();
+  }
+
+  async #end() {
     const sound = this.#sound;
     if (!sound) return;
     if (this.#engine.post && this.#connections.current) {
@@ -313,15 +321,17 @@ export class Voice extends EventTarget {
     this.#microphone.giveUp();
   }
 
-  /** Audio threads that fail stay silent for ever: all begins anew. */
-  async #onProcessorError() {
+  /** Audio threads that fail stay silent for ever: all begins anew. @param {Sound} sound */
+  async #onProcessorError(sound) {
+    if (sound !== this.#sound) return;
     const { options } = this.#microphone;
     const again = Date.now() - this.#startedAt > TOO_SOON_MS;
-    this.#tell("notice", again ? "The audio thread failed; starting again." : "The audio thread fails in this browser.");
-    await this.stop();
-    if (!again) return;
-    await this.start();
-    if (options) await this.useMicrophone(options);
+    if (again) this.#tell("notice", "The audio thread failed; starting again.");
+    await this.#end();
+    if (!this.#isWanted) return;
+    const started = again && (await this.start().then(() => true, () => false));
+    if (!started) return this.#change({ reason: "audio-failed" });
+    if (options && this.#isWanted) await this.useMicrophone(options);
   }
 
   #tick() {

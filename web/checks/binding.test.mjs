@@ -470,6 +470,32 @@ async function voice(t) {
   return Object.assign(all, { voice });
 }
 
+test("an audio thread that fails at once ends the attempt with a reason, and one that fails later is started again", async (t) => {
+  const first = await voice(t);
+  await first.node.onprocessorerror();
+  assert.equal(first.states.at(-1), "disconnected audio-failed");
+  assert.equal(first.contexts, 1);
+
+  const later = await voice(t);
+  const { now } = Date;
+  t.mock.method(Date, "now", () => now() + 60_000);
+  await later.node.onprocessorerror();
+  assert.equal(later.contexts, 2);
+  assert.ok(!later.states.includes("disconnected audio-failed"));
+  assert.equal(later.voice.state.microphone, "on");
+});
+
+test("a voice that is stopped while it starts again stays so", async (t) => {
+  const all = await voice(t);
+  const { now } = Date;
+  t.mock.method(Date, "now", () => now() + 60_000);
+  const again = all.node.onprocessorerror();
+  all.voice.stop();
+  await again;
+  assert.equal(all.contexts, 1);
+  assert.equal(all.voice.state.microphone, "off");
+});
+
 test("without an encoder one listens, and what is missing is said, until one begins anew", async (t) => {
   for (const fails of [(worker) => worker.onmessage({ data: { failed: "died" } }), (worker) => worker.onerror({ message: "" })]) {
     const { voice: mute, workers, notices } = await voice(t);

@@ -16,6 +16,7 @@ const ENDS = {
   "refused-tries": "Too many wrong passwords. Wait a minute, then try again.",
   "refused-version": "This page and the server don't fit together. Load the page anew; if that doesn't help, tell the server's owner.",
   "refused": "The server doesn't let you in.",
+  "audio-failed": "This browser can't keep the sound going, so you are out of the talk. Load the page anew; if that doesn't help, try another browser.",
 };
 
 /**

@@ -88,6 +88,13 @@ pageTest("who is kicked is back at the door with the reason", async (page) => {
   assert.equal((await page.calls("new")).length, 2);
 });
 
+pageTest("who has no sound for good is back at the door with the reason", async (page) => {
+  await page.joins();
+  await page.mock("state", { status: "disconnected", reason: "audio-failed" });
+  await reads(page, "#door-problem", /can't keep the sound going/);
+  assert.equal(await page.isEnabled("#join"), true);
+});
+
 pageTest("a server that doesn't answer can be given up", async (page) => {
   await page.evaluate(() => { mock.plan.refuse = null; });
   await page.fill("#name", "Birk");
