@@ -1,7 +1,7 @@
 /** Push-to-talk: whatever is held, one's voice goes out as long as anything is. */
 
 import { app } from "./app.js";
-import { settings } from "./settings.js";
+import { remember, settings } from "./settings.js";
 
 /** @type {Set<string>} */
 const holders = new Set();
@@ -141,7 +141,7 @@ export function learnKey() {
       if (event.code === "Tab" || event.code === "Escape" || !event.code) return learned();
       event.preventDefault();
       event.stopPropagation();
-      settings.key = { code: event.code, label: keyLabel(event) };
+      remember({ key: { code: event.code, label: keyLabel(event) } });
       learned();
     }, { once: true, capture: true });
   });

@@ -38,9 +38,16 @@ export function setUpSound() {
   button("drop-microphone").addEventListener("click", () => app.voice?.dropMicrophone());
   select("priority").addEventListener("change", () => app.voice?.setPriority(/** @type {Priority} */ (select("priority").value)));
   setUpKey();
+  showSettings();
+  document.addEventListener("settings", showSettings);
   show(part("loudspeaker-field"), canChooseLoudspeaker());
   show(part("loudspeaker-hint"), !canChooseLoudspeaker());
   navigator.mediaDevices?.addEventListener?.("devicechange", listDevices);
+}
+
+function showSettings() {
+  for (const name of SWITCHES) input(name).checked = settings[name];
+  setText(button("talk-key"), settings.key.label);
 }
 
 /**
@@ -97,7 +104,6 @@ function endTest() {
 /** @param {typeof SWITCHES[number]} name */
 function setUpSwitch(name) {
   const box = input(name);
-  box.checked = settings[name];
   box.addEventListener("change", () => {
     remember({ [name]: box.checked });
     if (app.state && hasMicrophone(app.state.microphone)) void takeMicrophone();
@@ -106,14 +112,11 @@ function setUpSwitch(name) {
 
 function setUpKey() {
   const key = button("talk-key");
-  setText(key, settings.key.label);
   key.addEventListener("click", async () => {
     setText(key, "Press a key…");
     await learnKey();
-    remember({});
-    setText(key, settings.key.label);
     setText(part("key-hint"), `${settings.key.label} it is. It works while you don't type anywhere.`);
-    document.dispatchEvent(new Event("key-learnt"));
+    document.dispatchEvent(new Event("settings"));
   });
 }
 
