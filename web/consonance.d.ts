@@ -36,13 +36,15 @@ export interface Options {
 export type Status = "disconnected" | "connecting" | "joining" | "connected" | "degraded" | "reconnecting";
 
 /**
- * Why the status is what it is. `kicked`, `banned` and what begins with `refused` end the attempt, apart from `refused-full`; everything else mends
- * itself.
+ * Why the status is what it is. `kicked`, `banned`, `audio-failed` and what begins with `refused` end the attempt, apart from `refused-full`; everything
+ * else mends itself.
  */
 export type Reason =
   | "not-started" | "wanted" | "transport-up" | "transport-down" | "no-answer" | "joined" | "resumed" | "silence" | "heard-again"
   | "lane-broken" | "wrong-session" | "server-stopped" | "kicked" | "banned" | "closed"
-  | "refused-password" | "refused-tries" | "refused-full" | "refused-version" | "refused";
+  | "refused-password" | "refused-tries" | "refused-full" | "refused-version" | "refused"
+  // The audio thread failed soon after it was started, or couldn't be started again.
+  | "audio-failed";
 
 /** How one's voice is sent: only while `setTalking(true)`, while one speaks, or always. */
 export type Activation = "push" | "voice" | "open";
@@ -118,7 +120,10 @@ export interface State {
   readonly sound: "running" | "suspended" | "none";
 }
 
-export type MicrophoneState = "off" | "asking" | "on" | "denied" | "missing" | "busy" | "unsupported";
+export type MicrophoneState =
+  | "off" | "asking" | "on" | "denied" | "missing" | "busy" | "unsupported"
+  // It is taken, but the system or the browser gives nothing of it now, as during a phone call; it comes back by itself.
+  | "paused";
 
 /** 20 times a second while sound runs. */
 export interface Levels {
@@ -207,7 +212,10 @@ export class Voice extends EventTarget {
   /** Leaves, and gives up microphone and loudspeaker. */
   stop(): Promise<void>;
 
-  /** Takes the microphone, or another one; asks the person the first time. Never throws: `state.microphone` says what came of it. */
+  /**
+   * Takes the microphone, or another one; asks the person the first time. A device that isn't there is replaced by the usual one. Never throws:
+   * `state.microphone` says what came of it, and the promise too; where they differ, this one can't be had, and the one from before is kept.
+   */
   useMicrophone(options?: MicrophoneOptions): Promise<MicrophoneState>;
   dropMicrophone(): void;
   /** The loudspeaker to use; false where the browser can't choose. */

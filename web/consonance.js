@@ -6,7 +6,7 @@
 import { Connections } from "./parts/connection.js";
 import { Engine, utf8 } from "./parts/engine.js";
 import { Microphone } from "./parts/microphone.js";
-import { missing } from "./parts/missing.js";
+import { missing, noteEncoder } from "./parts/missing.js";
 import { Sound } from "./parts/sound.js";
 import { Texts } from "./parts/texts.js";
 
@@ -49,6 +49,8 @@ export class Voice extends EventTarget {
   #starting = null;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #ticking;
+  /** Nobody has stopped it. */
+  #isWanted = false;
   #tickedAt = 0;
   #startedAt = 0;
   #gone = () => {};
@@ -103,6 +105,7 @@ export class Voice extends EventTarget {
     }
     const { listen } = missing();
     if (listen.length > 0) return Promise.reject(new Error(`this browser lacks ${listen.join(", and ")}`));
+    this.#isWanted = true;
     this.#sound = new Sound(this.#base, (message) => this.#onMessage(message), (sound) => this.#change({ sound }));
     this.#starting = this.#load(this.#sound).catch(async (error) => {
       await this.stop();
@@ -118,8 +121,8 @@ export class Voice extends EventTarget {
     const [high, low] = crypto.getRandomValues(new Uint32Array(2));
     const node = await sound.load({ name: utf8(name), password: utf8(password), bitrate, seed: [high, low] });
     if (this.#sound !== sound) return;
-    node.onprocessorerror = () => this.#onProcessorError();
-    sound.startEncoder((why) => this.#tell("notice", `The browser stopped encoding your voice: ${why}`));
+    node.onprocessorerror = () => this.#onProcessorError(sound);
+    sound.startEncoder((why) => this.#onEncoderFailed(why));
     this.#engine.attach((message, transfer) => sound.post(message, transfer));
     this.#engine.call("connect", []);
     this.#microphone.connect(sound);
@@ -131,7 +134,12 @@ export class Voice extends EventTarget {
     this.#change({ sound: sound.state });
   }
 
-  async stop() {
+  stop() {
+    this.#isWanted = false;
+    return this.#end();
+  }
+
+  async #end() {
     const sound = this.#sound;
     if (!sound) return;
     if (this.#engine.post && this.#connections.current) {
@@ -147,6 +155,8 @@ export class Voice extends EventTarget {
     this.#connections.want(-1);
     this.#microphone.connect(null);
     this.#microphone.drop();
+    // The next one may do better.
+    noteEncoder(false);
     await sound.close();
     const { reason, me } = this.#state;
     this.#change({ ...begin(me.name), reason: reason === "not-started" ? reason : "wanted", me: { ...me, id: null, speaking: false } });
@@ -304,15 +314,24 @@ export class Voice extends EventTarget {
     }
   }
 
-  /** Audio threads that fail stay silent for ever: all begins anew. */
-  async #onProcessorError() {
+  /** One listens from now on. @param {string} why */
+  #onEncoderFailed(why) {
+    noteEncoder(true);
+    this.#tell("notice", `The browser stopped encoding your voice: ${why}`);
+    this.#microphone.giveUp();
+  }
+
+  /** Audio threads that fail stay silent for ever: all begins anew. @param {Sound} sound */
+  async #onProcessorError(sound) {
+    if (sound !== this.#sound) return;
     const { options } = this.#microphone;
     const again = Date.now() - this.#startedAt > TOO_SOON_MS;
-    this.#tell("notice", again ? "The audio thread failed; starting again." : "The audio thread fails in this browser.");
-    await this.stop();
-    if (!again) return;
-    await this.start();
-    if (options) await this.useMicrophone(options);
+    if (again) this.#tell("notice", "The audio thread failed; starting again.");
+    await this.#end();
+    if (!this.#isWanted) return;
+    const started = again && (await this.start().then(() => true, () => false));
+    if (!started) return this.#change({ reason: "audio-failed" });
+    if (options && this.#isWanted) await this.useMicrophone(options);
   }
 
   #tick() {

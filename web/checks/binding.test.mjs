@@ -5,6 +5,7 @@ import test from "node:test";
 import { Connections } from "../parts/connection.js";
 import { Engine } from "../parts/engine.js";
 import { Microphone } from "../parts/microphone.js";
+import { missing } from "../parts/missing.js";
 import { Texts } from "../parts/texts.js";
 
 const settle = () => new Promise((done) => setImmediate(done));
@@ -193,9 +194,9 @@ test("a text is sent unless it is said why not", async (t) => {
 });
 
 /** A microphone, and a browser that answers requests for one as told. */
-function microphone(answers, sampleRate = 44_100) {
+function microphone(answers, sampleRate = 44_100, others = []) {
   const states = [];
-  const track = () => ({ stop() { this.stopped = true; }, getSettings: () => ({ groupId: "a", sampleRate }) });
+  const track = (deviceId) => ({ muted: false, stop() { this.stopped = true; }, getSettings: () => ({ deviceId, groupId: "a", sampleRate }) });
   const asked = [];
   globalThis.AudioEncoder = class {};
   const mediaDevices = {
@@ -204,12 +205,12 @@ function microphone(answers, sampleRate = 44_100) {
       const answer = answers.shift();
       if (typeof answer === "string") throw new DOMException("", answer);
       await answer?.wait;
-      const one = track();
+      const one = track(audio.deviceId?.exact ?? "default");
       return { getAudioTracks: () => [one], getTracks: () => [one] };
     },
     addEventListener() {},
     removeEventListener() {},
-    enumerateDevices: async () => [{ kind: "audioinput", deviceId: "default", groupId: "b" }],
+    enumerateDevices: async () => [{ kind: "audioinput", deviceId: "default", groupId: "b" }, ...others],
   };
   Object.defineProperty(globalThis, "navigator", { value: { mediaDevices }, configurable: true });
   return { made: new Microphone((state) => states.push(state)), states, asked };
@@ -239,6 +240,55 @@ test("another usual microphone is followed", async () => {
   await made.use({});
   await made.look();
   assert.equal(asked.length, 2);
+});
+
+const devicesIn = (asked) => asked.map(({ deviceId }) => deviceId?.exact);
+
+test("a microphone that isn't plugged in is replaced by the usual one, and taken when it comes", async () => {
+  for (const error of ["OverconstrainedError", "NotFoundError"]) {
+    const plugged = [];
+    const { made, asked } = microphone([error, undefined, undefined], 44_100, plugged);
+    assert.equal(await made.use({ deviceId: "headset" }), "on");
+    assert.deepEqual(devicesIn(asked), ["headset", undefined]);
+    await made.look();
+    assert.equal(asked.length, 2);
+    plugged.push({ kind: "audioinput", deviceId: "headset", groupId: "c" });
+    await made.look();
+    await settle();
+    await made.look();
+    assert.deepEqual(devicesIn(asked), ["headset", undefined, "headset"]);
+  }
+  const { made, states } = microphone(["OverconstrainedError", "NotFoundError"]);
+  assert.equal(await made.use({ deviceId: "headset" }), "missing");
+  assert.deepEqual(states, ["asking", "missing"]);
+});
+
+test("a microphone is kept until another one is there", async () => {
+  const { made, states } = microphone([undefined, "NotReadableError", undefined]);
+  await made.use({});
+  const [first] = made.stream.getTracks();
+  assert.equal(await made.use({ deviceId: "busy one" }), "busy");
+  assert.ok(!first.stopped);
+  assert.equal(await made.use({ deviceId: "free one" }), "on");
+  assert.ok(first.stopped);
+  assert.deepEqual(states, ["asking", "on"]);
+});
+
+test("what is being said ends when the system or the browser mutes the microphone, which comes back by itself", async () => {
+  const { made, states } = microphone([undefined], 48_000);
+  const { sound, told } = audioThread();
+  made.connect(sound);
+  await made.use({});
+  const [track] = made.stream.getTracks();
+  track.muted = true;
+  track.onmute();
+  assert.deepEqual(told, [["microphone", true], ["microphone", false]]);
+  made.connect(sound);
+  assert.equal(told.length, 2, "nor is it handed over while it is muted");
+  track.muted = false;
+  track.onunmute();
+  assert.deepEqual(told.slice(2), [["microphone", true]]);
+  assert.deepEqual(states, ["asking", "on", "paused", "on"]);
 });
 
 test("of two requests the last one counts, however they are answered", async () => {
@@ -306,4 +356,155 @@ test("it comes with the blocks where the worker can't take it, from the beginnin
   made.drop();
   thread.workers[0].onmessage({ data: "unfit" });
   assert.deepEqual(thread.blocks, ["on", "off"], "what comes too late changes nothing");
+});
+
+const ADVICE = 24_000 | 5 << 17 | 1 << 22 | 60 << 23;
+
+/** The worker that encodes, and what it did: encoders made, with what each was told, and what it said to the page. */
+async function encoder() {
+  const [made, told, packets] = [[], [], []];
+  globalThis.AudioData = class {
+    close() {}
+  };
+  globalThis.AudioEncoder = class {
+    frames = 0;
+    constructor({ output, error }) {
+      Object.assign(this, { output, error });
+      made.push(this);
+    }
+    configure(config) {
+      this.config = config;
+    }
+    encode() {
+      this.frames++;
+    }
+  };
+  globalThis.self = { postMessage: (message) => told.push(message) };
+  await import(`../encoder.js?${Math.random()}`);
+  const port = { postMessage: (message) => packets.push(message) };
+  globalThis.self.onmessage({ data: { port } });
+  return { made, told, packets, say: (data) => port.onmessage({ data }), frame: () => port.onmessage({ data: { pcm: new ArrayBuffer(1_920), flags: 1 } }) };
+}
+
+test("an encoder that fails is replaced by another one that is told the same, and that by one that is asked for less", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { made, told, packets, say, frame } = await encoder();
+  say({ advice: ADVICE });
+  frame();
+  made[0].error(new Error("died"));
+  frame();
+  assert.equal(packets.filter(({ spare }) => spare).length, 2, "buffers come back without an encoder, too");
+  t.mock.timers.tick(100);
+  assert.deepEqual(made[1].config, made[0].config);
+  assert.equal(made[1].config.opus.frameDuration, 60_000);
+  made[1].error(new Error("died"));
+  t.mock.timers.tick(1_000);
+  assert.deepEqual(made[2].config, { codec: "opus", sampleRate: 48_000, numberOfChannels: 1, bitrate: 24_000 });
+  frame();
+  made[2].output({ byteLength: 3, copyTo() {} });
+  assert.deepEqual([made[2].frames, packets.at(-1).flags, packets.at(-1).packet.byteLength], [1, 1, 3], "a packet for each 20 ms");
+  assert.deepEqual(told, []);
+});
+
+test("an encoder is given up after four failures in a row, but not of one that has worked for long", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const { made, told, say } = await encoder();
+  say({ advice: ADVICE });
+  for (const wait of [100, 1_000, 5_000]) {
+    made.at(-1).error(new Error("died"));
+    t.mock.timers.tick(wait - 1);
+    const { length } = made;
+    say({ advice: ADVICE });
+    t.mock.timers.tick(1);
+    assert.equal(made.length, length + 1, "not before it is time");
+  }
+  now += 60_000;
+  made.at(-1).error(new Error("died"));
+  t.mock.timers.tick(100);
+  for (const wait of [1_000, 5_000, 0]) {
+    made.at(-1).error(new Error("died"));
+    t.mock.timers.tick(wait);
+  }
+  assert.deepEqual(told, [{ failed: "died" }]);
+  assert.equal(made.length, 7);
+});
+
+/** A voice in a browser that has everything, and what it said; what fails there is told by the node and the workers. */
+async function voice(t) {
+  microphone([undefined, undefined]);
+  const all = { contexts: 0, node: null, workers: audioThread().workers, states: [], notices: [] };
+  const listeners = { addEventListener() {}, removeEventListener() {} };
+  Object.assign(globalThis, {
+    isSecureContext: true,
+    RTCPeerConnection: Peer,
+    fetch: async () => new Response("wasm"),
+    document: { baseURI: "https://game.example/", ...listeners },
+    ...listeners,
+    AudioContext: class {
+      state = "running";
+      audioWorklet = { addModule: async () => {} };
+      constructor() {
+        all.contexts++;
+      }
+      createGain = () => ({ connect() {} });
+      createMediaStreamSource = () => ({ connect() {}, disconnect() {} });
+      async close() {}
+    },
+    AudioWorkletNode: class {
+      port = { postMessage() {} };
+      constructor() {
+        all.node = this;
+      }
+      connect() {}
+    },
+  });
+  const { Voice } = await import("../consonance.js");
+  const voice = new Voice({ name: "Anna" });
+  voice.addEventListener("state", ({ detail: { status, reason } }) => all.states.push(`${status} ${reason}`));
+  voice.addEventListener("notice", ({ detail }) => all.notices.push(detail));
+  await voice.start();
+  await voice.useMicrophone();
+  t.after(() => voice.stop());
+  return Object.assign(all, { voice });
+}
+
+test("an audio thread that fails at once ends the attempt with a reason, and one that fails later is started again", async (t) => {
+  const first = await voice(t);
+  await first.node.onprocessorerror();
+  assert.equal(first.states.at(-1), "disconnected audio-failed");
+  assert.equal(first.contexts, 1);
+
+  const later = await voice(t);
+  const { now } = Date;
+  t.mock.method(Date, "now", () => now() + 60_000);
+  await later.node.onprocessorerror();
+  assert.equal(later.contexts, 2);
+  assert.ok(!later.states.includes("disconnected audio-failed"));
+  assert.equal(later.voice.state.microphone, "on");
+});
+
+test("a voice that is stopped while it starts again stays so", async (t) => {
+  const all = await voice(t);
+  const { now } = Date;
+  t.mock.method(Date, "now", () => now() + 60_000);
+  const again = all.node.onprocessorerror();
+  all.voice.stop();
+  await again;
+  assert.equal(all.contexts, 1);
+  assert.equal(all.voice.state.microphone, "off");
+});
+
+test("without an encoder one listens, and what is missing is said, until one begins anew", async (t) => {
+  for (const fails of [(worker) => worker.onmessage({ data: { failed: "died" } }), (worker) => worker.onerror({ message: "" })]) {
+    const { voice: mute, workers, notices } = await voice(t);
+    fails(workers[0]);
+    assert.equal(mute.state.microphone, "unsupported");
+    assert.equal(await mute.useMicrophone(), "unsupported");
+    assert.deepEqual(missing().talk, ["an encoder for Opus that works"]);
+    assert.match(notices[0], /stopped encoding/);
+    await mute.stop();
+    assert.deepEqual(missing().talk, []);
+  }
 });

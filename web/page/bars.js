@@ -63,6 +63,7 @@ function microphoneBar(microphone) {
     case "denied": return { key: "denied", tone: "bad", text: "The microphone is denied, so you only listen. To talk, allow it at the sign beside the address, and then:", action: "Try the microphone again", act, dismiss: true };
     case "missing": return { key: "missing", tone: "bad", text: "There is no microphone, so you only listen. Plug one in, and then:", action: "Try again", act, dismiss: true };
     case "busy": return { key: "busy", tone: "bad", text: "Another program has the microphone. Close it, and then:", action: "Try again", act, dismiss: true };
+    case "paused": return { key: "paused", tone: "mild", text: "Your microphone is paused by this device or the browser, perhaps for a call. It comes back by itself." };
     case "unsupported": return { key: "unsupported", tone: "bad", text: lacking("You can listen here, but not talk", missing().talk), dismiss: true };
     case "off": return { key: "off", tone: "mild", text: "You only listen.", action: "Talk too", act, dismiss: true };
     default: return null;

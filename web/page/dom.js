@@ -119,7 +119,7 @@ export function press(element, on) {
 
 /**
  * @template T
- * @typedef {{ root: HTMLElement, update(item: T): void }} Row
+ * @typedef {{ root: HTMLElement, update(item: T): void, dispose?(): void }} Row told before its element is taken out
  */
 
 /**
@@ -165,6 +165,7 @@ export class KeyedList {
   #forget(keys) {
     for (const [key, row] of this.rows) {
       if (keys.has(key)) continue;
+      row.dispose?.();
       const hadFocus = row.root.contains(document.activeElement);
       row.root.remove();
       this.rows.delete(key);

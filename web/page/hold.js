@@ -1,7 +1,7 @@
 /** Push-to-talk: whatever is held, one's voice goes out as long as anything is. */
 
 import { app } from "./app.js";
-import { settings } from "./settings.js";
+import { remember, settings } from "./settings.js";
 
 /** @type {Set<string>} */
 const holders = new Set();
@@ -25,9 +25,12 @@ export function letGo() {
  * Makes a button tell when it is held, by pointer or key. A screen reader's plain activation has no end, so it holds until the next one.
  * @param {HTMLButtonElement} button
  * @param {(on: boolean) => void} tell
+ * @returns {() => boolean} ends it though it is still held, since whoever was meant is gone; false: it wasn't held
  */
 export function holdable(button, tell) {
   let held = false;
+  /** The press, which ends wherever it ends: a button that has been taken out of the page hears nothing of it. */
+  let press = new AbortController();
   /** @param {boolean} on */
   const set = (on) => {
     if (held === on) return;
@@ -35,17 +38,54 @@ export function holdable(button, tell) {
     button.classList.toggle("held", on);
     tell(on);
   };
-  button.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    button.setPointerCapture(event.pointerId);
+  const end = () => {
+    press.abort();
+    set(false);
+  };
+  /**
+   * @param {readonly string[]} ends
+   * @param {(event: Event) => boolean} isOurs
+   */
+  const begin = (ends, isOurs) => {
+    press.abort();
+    press = new AbortController();
+    for (const name of ends) addEventListener(name, (event) => isOurs(event) && end(), { signal: press.signal });
+    addEventListener("blur", end, { signal: press.signal });
     set(true);
+  };
+  button.addEventListener("pointerdown", ({ button: which, pointerId }) => {
+    if (which !== 0) return;
+    button.setPointerCapture(pointerId);
+    begin(["pointerup", "pointercancel"], (event) => event instanceof PointerEvent && event.pointerId === pointerId);
   });
-  for (const end of ["pointerup", "pointercancel", "lostpointercapture", "blur"]) button.addEventListener(end, () => set(false));
-  button.addEventListener("keydown", (event) => isPress(event) && (event.preventDefault(), set(true)));
-  button.addEventListener("keyup", (event) => isPress(event) && (event.preventDefault(), set(false)));
-  button.addEventListener("click", (event) => event.detail === 0 && set(!held));
+  for (const name of ["lostpointercapture", "blur"]) button.addEventListener(name, () => held && end());
+  button.addEventListener("keydown", (event) => {
+    if (!isPress(event)) return;
+    event.preventDefault();
+    if (!held && !event.repeat) begin(["keyup"], (event) => event instanceof KeyboardEvent && isPress(event));
+  });
+  button.addEventListener("keyup", (event) => isPress(event) && event.preventDefault());
+  button.addEventListener("click", ({ detail }) => detail === 0 && (held ? end() : begin([], () => false)));
   button.addEventListener("contextmenu", (event) => event.preventDefault());
-  addEventListener("blur", () => set(false));
+  return () => {
+    if (!held) return false;
+    hush(press.signal);
+    set(false);
+    return true;
+  };
+}
+
+/**
+ * What is still being said wasn't meant for anybody else: nothing is sent until what is held has been let go, and is pressed anew.
+ * @param {AbortSignal} press
+ */
+function hush(press) {
+  letGo();
+  const { voice } = app;
+  if (settings.activation === "push") return;
+  // A mute would be told to all.
+  voice?.setActivation("push");
+  press.addEventListener("abort", () => voice === app.voice && voice?.setActivation(settings.activation));
 }
 
 /** @param {KeyboardEvent} event */
@@ -101,7 +141,7 @@ export function learnKey() {
       if (event.code === "Tab" || event.code === "Escape" || !event.code) return learned();
       event.preventDefault();
       event.stopPropagation();
-      settings.key = { code: event.code, label: keyLabel(event) };
+      remember({ key: { code: event.code, label: keyLabel(event) } });
       learned();
     }, { once: true, capture: true });
   });

@@ -1,6 +1,7 @@
 /** Who is here and who speaks, and what one can do about each. */
 
-import { app, nameOf } from "./app.js";
+import { app, isConnected, nameOf } from "./app.js";
+import { toast } from "./announce.js";
 import { copyOf, inside, KeyedList, part, press, setAttribute, setText, show } from "./dom.js";
 import { hold, holdable } from "./hold.js";
 import { fromChoice } from "./map.js";
@@ -88,14 +89,15 @@ function personRow({ id, name }) {
       root.classList.toggle("speaking", person.audible || (person.speaking && person.unheard === null));
       root.classList.toggle("unheard", person.speaking && !person.audible && person.unheard !== null);
       root.classList.toggle("away", person.reconnecting);
-      tools(person);
+      tools.update(person);
     },
+    dispose: tools.dispose,
   };
 }
 
 /** @param {Person} person */
 function wordsBeside(person) {
-  const whispered = app.state?.me.whisperingTo.includes(person.id) ? "you whisper to them" : "";
+  const whispered = whisperedTo(person.id) ? "you whisper to them" : "";
   return [briefly(person), whispered, roomWords(person)].filter(Boolean).join(" · ");
 }
 
@@ -134,9 +136,13 @@ function toolsOnDemand(root, more, id, name) {
     show(tools.root, open);
     if (last) tools.update(last);
   });
-  return (/** @type {Person} */ person) => {
-    last = person;
-    if (tools && !tools.root.hidden) tools.update(person);
+  return {
+    /** @param {Person} person */
+    update(person) {
+      last = person;
+      if (tools && !tools.root.hidden) tools.update(person);
+    },
+    dispose: () => tools?.dispose?.(),
   };
 }
 
@@ -154,17 +160,19 @@ function personTools(id, name) {
   const from = fromChoice(inside(root, ".from select", HTMLSelectElement), id, name);
   mute.addEventListener("click", () => setMuted(id, name, mute.getAttribute("aria-pressed") !== "true"));
   whisper.addEventListener("click", () => app.voice?.whisper(id, whisper.getAttribute("aria-pressed") !== "true"));
-  holdable(inside(root, "[data-do=hold]", HTMLButtonElement), (on) => whisperWhile(id, on));
-  inside(root, "[data-do=text]", HTMLButtonElement).addEventListener("click", () => writeTo(id));
+  const holding = holdToWhisper(inside(root, "[data-do=hold]", HTMLButtonElement), id);
+  inside(root, "[data-do=text]", HTMLButtonElement).addEventListener("click", () => writeTo(id, name));
   return {
     root,
     update(person) {
       setText(why, hearing(person));
       press(mute, person.mutedHere);
-      press(whisper, app.state?.me.whisperingTo.includes(id) ?? false);
+      press(whisper, whisperedTo(id));
+      holding.look();
       volume(person);
       from();
     },
+    dispose: holding.cut,
   };
 }
 
@@ -198,19 +206,36 @@ function setMuted(id, name, muted) {
   rememberPerson(name, { muted });
 }
 
-/** @type {Set<number>} whom one whispered to before the button was held */
-const kept = new Set();
+/** @param {number} id */
+const whisperedTo = (id) => app.state?.me.whisperingTo.includes(id) ?? false;
 
 /**
  * Whispers while a button is held, and then as before.
+ * @param {HTMLButtonElement} button
  * @param {number} id
- * @param {boolean} on
  */
-function whisperWhile(id, on) {
-  if (on && app.state?.me.whisperingTo.includes(id)) kept.add(id);
-  if (on) app.voice?.whisper(id, true);
-  hold(`whisper ${id}`, on);
-  if (!on && !kept.delete(id)) app.voice?.whisper(id, false);
+function holdToWhisper(button, id) {
+  let before = false;
+  /** The state, a moment later, tells of the whisper; when it doesn't any more, they are gone, or the session is. */
+  let begun = false;
+  const end = holdable(button, (on) => {
+    if (on) before = whisperedTo(id);
+    begun = on && before;
+    if (on) app.voice?.whisper(id, true);
+    hold(`whisper ${id}`, on);
+    if (!on && !before) app.voice?.whisper(id, false);
+    if (on && !isConnected()) cut();
+  });
+  const cut = () => {
+    if (end()) toast("Your whisper doesn't reach them any more, and nobody hears the rest. Let go before you go on.");
+  };
+  return {
+    cut,
+    look() {
+      if (begun && !whisperedTo(id)) cut();
+      begun ||= button.classList.contains("held") && whisperedTo(id);
+    },
+  };
 }
 
 /**

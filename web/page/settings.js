@@ -1,4 +1,9 @@
-/** What this browser remembers for one person. Where storage isn't allowed, it is remembered until the page is closed. */
+/**
+ * What this browser remembers for one person. Other tabs write there too, so each writes only what it has changed itself. Where storage isn't allowed, it is
+ * remembered until the page is closed.
+ */
+
+import { app } from "./app.js";
 
 const KEY = "consonance";
 /** People whose volume and place are remembered; who was met longest ago is forgotten first. */
@@ -28,9 +33,15 @@ const DEFAULTS = {
 /** @type {Settings} */
 export const settings = { ...DEFAULTS, ...read() };
 
-/** @param {Partial<Settings>} changes */
+/** What this tab has changed and not yet written. @type {Partial<Omit<Settings, "people">>} */
+let changed = {};
+/** The same of people. @type {Map<string, Remembered>} */
+const changedPeople = new Map();
+
+/** @param {Partial<Omit<Settings, "people">>} changes */
 export function remember(changes) {
   Object.assign(settings, changes);
+  Object.assign(changed, changes);
   write();
 }
 
@@ -48,10 +59,19 @@ export function remembered(name) {
  * @param {Remembered} changes
  */
 export function rememberPerson(name, changes) {
-  const { [name]: known, ...others } = settings.people;
-  const entries = Object.entries(others).slice(-(PEOPLE - 1));
-  settings.people = Object.fromEntries([...entries, [name, { ...known, ...changes }]]);
+  settings.people = withPerson(settings.people, name, changes);
+  changedPeople.set(name, { ...changedPeople.get(name), ...changes });
   write();
+}
+
+/**
+ * @param {Settings["people"]} people
+ * @param {string} name
+ * @param {Remembered} changes
+ */
+function withPerson(people, name, changes) {
+  const { [name]: known, ...others } = people;
+  return Object.fromEntries([...Object.entries(others).slice(-(PEOPLE - 1)), [name, { ...known, ...changes }]]);
 }
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -64,16 +84,41 @@ function write() {
 }
 
 function flush() {
+  if (!changedPeople.size && !Object.keys(changed).length) return;
+  const all = merged();
   try {
-    localStorage.setItem(KEY, JSON.stringify(settings));
+    localStorage.setItem(KEY, JSON.stringify(all));
   } catch {
     // Private windows and full disks: the page works without.
+    return;
   }
+  changed = {};
+  changedPeople.clear();
+}
+
+/** What is stored, with what this tab has changed. */
+function merged() {
+  const stored = read();
+  let people = stored.people ?? {};
+  for (const [name, changes] of changedPeople) people = withPerson(people, name, changes);
+  return { ...stored, ...changed, people };
 }
 
 addEventListener("pagehide", flush);
+addEventListener("storage", ({ key }) => key === KEY && follow());
 
-/** Takes only what has the kind that is expected: the storage may be of another version, or somebody's experiment. */
+/** Another tab has changed something. Within a talk only what is of people holds at once: one's own voice mustn't go out otherwise all of a sudden. */
+function follow() {
+  const all = merged();
+  if (app.voice) return void (settings.people = all.people);
+  Object.assign(settings, all);
+  document.dispatchEvent(new Event("settings"));
+}
+
+/**
+ * Takes only what has the kind that is expected: the storage may be of another version, or somebody's experiment.
+ * @returns {Partial<Settings>}
+ */
 function read() {
   try {
     const stored = JSON.parse(localStorage.getItem(KEY) ?? "{}");

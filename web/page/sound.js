@@ -1,6 +1,7 @@
 /** Microphone, loudspeaker, and how one's voice goes out. */
 
 import { app } from "./app.js";
+import { toast } from "./announce.js";
 import { button, input, KeyedList, make, part, select, setText, show } from "./dom.js";
 import { learnKey } from "./hold.js";
 import { remember, settings } from "./settings.js";
@@ -30,16 +31,23 @@ export function setUpSound() {
   });
   select("loudspeaker").addEventListener("change", () => {
     remember({ loudspeaker: select("loudspeaker").value });
-    void takeLoudspeaker();
+    void playOn(settings.loudspeaker);
   });
   input("hear-self").addEventListener("change", () => app.voice?.setHearSelf(input("hear-self").checked));
   onView(endTest);
   button("drop-microphone").addEventListener("click", () => app.voice?.dropMicrophone());
   select("priority").addEventListener("change", () => app.voice?.setPriority(/** @type {Priority} */ (select("priority").value)));
   setUpKey();
+  showSettings();
+  document.addEventListener("settings", showSettings);
   show(part("loudspeaker-field"), canChooseLoudspeaker());
   show(part("loudspeaker-hint"), !canChooseLoudspeaker());
   navigator.mediaDevices?.addEventListener?.("devicechange", listDevices);
+}
+
+function showSettings() {
+  for (const name of SWITCHES) input(name).checked = settings[name];
+  setText(button("talk-key"), settings.key.label);
 }
 
 /**
@@ -53,23 +61,36 @@ export async function takeMicrophone() {
   /** @type {MicrophoneOptions} */
   const options = Object.fromEntries(SWITCHES.map((name) => [name, settings[name]]));
   if (settings.microphone) options.deviceId = settings.microphone;
-  await app.voice?.useMicrophone(options);
+  const came = await app.voice?.useMicrophone(options);
+  if (came !== app.state?.microphone && app.state && hasMicrophone(app.state.microphone)) toast("That microphone can't be had: perhaps another program has it. You keep yours.");
   await listDevices();
 }
 
+/** @param {State["microphone"]} microphone */
+const hasMicrophone = (microphone) => microphone === "on" || microphone === "paused";
+
+/** Where it plays as far as is known; nothing: the usual one. */
+let playsOn = "";
+
+/** The chosen one, from the start. */
 export async function takeLoudspeaker() {
-  if (settings.loudspeaker && canChooseLoudspeaker()) await app.voice?.useLoudspeaker(settings.loudspeaker);
+  if (settings.loudspeaker) await playOn(settings.loudspeaker);
+}
+
+/** @param {string} id */
+async function playOn(id) {
+  if (canChooseLoudspeaker() && await app.voice?.useLoudspeaker(id)) playsOn = id;
 }
 
 /** @param {State} state */
 export function updateSound({ me, microphone }) {
-  const on = microphone === "on";
-  show(button("drop-microphone"), on);
-  setText(part("meter-words"), on ? "Speak: it should reach the middle." : "The microphone isn't in use.");
+  show(button("drop-microphone"), hasMicrophone(microphone));
+  setText(part("meter-words"), microphone === "on" ? "Speak: it should reach the middle." : "The microphone isn't in use.");
   if (document.activeElement !== select("priority")) select("priority").value = me.priority;
 }
 
 export function forgetSound() {
+  playsOn = "";
   input("hear-self").checked = false;
 }
 
@@ -83,23 +104,19 @@ function endTest() {
 /** @param {typeof SWITCHES[number]} name */
 function setUpSwitch(name) {
   const box = input(name);
-  box.checked = settings[name];
   box.addEventListener("change", () => {
     remember({ [name]: box.checked });
-    if (app.state?.microphone === "on") void takeMicrophone();
+    if (app.state && hasMicrophone(app.state.microphone)) void takeMicrophone();
   });
 }
 
 function setUpKey() {
   const key = button("talk-key");
-  setText(key, settings.key.label);
   key.addEventListener("click", async () => {
     setText(key, "Press a key…");
     await learnKey();
-    remember({});
-    setText(key, settings.key.label);
     setText(part("key-hint"), `${settings.key.label} it is. It works while you don't type anywhere.`);
-    document.dispatchEvent(new Event("key-learnt"));
+    document.dispatchEvent(new Event("settings"));
   });
 }
 
@@ -110,6 +127,9 @@ async function listDevices() {
   const devices = (await navigator.mediaDevices?.enumerateDevices?.().catch(() => [])) ?? [];
   fill("microphone", devices.filter(({ kind }) => kind === "audioinput"));
   fill("loudspeaker", devices.filter(({ kind }) => kind === "audiooutput"));
+  // Not every browser finds another one by itself for one that was pulled out.
+  const wanted = select("loudspeaker").value;
+  if (app.voice && wanted !== playsOn) await playOn(wanted);
 }
 
 /**

@@ -27,14 +27,18 @@ export function setUpTalk() {
   });
   for (const mode of modes) mode.addEventListener("change", () => choose(/** @type {Activation} */ (mode.value)));
   const threshold = input("threshold");
-  threshold.value = String(settings.threshold);
   threshold.addEventListener("input", () => {
     remember({ threshold: threshold.valueAsNumber });
     app.voice?.setThreshold(threshold.valueAsNumber);
     sayThreshold();
   });
-  document.addEventListener("key-learnt", sayKey);
-  sayKey();
+  document.addEventListener("settings", showSettings);
+  showSettings();
+}
+
+function showSettings() {
+  input("threshold").value = String(settings.threshold);
+  setText(part("hold-key"), `or the key: ${settings.key.label}`);
   sayThreshold();
 }
 
@@ -111,10 +115,6 @@ function choose(activation) {
   letGo();
   remember({ activation });
   app.voice?.setActivation(activation);
-}
-
-function sayKey() {
-  setText(part("hold-key"), `or the key: ${settings.key.label}`);
 }
 
 function sayThreshold() {

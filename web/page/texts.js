@@ -12,12 +12,18 @@ import { titleUnread } from "./title.js";
 const TEXT_BYTES = 2_000;
 const KEPT = 500;
 
-/** @typedef {{ key: string, words: string, to: { room: string } | { person: number } }} Target */
+/** @typedef {{ key: string, words: string, gone: string, to: { room: string } | { person: number } }} Target */
+
+/** Ids are given again, to others. @param {{ id: number, name: string }} person */
+const personKey = ({ id, name }) => `person ${id} ${name}`;
 
 /** @type {Map<string, Target>} */
 let targets = new Map();
-const choice = new KeyedList(select("text-to"), (/** @type {Target} */ { key }) => key, ({ key }) => {
-  const root = make("option", { value: key });
+/** To whom it goes. Once somebody has been chosen or something is typed, it goes to nobody else: it may not be for them. @type {Target | undefined} */
+let chosen;
+let isMyChoice = false;
+const choice = new KeyedList(select("text-to"), (/** @type {Pick<Target, "key" | "words">} */ { key }) => key, ({ key }) => {
+  const root = make("option", { value: key, disabled: key ? undefined : "" });
   return { root, update: ({ words }) => setText(root, words) };
 });
 
@@ -36,6 +42,7 @@ export function setUpTexts() {
     form.requestSubmit();
   });
   text.addEventListener("input", () => show(part("text-problem"), false));
+  select("text-to").addEventListener("change", () => choose(select("text-to").value));
   onView(() => {
     if (!isOpen("texts")) return;
     countUnread(0);
@@ -46,20 +53,42 @@ export function setUpTexts() {
 /** @param {State} state */
 export function updateTargets({ rooms, people }) {
   const list = [
-    ...rooms.map(({ name }) => ({ key: `room ${name}`, words: `all in ${cleanName(name)}`, to: { room: name } })),
-    ...people.map(({ id }) => ({ key: `person ${id}`, words: `${nameOf(id)} alone`, to: { person: id } })),
+    ...rooms.map(({ name }) => ({ key: `room ${name}`, words: `all in ${cleanName(name)}`, gone: `You aren't in ${cleanName(name)} any more`, to: { room: name } })),
+    ...people.map(({ id, name }) => ({ key: personKey({ id, name }), words: `${nameOf(id)} alone`, gone: `${nameOf(id)} has left`, to: { person: id } })),
   ];
   targets = new Map(list.map((target) => [target.key, target]));
-  choice.update(list);
+  if (!isMyChoice && !need("text", HTMLTextAreaElement).value) chosen = list[0];
+  chosen = targets.get(chosen?.key ?? "") ?? chosen;
+  showTargets();
+}
+
+/** One who has gone stays to be seen until another one is chosen. */
+function showTargets() {
+  const isGone = chosen && !targets.has(chosen.key);
+  choice.update([...(isGone ? [{ key: "", words: chosen?.gone ?? "" }] : []), ...targets.values()]);
+  const value = isGone ? "" : chosen?.key ?? "";
+  if (select("text-to").value !== value) select("text-to").value = value;
+}
+
+/**
+ * @param {string} key
+ * @param {Target} [gone] who has it, if nobody has any more
+ */
+function choose(key, gone) {
+  chosen = targets.get(key) ?? gone;
+  isMyChoice = true;
+  show(part("text-problem"), false);
+  showTargets();
 }
 
 /**
  * Opens the texts with somebody as the one to write to.
  * @param {number} id
+ * @param {string} name
  */
-export function writeTo(id) {
+export function writeTo(id, name) {
   open("texts");
-  select("text-to").value = `person ${id}`;
+  choose(personKey({ id, name }));
   part("text").focus();
 }
 
@@ -82,20 +111,26 @@ export function note(words) {
 export function forgetTexts() {
   part("log").replaceChildren();
   countUnread(0);
+  // What is typed still isn't for others when one comes back.
+  isMyChoice = Boolean(need("text", HTMLTextAreaElement).value);
 }
 
 /** @param {HTMLTextAreaElement} field */
 async function send(field) {
-  const target = targets.get(select("text-to").value);
+  const target = targets.get(chosen?.key ?? "");
   const text = field.value.trim();
   if (!text) return;
+  if (chosen && !target) return complain(`${chosen.gone}, so this wasn't sent. Choose to whom it goes.`);
   if (!target || !app.voice) return complain("There is nobody to write to.");
   if (bytesOf(text) > TEXT_BYTES) return complain("This is too long: send it in two parts.");
   field.value = "";
   const problem = await app.voice.sendText(target.to, text);
   if (problem === null) return add("mine", "You", `to ${target.words}`, cleanText(text));
   // What was typed meanwhile is worth more than the old text at its place.
-  if (!field.value) field.value = text;
+  if (!field.value) {
+    field.value = text;
+    choose(target.key, target);
+  }
   complain(`It wasn't sent: ${problem}.`);
 }
 

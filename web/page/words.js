@@ -16,6 +16,7 @@ const ENDS = {
   "refused-tries": "Too many wrong passwords. Wait a minute, then try again.",
   "refused-version": "This page and the server don't fit together. Load the page anew; if that doesn't help, tell the server's owner.",
   "refused": "The server doesn't let you in.",
+  "audio-failed": "This browser can't keep the sound going, so you are out of the talk. Load the page anew; if that doesn't help, try another browser.",
 };
 
 /**
@@ -114,6 +115,7 @@ const NO_MICROPHONE = {
   denied: "They can't hear you: the microphone is denied.",
   missing: "They can't hear you: there is no microphone.",
   busy: "They can't hear you: another program has the microphone.",
+  paused: "They can't hear you: this device or the browser has paused your microphone.",
   unsupported: "They can't hear you: this browser can't send voice.",
 };
 

@@ -3,6 +3,7 @@
  */
 
 import { handDirectly } from "./direct.js";
+import { missing } from "./missing.js";
 
 /** @typedef {import("./sound.js").Sound} Sound */
 /** @typedef {import("../consonance.js").MicrophoneState} MicrophoneState */
@@ -53,23 +54,32 @@ export class Microphone {
 
   /** @param {MicrophoneOptions} options @returns {Promise<MicrophoneState>} */
   async use(options) {
-    if (!("AudioEncoder" in globalThis) || !navigator.mediaDevices?.getUserMedia) return this.enter("unsupported");
+    if (missing().talk.length > 0) return this.enter("unsupported");
     this.options = options;
     navigator.mediaDevices.addEventListener("devicechange", this.onDevices);
     const request = ++this.request;
-    if (this.state !== "on") this.enter("asking");
+    if (this.state !== "on" && this.state !== "paused") this.enter("asking");
     try {
-      const stream = await navigator.mediaDevices.getUserMedia({ audio: constraints(options) });
+      const stream = await open(options);
       if (request === this.request) return this.take(stream);
       stop(stream);
     } catch (error) {
-      if (request === this.request) {
-        this.release();
-        this.enter(WHY[/** @type {DOMException} */ (error).name] ?? "busy");
-        if (this.state === "denied") this.watch();
-      }
+      if (request === this.request) return this.fail(whyNot(error));
     }
     return this.state;
+  }
+
+  /** One that is in use is better than none. @param {MicrophoneState} why @returns {MicrophoneState} */
+  fail(why) {
+    if (this.stream) return why;
+    if (why === "denied") this.watch();
+    return this.enter(why);
+  }
+
+  /** What it hears can't be sent. */
+  giveUp() {
+    this.drop();
+    this.enter("unsupported");
   }
 
   drop() {
@@ -87,9 +97,17 @@ export class Microphone {
     this.stream = stream;
     const [track] = stream.getAudioTracks();
     track.onended = () => this.onEnded();
-    this.enter("on");
-    this.join();
+    // By the system or the browser; it gives no sound then, or none at all.
+    track.onmute = track.onunmute = () => this.hear(track);
+    this.hear(track);
     return this.state;
+  }
+
+  /** What was being said ends with the sound. @param {MediaStreamTrack} track */
+  hear({ muted }) {
+    this.enter(muted ? "paused" : "on");
+    if (muted) this.leave();
+    else this.join();
   }
 
   /** Takes it after all, should the person change their mind in the browser's settings. */
@@ -115,17 +133,19 @@ export class Microphone {
     if (!this.options) return;
     if (this.state === "missing" || this.state === "busy") return this.use(this.options);
     const [track] = this.stream?.getAudioTracks() ?? [];
-    if (this.options.deviceId || !track) return;
+    if (!track) return;
+    const { deviceId = "default" } = this.options;
     const devices = await navigator.mediaDevices.enumerateDevices();
-    const usual = devices.find(({ kind, deviceId }) => kind === "audioinput" && deviceId === "default");
-    const { groupId } = track.getSettings();
-    if (usual && groupId && usual.groupId !== groupId) this.use(this.options);
+    const wanted = devices.find((device) => device.kind === "audioinput" && device.deviceId === deviceId);
+    const used = track.getSettings();
+    const isUsed = this.options.deviceId ? used.deviceId === deviceId : !used.groupId || used.groupId === wanted?.groupId;
+    if (wanted && !isUsed) this.use(this.options);
   }
 
   join() {
     this.leave();
     const { stream, sound } = this;
-    if (!stream || !sound) return;
+    if (!stream || !sound || this.state === "paused") return;
     const leave = handDirectly(stream.getAudioTracks()[0], sound, () => this.joinBlocks());
     if (leave) this.leaving = leave;
     else this.joinBlocks();
@@ -168,6 +188,20 @@ export class Microphone {
   }
 }
 
+/** A device that isn't plugged in now mustn't keep the others from being used. @param {MicrophoneOptions} options */
+async function open(options) {
+  const { mediaDevices } = navigator;
+  try {
+    return await mediaDevices.getUserMedia({ audio: constraints(options) });
+  } catch (error) {
+    if (!options.deviceId || whyNot(error) !== "missing") throw error;
+    return mediaDevices.getUserMedia({ audio: constraints({ ...options, deviceId: undefined }) });
+  }
+}
+
+/** @param {unknown} error @returns {MicrophoneState} */
+const whyNot = (error) => WHY[/** @type {DOMException} */ (error).name] ?? "busy";
+
 /** @param {MicrophoneOptions} options @returns {MediaTrackConstraints} */
 function constraints({ deviceId, echoCancellation = true, noiseSuppression = true, autoGainControl = true }) {
   return { deviceId: deviceId ? { exact: deviceId } : undefined, echoCancellation, noiseSuppression, autoGainControl, channelCount: 1 };
@@ -176,7 +210,7 @@ function constraints({ deviceId, echoCancellation = true, noiseSuppression = tru
 /** @param {MediaStream} stream */
 function stop(stream) {
   for (const track of stream.getTracks()) {
-    track.onended = null;
+    track.onended = track.onmute = track.onunmute = null;
     track.stop();
   }
 }

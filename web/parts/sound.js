@@ -65,12 +65,13 @@ export class Sound {
     return node;
   }
 
-  /** Starts what encodes, where the browser can. @param {(why: string) => void} failed */
+  /** Starts what encodes, where the browser can. @param {(why: string) => void} failed It has been given up. */
   startEncoder(failed) {
     if (this.encoder || !this.node || !("AudioEncoder" in globalThis)) return;
     this.encoder = new Worker(new URL("encoder.js", this.base));
     const { port1, port2 } = new MessageChannel();
     this.encoder.onmessage = ({ data }) => failed(data.failed);
+    this.encoder.onerror = ({ message }) => failed(message || "encoder.js doesn't load");
     this.encoder.postMessage({ port: port1 }, [port1]);
     this.post({ type: "encoder", port: port2 }, [port2]);
   }

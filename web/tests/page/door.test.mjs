@@ -36,6 +36,47 @@ pageTest("name and room are remembered for the next time", async (page) => {
   assert.equal(await again.inputValue("#room"), "Cave");
 });
 
+const WRITTEN_MS = 400;
+
+pageTest("a tab that is closed leaves what others have changed since", async (page) => {
+  await page.fill("#name", "Birk");
+  await page.joins();
+  await page.waitForTimeout(WRITTEN_MS);
+  const second = await page.beside("", {});
+  await second.joins();
+  await second.focus("#threshold");
+  await second.keyboard.press("ArrowRight");
+  await second.waitForTimeout(WRITTEN_MS);
+  await page.check("[value=push]");
+  await page.evaluate(() => dispatchEvent(new Event("pagehide")));
+  const third = await page.beside("", {});
+  await third.joins();
+  assert.equal(await third.inputValue("#threshold"), "-59");
+  assert.equal(await third.isChecked("[value=push]"), true);
+});
+
+pageTest("what another tab changes holds at the door, and within a talk only for what is known of people", async (page) => {
+  const people = [{ id: 2, name: "Anna" }];
+  const talking = await page.beside("", { people: [] });
+  await talking.fill("#name", "Cleo");
+  await talking.joins();
+  const changing = await page.beside("", { people });
+  await changing.fill("#name", "Dora");
+  await changing.joins();
+  await changing.check("[value=push]");
+  await changing.focus("#threshold");
+  await changing.click(".person-more >> nth=0");
+  await changing.getByRole("button", { name: "Mute for me" }).click();
+  await changing.waitForTimeout(WRITTEN_MS);
+  await page.joins();
+  assert.equal(await page.isChecked("[value=push]"), true);
+  await talking.mock("people", people);
+  assert.deepEqual(await talking.calls("setPersonMuted"), [["setPersonMuted", 2, true]]);
+  assert.equal(await talking.isChecked("[value=voice]"), true);
+  await talking.keyboard.press("Space");
+  assert.deepEqual(await talking.calls("setTalking"), []);
+});
+
 pageTest("the page works where storage is forbidden", async (page) => {
   await page.addInitScript(() => Object.defineProperty(window, "localStorage", { get() { throw new DOMException("no", "SecurityError"); } }));
   await page.reload();
@@ -86,6 +127,13 @@ pageTest("who is kicked is back at the door with the reason", async (page) => {
   await reads(page, "#door-problem", /removed/);
   await page.joins();
   assert.equal((await page.calls("new")).length, 2);
+});
+
+pageTest("who has no sound for good is back at the door with the reason", async (page) => {
+  await page.joins();
+  await page.mock("state", { status: "disconnected", reason: "audio-failed" });
+  await reads(page, "#door-problem", /can't keep the sound going/);
+  assert.equal(await page.isEnabled("#join"), true);
 });
 
 pageTest("a server that doesn't answer can be given up", async (page) => {

@@ -72,6 +72,94 @@ pageTest("one whispers while a button is held, or until it is pressed again", as
   assert.deepEqual((await page.calls("whisper")).at(-1), ["whisper", 2, false]);
 }, { plan: { people } });
 
+/** Presses "Hold to whisper" at the first person with the mouse; what was asked for before doesn't count. */
+async function holdsToWhisper(page) {
+  await opened(page, 1);
+  const { x, y } = await page.locator(row(1)).getByRole("button", { name: "Hold to whisper" }).boundingBox();
+  await page.evaluate(() => { mock.calls.length = 0; });
+  await page.mouse.move(x + 20, y + 20);
+  await page.mouse.down();
+  await reads(page, "#my-words", /only Anna/);
+}
+
+const asked = async (page, name) => (await page.calls(name)).map(([, ...args]) => args);
+
+pageTest("a whisper that is held ends when they go, and nobody hears the rest", async (page) => {
+  await page.joins();
+  await page.check("[value=push]");
+  await holdsToWhisper(page);
+  assert.deepEqual(await asked(page, "setTalking"), [[true]]);
+  await page.mock("people", people.slice(1));
+  assert.deepEqual(await asked(page, "setTalking"), [[true], [false]]);
+  assert.deepEqual(await asked(page, "whisper"), [[2, true], [2, false]]);
+  await reads(page, "#toasts", /nobody hears the rest/);
+  await page.mouse.up();
+  await holdsThe(page, "Space");
+  assert.deepEqual(await asked(page, "setTalking"), [[true], [false], [true], [false]], "pressed anew, one talks");
+}, { plan: { people } });
+
+const holdsThe = async (page, key) => (await page.keyboard.down(key), page.keyboard.up(key));
+
+pageTest("what is said after them isn't sent without a button either, until the held one is let go", async (page) => {
+  await page.joins();
+  await holdsToWhisper(page);
+  await page.mock("people", [{ ...people[0], rooms: [7] }, ...people.slice(1)]);
+  assert.deepEqual((await page.calls()).map(([name, ...args]) => [name, ...args]), [
+    ["whisper", 2, true], ["setTalking", true], ["setTalking", false], ["setActivation", "push"], ["whisper", 2, false],
+  ]);
+  await page.mouse.up();
+  assert.deepEqual((await asked(page, "setActivation")).at(-1), ["voice"]);
+}, { plan: { people } });
+
+pageTest("a whisper that is held ends when the session does, though the same ids come again", async (page) => {
+  await page.joins();
+  await page.check("[value=push]");
+  await holdsToWhisper(page);
+  await page.mock("me", { whisperingTo: [] });
+  assert.deepEqual(await asked(page, "setTalking"), [[true], [false]]);
+  await page.mouse.up();
+  assert.deepEqual(await asked(page, "whisper"), [[2, true], [2, false]]);
+}, { plan: { people } });
+
+pageTest("who whispers from another room neither comes nor goes", async (page) => {
+  await page.joins();
+  await page.mock("change", 9, { whispering: true, speaking: true, audible: true, unheard: null });
+  assert.deepEqual(await page.locator("#elsewhere-people .person-name").allTextContents(), ["Scout"]);
+  await page.mock("change", 9, { whispering: false, speaking: false, audible: false });
+  await page.click("#tab-texts");
+  await reads(page, "#log", "");
+}, { plan: { people } });
+
+const inLobby = (id) => [{ handle: 1, name: "Lobby", id, talking: true }];
+
+pageTest("nobody comes or leaves because one's own connection did, and the lists stay as they are", async (page) => {
+  await page.joins();
+  await page.mock("state", { status: "reconnecting", reason: "transport-down" });
+  await page.mock("state", { status: "connected", reason: "resumed", rooms: inLobby(null) });
+  assert.deepEqual(await page.locator("#people .person-name").allTextContents(), ["Anna", "Ben"]);
+  await page.mock("state", { rooms: inLobby(1) });
+  await page.mock("state", { status: "reconnecting", reason: "transport-down", people: [], rooms: inLobby(null) });
+  await page.mock("people", [{ id: 31, name: "Anna" }, { id: 32, name: "Ben" }]);
+  await page.mock("state", { status: "connected", reason: "joined" });
+  await page.mock("state", { rooms: inLobby(1) });
+  assert.deepEqual(await page.locator("#people .person-name").allTextContents(), ["Anna", "Ben"]);
+  await page.click("#tab-texts");
+  await reads(page, "#log", "");
+  await page.mock("people", [{ id: 32, name: "Ben" }]);
+  await reads(page, "#log", "Anna left");
+}, { plan: { people } });
+
+pageTest("whom one meets or misses by going oneself hasn't come or left", async (page) => {
+  await page.joins();
+  await page.fill("#more-room", "Cave");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelectorAll("#people > li").length === 3);
+  await page.click("#rooms li:nth-child(2) button");
+  await page.waitForFunction(() => document.querySelectorAll("#people > li").length === 2);
+  await page.click("#tab-texts");
+  await reads(page, "#log", "");
+}, { plan: { people: [...people, { id: 10, name: "Cem", rooms: [2] }] } });
+
 pageTest("texts go to a room or a person, and who isn't looking is told of those that come", async (page) => {
   await page.joins();
   await page.click("#tab-map");
@@ -88,6 +176,45 @@ pageTest("texts go to a room or a person, and who isn't looking is told of those
   await page.keyboard.press("Enter");
   assert.deepEqual(await page.calls("sendText"), [["sendText", { person: 3 }, "hello"]]);
   await reads(page, "#log article:last-of-type .text-head", /^Youto Ben alone/);
+}, { plan: { people } });
+
+pageTest("a text to somebody who has gone goes to nobody else, and stays", async (page) => {
+  await page.joins();
+  await opened(page, 2);
+  await page.locator(row(2)).getByRole("button", { name: "Write" }).click();
+  await page.keyboard.type("only for you");
+  for (const there of [[people[0]], [people[0], { id: 3, name: "Other" }]]) {
+    await page.mock("people", there);
+    assert.equal(await page.locator("#text-to option:checked").textContent(), "Ben has left");
+    await page.keyboard.press("Enter");
+    await reads(page, "#text-problem", /Ben has left.*Choose/);
+  }
+  await page.evaluate(() => { mock.plan.people = []; });
+  await page.click("#leave-all");
+  await page.joins();
+  await page.focus("#text");
+  await page.keyboard.press("Enter");
+  assert.deepEqual(await page.calls("sendText"), []);
+  assert.equal(await page.inputValue("#text"), "only for you");
+  await page.selectOption("#text-to", { label: "all in Lobby" });
+  assert.equal(await page.isVisible("#text-problem"), false);
+  assert.equal(await page.locator("#text-to option:disabled").count(), 0);
+  await page.press("#text", "Enter");
+  assert.deepEqual(await page.calls("sendText"), [["sendText", { room: "Lobby" }, "only for you"]]);
+}, { plan: { people: people.slice(0, 2) } });
+
+pageTest("a text for one room doesn't go to another one", async (page) => {
+  await page.joins();
+  await page.fill("#more-room", "Cave");
+  await page.keyboard.press("Enter");
+  await page.fill("#text", "all of you");
+  await page.click("#rooms li:first-child button");
+  await page.press("#text", "Enter");
+  await reads(page, "#text-problem", /You aren't in Lobby any more/);
+  assert.deepEqual(await page.calls("sendText"), []);
+  await page.fill("#text", "");
+  await page.mock("me", {});
+  assert.equal(await page.locator("#text-to option:checked").textContent(), "all in Cave");
 }, { plan: { people } });
 
 pageTest("addresses in texts are links that tell nothing, and nothing else is one", async (page) => {

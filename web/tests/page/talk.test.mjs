@@ -159,3 +159,55 @@ pageTest("deafening, priority and hearing oneself reach the binding", async (pag
   assert.deepEqual(await page.calls("setHearSelf"), [["setHearSelf", true], ["setHearSelf", false]]);
   assert.equal((await page.calls("useMicrophone")).at(-1)[1].noiseSuppression, false);
 });
+
+/** What the browser says is plugged in. */
+const plugs = (page, devices) => page.evaluate((devices) => {
+  navigator.mediaDevices.enumerateDevices = async () => devices;
+  navigator.mediaDevices.dispatchEvent(new Event("devicechange"));
+}, devices);
+
+const usual = { kind: "audiooutput", deviceId: "default", label: "Default" };
+const headset = { kind: "audiooutput", deviceId: "head", label: "Headset" };
+const loudspeakers = async (page, count) => {
+  await page.waitForFunction((count) => mock.calls.filter(([name]) => name === "useLoudspeaker").length >= count, count);
+  return (await page.calls("useLoudspeaker")).map(([, id]) => id);
+};
+
+pageTest("the usual loudspeaker can be chosen again", async (page) => {
+  await plugs(page, [usual, headset]);
+  await page.joins();
+  await page.click("#tab-sound");
+  await page.selectOption("#loudspeaker", { label: "Headset" });
+  await page.selectOption("#loudspeaker", "");
+  assert.deepEqual(await loudspeakers(page, 2), ["head", ""]);
+});
+
+pageTest("a loudspeaker that is pulled out is replaced by the usual one, and taken again when it comes back", async (page) => {
+  await plugs(page, [usual, headset]);
+  await page.joins();
+  await page.click("#tab-sound");
+  await page.selectOption("#loudspeaker", { label: "Headset" });
+  await plugs(page, [usual]);
+  assert.deepEqual(await loudspeakers(page, 2), ["head", ""]);
+  await plugs(page, [usual, headset]);
+  assert.deepEqual(await loudspeakers(page, 3), ["head", "", "head"]);
+});
+
+pageTest("who can't have another microphone is told that they keep theirs", async (page) => {
+  await page.joins();
+  await page.evaluate(() => { mock.voice.useMicrophone = async () => "busy"; });
+  await page.click("#tab-sound");
+  await page.click("text=Take out noise");
+  await reads(page, "#toasts", /You keep yours/);
+});
+
+pageTest("a microphone that the system pauses is no silence without words", async (page) => {
+  await page.joins();
+  await page.mock("state", { microphone: "paused" });
+  await page.waitForSelector(bar("paused"));
+  await reads(page, "#my-words", /paused your microphone/);
+  await page.click("#tab-sound");
+  assert.equal(await page.isVisible("#drop-microphone"), true);
+  await page.mock("state", { microphone: "on" });
+  await page.waitForSelector(bar("paused"), { state: "detached" });
+}, { plan: { people } });
