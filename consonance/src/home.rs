@@ -4,6 +4,7 @@ use std::{
     env, fs,
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use adapter_udp::{Fingerprint, Identity};
@@ -117,7 +118,9 @@ fn private() -> fs::OpenOptions {
 
 /// Makes a file that only the user may read, whole or not at all, unless there is one.
 fn make(path: &Path, text: &str) -> Result<(), Fail> {
-    let draft = path.with_extension(format!("new-{}", std::process::id()));
+    static DRAFTS: AtomicU32 = AtomicU32::new(0);
+    let (process, number) = (std::process::id(), DRAFTS.fetch_add(1, Ordering::Relaxed));
+    let draft = path.with_extension(format!("new-{process}-{number}"));
     let put = || {
         fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
         let mut file = private().write(true).create(true).truncate(true).open(&draft)?;

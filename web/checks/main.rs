@@ -50,8 +50,10 @@ fn a_whisper_ends_when_its_listener_leaves() {
     stage.act(0, |now, engine| engine.whisper(now, to, true)).unwrap();
     stage.run(200);
     stage.act(1, |now, engine| engine.disconnect(now));
-    stage.speak(&[0], 1_000);
+    stage.speak(&[0], 200);
     assert_eq!(stage.people[0].state["me"]["whisperingTo"], serde_json::json!([]));
+    assert!(!stage.hears(2, 0), "what was meant for one, and still comes, isn't for the room");
+    stage.speak(&[0], 1_000);
     assert!(stage.hears(2, 0), "the room hears again");
 }
 

@@ -290,7 +290,7 @@ impl Engine {
             self.has_messages = true;
         }
         while let Some(event) = self.client.poll_event() {
-            self.on_event(event);
+            self.on_event(now, event);
         }
         self.catch_up(now);
         self.follow_lines(now);
@@ -327,7 +327,7 @@ impl Engine {
         }
     }
 
-    fn on_event(&mut self, event: ClientEvent) {
+    fn on_event(&mut self, now: Instant, event: ClientEvent) {
         match event {
             ClientEvent::StartedSpeaking(id) if !self.speaking.contains(&id) => self.speaking.push(id),
             ClientEvent::StartedSpeaking(_) => {}
@@ -338,7 +338,7 @@ impl Engine {
             }
             ClientEvent::ServerMuted(muted) => self.mouth.set_permitted(!muted),
             ClientEvent::ChannelClosed(channel) => {
-                self.lines.on_channel_closed(channel);
+                self.lines.on_channel_closed(now, channel);
                 self.snapshot.touch();
             }
             ClientEvent::RoomClosed { room, reason } => {

@@ -3,12 +3,17 @@
 //! What the page wants is kept here as it is; [`Lines::follow`] makes the core's channels match. So no order of wishes matters, and a room that the server
 //! gives back after a reconnection is spoken to again by itself.
 
+use std::time::Duration;
+
 use voice_core::{
     ChannelHandle, ChannelOptions, Client, ClientId, ClientMemory, Instant, RoomHandle, RoomId, RoomUse, TalkTo,
 };
 
 /// What rooms are spoken to with: positional, so that listeners who have placed the speaker may hear that; for the others it makes no difference.
 const TO_ROOMS: ChannelOptions = ChannelOptions { positional: true, ..ChannelOptions::DEFAULT };
+
+/// When somebody who was whispered to is gone, rooms hear nothing for so long: the page learns of it within 50 ms, and what was meant for one isn't for all.
+const HUSH: Duration = Duration::from_millis(250);
 
 /// Why a wish about a room or text is refused; the number is what JavaScript gets, negated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +52,8 @@ pub(crate) struct Lines {
     rooms: Vec<Room>,
     whispers: Vec<Whisper>,
     last_number: u32,
+    /// Until then rooms hear nothing: the last whisper ended by itself.
+    hushed_until: Option<Instant>,
     /// The core's channels may differ from what is wanted.
     changed: bool,
     /// Lines for which the core has no channel left.
@@ -115,18 +122,22 @@ impl Lines {
     }
 
     /// A channel to a person has closed: the person, or the session, is gone.
-    pub(crate) fn on_channel_closed(&mut self, channel: ChannelHandle) {
-        self.whispers.retain(|whisper| whisper.channel != Some(channel));
+    pub(crate) fn on_channel_closed(&mut self, now: Instant, channel: ChannelHandle) {
+        self.keep_whispers(now, |open| open != channel);
+    }
+
+    fn keep_whispers(&mut self, now: Instant, mut is_open: impl FnMut(ChannelHandle) -> bool) {
+        let before = self.whispers.len();
+        self.whispers.retain(|whisper| whisper.channel.is_none_or(&mut is_open));
+        if self.whispers.len() < before {
+            self.hushed_until = Some(now.after(HUSH));
+        }
         self.changed = true;
     }
 
     /// As [`Lines::on_channel_closed`], for any that may have closed.
     pub(crate) fn catch_up<M: ClientMemory>(&mut self, now: Instant, client: &mut Client<M>) {
-        self.whispers.retain(|whisper| {
-            let open = |channel| client.change_channel(now, channel, ChannelOptions::DEFAULT).is_ok();
-            whisper.channel.is_none_or(open)
-        });
-        self.changed = true;
+        self.keep_whispers(now, |channel| client.change_channel(now, channel, ChannelOptions::DEFAULT).is_ok());
     }
 
     /// Wants to speak to a room, or not to.
@@ -151,11 +162,14 @@ impl Lines {
     /// Opens and closes the core's channels so that they are what is wanted. Rooms come first, so that there is a channel for each whisper in
     /// their place.
     pub(crate) fn follow<M: ClientMemory>(&mut self, now: Instant, client: &mut Client<M>) {
+        if self.hushed_until.is_some_and(|until| now >= until) {
+            (self.hushed_until, self.changed) = (None, true);
+        }
         if !std::mem::take(&mut self.changed) {
             return;
         }
         self.too_many = false;
-        let whispering = !self.whispers.is_empty();
+        let whispering = !self.whispers.is_empty() || self.hushed_until.is_some();
         for room in &mut self.rooms {
             if whispering || !room.talking {
                 close(now, client, &mut room.channel);
