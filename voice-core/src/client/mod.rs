@@ -99,7 +99,9 @@ impl<M> Client<M> {
         self.state.seat.map(|seat| seat.id)
     }
 
-    /// The next event; at most 64 wait, then the oldest is dropped and counted.
+    /// The next event. Poll after each packet, until there is none: at most 64 wait. Then the oldest news of others is dropped and counted in
+    /// [`Counters::events_dropped`]; when that has risen, read [`Client::roster`] or [`Client::person`] anew, and [`Client::speakers`] for who speaks. Only if
+    /// there is no such news does the oldest event of any kind go.
     pub fn poll_event(&mut self) -> Option<ClientEvent> {
         self.state.events.pop_front()
     }
