@@ -20,7 +20,11 @@ impl Engine<'_> {
         let features = hello.features & self.s.config.features;
         let joining =
             Joining { nonce: hello.nonce, codec: hello.codec, flags, priority: hello.priority, name, features };
-        self.forget_pending(from);
+        if let Some(waiting) = self.t.pending.iter().find(|pending| pending.connection == Some(from)) {
+            // The embedder looks at that one, maybe for a while: what it accepts must be what it has seen.
+            let same = waiting.joining == joining && waiting.credential() == hello.credential;
+            return self.drop(if same { DropReason::Duplicate } else { DropReason::NotPermitted });
+        }
         let resumed = hello.resume.and_then(|resume| self.resumable(&resume));
         if let Some(old) = self.connection(from).and_then(|connection| connection.seat)
             && resumed != Some(old)
