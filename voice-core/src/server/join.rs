@@ -56,7 +56,9 @@ impl Engine<'_> {
         let server_muted = seat.flags.server_muted;
         seat.flags = PersonFlags { server_muted, ..joining.flags };
         // The secret stays: were it a new one, a Welcome that is lost would lose the seat.
-        seat.tell = Tell::NOTHING;
+        // And what it hasn't been told of pairs: the other ends have those secrets.
+        let pairs = core::mem::take(&mut seat.tell.pairs);
+        seat.tell = Tell { pairs, ..Tell::NOTHING };
         seat.rates = Rates::FULL;
         (seat.features, seat.reports) = (joining.features, Reports::NONE);
         seat.rooms.iter_mut().for_each(|entry| entry.tell = true);
