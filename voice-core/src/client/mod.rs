@@ -461,7 +461,7 @@ impl<M: ClientMemory> Client<M> {
     /// The adapter can reach a client directly on this path.
     ///
     /// # Errors
-    /// [`PathsFull`] if the table of direct paths is full; voice goes over the server.
+    /// [`PathsFull`] if the table is full of paths that are there; voice goes over the server. People without a path any more make room.
     pub fn handle_path_available(&mut self, now: Instant, client: ClientId, path: PathId) -> Result<(), PathsFull> {
         let now = self.state.tick(now);
         if !self.state.config.direct {
