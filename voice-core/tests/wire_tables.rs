@@ -114,6 +114,7 @@ fn the_document_names_all_timers_with_their_values() {
         ("TALKSPURT_TIMEOUT", limits::TALKSPURT_TIMEOUT),
         ("GREET_INTERVAL", limits::GREET_INTERVAL),
         ("GREET_REFRESH", limits::GREET_REFRESH),
+        ("PAIR_RETRY", limits::PAIR_RETRY),
         ("PATH_DOUBT", limits::PATH_DOUBT),
         ("PATH_PROVEN", limits::PATH_PROVEN),
     ];

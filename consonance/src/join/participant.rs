@@ -155,7 +155,12 @@ impl Participant {
     }
 
     pub(crate) fn name_of(&self, id: ClientId) -> String {
-        self.people.name_of(id).unwrap_or("unknown").to_owned()
+        self.known_name(id).unwrap_or("unknown").to_owned()
+    }
+
+    /// Of those who have left, too.
+    fn known_name(&self, id: ClientId) -> Option<&str> {
+        self.people.name_of(id).or_else(|| Some(self.net.core.person(id)?.name()))
     }
 
     pub(crate) fn handle_datagram(&mut self, now: Now, from: SocketAddr, datagram: &mut [u8]) {
@@ -179,6 +184,7 @@ impl Participant {
         while let Some(event) = self.net.poll_event() {
             self.on_event(now, event)?;
         }
+        self.catch_up();
         while let Some((speaker, way)) = self.net.ways().poll_change() {
             let name = self.name_of(speaker);
             let name = Printable(&name);
@@ -388,7 +394,7 @@ impl Participant {
             ClientEvent::RoomGranted(room) => self.write_text(now, room)?,
             ClientEvent::TextReceived => {
                 while let Some((from, text)) = self.net.take_text() {
-                    let name = self.people.name_of(from).unwrap_or("somebody");
+                    let name = self.known_name(from).unwrap_or("somebody");
                     say!("{}: {}", Printable(name), Printable(&text));
                 }
             }
@@ -404,6 +410,14 @@ impl Participant {
             _ => {}
         }
         Ok(())
+    }
+
+    /// What is so, whatever was told of it.
+    fn catch_up(&mut self) {
+        let core = &self.net.core;
+        self.people.catch_up(core).iter().for_each(|line| say!("{line}"));
+        self.heard.extend(core.speakers());
+        self.connected |= core.state() == State::Connected;
     }
 
     fn write_text(&mut self, now: Now, room: RoomHandle) -> Result<(), Fail> {

@@ -253,12 +253,27 @@ impl ClientState {
         self.now
     }
 
+    /// When there is no room, the oldest news of others gives way: a page of the roster alone may bring more of it than fits, and it can be read in the
+    /// roster. What can't be read anywhere stays.
     pub(super) fn event(&mut self, event: ClientEvent) {
         if self.events.is_full() {
-            self.events.pop_front();
             self.counters.events_dropped += 1;
+            match self.events.iter().position(ClientEvent::is_news_of_others) {
+                Some(at) => self.forget_event(at),
+                None if event.is_news_of_others() => return,
+                None => _ = self.events.pop_front(),
+            }
         }
         _ = self.events.push_back(event);
+    }
+
+    /// Takes an event out; the others keep their order.
+    fn forget_event(&mut self, at: usize) {
+        let Some(mut before) = self.events.front().copied() else { return };
+        for event in self.events.iter_mut().take(at + 1) {
+            before = core::mem::replace(event, before);
+        }
+        self.events.pop_front();
     }
 
     pub(super) const fn is_joined(&self) -> bool {

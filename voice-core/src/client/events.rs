@@ -5,12 +5,16 @@ use crate::{
 };
 
 /// Something that happened to a client. May grow.
+///
+/// News of others (who joined, left, changed, speaks, is in which room, is reached directly) gives way first when more happens than fits: whoever sees
+/// [`Counters::events_dropped`](crate::Counters::events_dropped) rise reads [`Client::roster`](crate::Client::roster) or
+/// [`Client::person`](crate::Client::person) anew. One packet may bring news of more people than fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientEvent {
     /// The state is another one; [`Client::state_reason`](crate::Client::state_reason) tells why.
     StateChanged(State),
-    /// Somebody is in the session.
+    /// Somebody is in the session. The rooms that it is in already follow as [`ClientEvent::EnteredRoom`].
     Joined(ClientId),
     /// Somebody is not any more.
     Left(ClientId),
@@ -72,4 +76,34 @@ pub enum ClientEvent {
     AdviceChanged,
     /// The server muted this client, or no longer.
     ServerMuted(bool),
+}
+
+impl ClientEvent {
+    /// Whether it is about somebody else, and can be read in the roster or asked for at any time.
+    pub(super) const fn is_news_of_others(&self) -> bool {
+        match self {
+            Self::Joined(_)
+            | Self::Left(_)
+            | Self::Reconnecting(_)
+            | Self::Resumed(_)
+            | Self::Changed(_)
+            | Self::EnteredRoom { .. }
+            | Self::LeftRoom { .. }
+            | Self::StartedSpeaking(_)
+            | Self::StoppedSpeaking(_)
+            | Self::DirectUp(_)
+            | Self::DirectDown(_) => true,
+            Self::StateChanged(_)
+            | Self::RoomGranted(_)
+            | Self::RoomClosed { .. }
+            | Self::ChannelClosed(_)
+            | Self::TextReceived
+            | Self::TextRefused { .. }
+            | Self::RendezvousReceived
+            | Self::Unheard
+            | Self::Heard
+            | Self::AdviceChanged
+            | Self::ServerMuted(_) => false,
+        }
+    }
 }

@@ -17,7 +17,7 @@ pub struct ClientStorage<R, U, C, S, P, B> {
     pub channels: C,
     /// [`SpeakerSlot`]s: people heard at once. One more is heard when another has fallen silent.
     pub speakers: S,
-    /// [`PeerLink`](crate::PeerLink)s: direct paths at once.
+    /// [`PeerLink`](crate::PeerLink)s: direct paths at once. Where there is room, those stay known whose path is gone.
     pub peers: P,
     /// Frames that wait to be played: [`playout_bytes`](crate::playout_bytes) for each speaker.
     pub frames: B,

@@ -99,7 +99,9 @@ impl<M> Client<M> {
         self.state.seat.map(|seat| seat.id)
     }
 
-    /// The next event; at most 64 wait, then the oldest is dropped and counted.
+    /// The next event. Poll after each packet, until there is none: at most 64 wait. Then the oldest news of others is dropped and counted in
+    /// [`Counters::events_dropped`]; when that has risen, read [`Client::roster`] or [`Client::person`] anew, and [`Client::speakers`] for who speaks. Only if
+    /// there is no such news does the oldest event of any kind go.
     pub fn poll_event(&mut self) -> Option<ClientEvent> {
         self.state.events.pop_front()
     }
@@ -241,15 +243,15 @@ impl<M: ClientMemory> Client<M> {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.state.tick(now);
+        // Before the links look at the time: a request for a pair that has become due is no more waited for.
+        self.state.pending |= self.state.links.is_due(now);
         let mut engine = self.engine();
         engine.session_timeout(now);
         engine.talk_timeout(now);
         self.tell_direct_changes(now);
         // After the changes: what was sent to a link that has just gone down goes another way.
         self.engine().relay_overdue(now);
-        if self.state.links.poll_timeout().is_some_and(|due| due <= now) {
-            self.state.pending = true;
-        }
+        self.state.pending |= self.state.links.is_due(now);
     }
 
     /// Writes the next packet into `out`, which has to hold 1,200 bytes: nothing is written into less, and the packet waits.
@@ -459,7 +461,7 @@ impl<M: ClientMemory> Client<M> {
     /// The adapter can reach a client directly on this path.
     ///
     /// # Errors
-    /// [`PathsFull`] if the table of direct paths is full; voice goes over the server.
+    /// [`PathsFull`] if the table is full of paths that are there; voice goes over the server. People without a path any more make room.
     pub fn handle_path_available(&mut self, now: Instant, client: ClientId, path: PathId) -> Result<(), PathsFull> {
         let now = self.state.tick(now);
         if !self.state.config.direct {

@@ -93,7 +93,7 @@ impl Engine<'_> {
         self.s.phase_until = None;
         self.ask_audience();
         self.declare_everything();
-        self.direct().ask_again();
+        self.direct().ask_again(now);
         self.s.pending = true;
         let reason = if welcome.resumed { StateReason::Resumed } else { StateReason::Joined };
         self.enter(State::Connected, reason);

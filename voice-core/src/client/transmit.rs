@@ -198,9 +198,10 @@ impl Engine<'_> {
         if self.s.features & FEATURE_DIRECT == 0 {
             return None;
         }
-        let client = self.direct().next_request()?;
+        let now = self.s.now;
+        let client = self.direct().next_request(now)?;
         let len = Packet::PairRequest { lane, client }.encode(out)?;
-        self.direct().requested(client);
+        self.direct().requested(now, client);
         Some(len)
     }
 }

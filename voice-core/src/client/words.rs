@@ -192,7 +192,7 @@ pub struct CredentialTooLong;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownPerson;
 
-/// The table of direct paths is full.
+/// The table of direct paths is full of paths that are there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathsFull;
 

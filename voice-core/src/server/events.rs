@@ -4,7 +4,7 @@ use crate::types::{ClientId, ConnectionId, RoomId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServerEvent {
-    /// A join waits for [`Server::accept`](crate::Server::accept) or [`Server::refuse`](crate::Server::refuse).
+    /// A join waits for [`Server::accept`](crate::Server::accept) or [`Server::refuse`](crate::Server::refuse). One at a time on a connection.
     JoinRequested {
         /// Of whom.
         connection: ConnectionId,

@@ -103,7 +103,7 @@ impl<'a> JoinRequest<'a> {
 
     /// What it shows to be let in.
     pub fn credential(&self) -> &'a [u8] {
-        self.0.credential.get(..usize::from(self.0.credential_len)).unwrap_or_default()
+        self.0.credential()
     }
 
     /// How its voice would be encoded.

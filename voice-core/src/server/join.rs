@@ -20,7 +20,11 @@ impl Engine<'_> {
         let features = hello.features & self.s.config.features;
         let joining =
             Joining { nonce: hello.nonce, codec: hello.codec, flags, priority: hello.priority, name, features };
-        self.forget_pending(from);
+        if let Some(waiting) = self.t.pending.iter().find(|pending| pending.connection == Some(from)) {
+            // The embedder looks at that one, maybe for a while: what it accepts must be what it has seen.
+            let same = waiting.joining == joining && waiting.credential() == hello.credential;
+            return self.drop(if same { DropReason::Duplicate } else { DropReason::NotPermitted });
+        }
         let resumed = hello.resume.and_then(|resume| self.resumable(&resume));
         if let Some(old) = self.connection(from).and_then(|connection| connection.seat)
             && resumed != Some(old)
@@ -52,7 +56,9 @@ impl Engine<'_> {
         let server_muted = seat.flags.server_muted;
         seat.flags = PersonFlags { server_muted, ..joining.flags };
         // The secret stays: were it a new one, a Welcome that is lost would lose the seat.
-        seat.tell = Tell::NOTHING;
+        // And what it hasn't been told of pairs: the other ends have those secrets.
+        let pairs = core::mem::take(&mut seat.tell.pairs);
+        seat.tell = Tell { pairs, ..Tell::NOTHING };
         seat.rates = Rates::FULL;
         (seat.features, seat.reports) = (joining.features, Reports::NONE);
         seat.rooms.iter_mut().for_each(|entry| entry.tell = true);

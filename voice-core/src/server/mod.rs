@@ -222,6 +222,9 @@ impl<M: ServerMemory> Server<M> {
 
     /// Accepts a join that waits. `identity` is what bans go by; `Identity(0)` can't be banned.
     ///
+    /// It may be looked at for as long as the connection lives (10 s): what [`Server::pending_join`] shows of a connection stays the same until it is
+    /// accepted, refused, ended by [`Server::stop`], or gone with the connection. Another Hello doesn't take its place.
+    ///
     /// # Errors
     /// [`ModerationError::NoSuchJoin`] if none waits on this connection.
     pub fn accept(

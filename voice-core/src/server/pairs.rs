@@ -20,8 +20,18 @@ impl Engine<'_> {
         if self.either_blocks(at, other) {
             return self.drop(DropReason::NotPermitted);
         }
+        if !self.has_room_to_tell(at, other) || !self.has_room_to_tell(other, at) {
+            // Neither: whoever has another secret than the other greets in vain.
+            return self.drop(DropReason::TableFull);
+        }
         let secret = self.s.rng.next_secret();
         self.tell_pair(at, other, Some(secret));
+    }
+
+    fn has_room_to_tell(&mut self, at: u16, about: u16) -> bool {
+        let about = self.seat(about).and_then(|seat| seat.client());
+        let untold = self.seat(at).map(|seat| &seat.tell.pairs);
+        untold.is_some_and(|pairs| !pairs.is_full() || pairs.iter().any(|(client, _)| Some(*client) == about))
     }
 
     pub(super) fn void_pair(&mut self, at: u16, other: u16) {

@@ -385,7 +385,7 @@ pub struct PendingJoin {
 }
 
 /// What a Hello said, but for its credential and its wish to resume.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Joining {
     pub(super) nonce: u32,
     pub(super) codec: CodecSettings,
@@ -410,4 +410,8 @@ impl PendingJoin {
         credential_len: 0,
         credential: [0; MAX_CREDENTIAL_BYTES],
     };
+
+    pub(super) fn credential(&self) -> &[u8] {
+        self.credential.get(..usize::from(self.credential_len)).unwrap_or_default()
+    }
 }

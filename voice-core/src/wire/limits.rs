@@ -68,6 +68,8 @@ pub const TALKSPURT_TIMEOUT: Duration = Duration::from_millis(400);
 pub const GREET_INTERVAL: Duration = Duration::from_millis(200);
 /// Between greetings on a proven path, or one given up.
 pub const GREET_REFRESH: Duration = Duration::from_secs(1);
+/// Until the server is asked for a pair again, at first.
+pub const PAIR_RETRY: Duration = Duration::from_secs(5);
 /// Nothing from the other end: direct and relay.
 pub const PATH_DOUBT: Duration = Duration::from_millis(1_200);
 /// Nothing proven: relay only.

@@ -1,9 +1,10 @@
 use voice_core::{
-    ChannelOptions, ClientEvent, Delivery, DropReason, Source, TalkTo,
-    wire::{Kind, Packet},
+    ChannelOptions, ClientEvent, ClientId, CodecSettings, ConnectionId, Delivery, DropReason, Instant, Priority, Route,
+    Secret, Server, ServerConfig, Source, State, TalkTo, server_storage_vec,
+    wire::{FEATURE_DIRECT, Hello, Kind, Lane, Packet, StateFlags, VERSION},
 };
 
-use crate::harness::{End, Fate, Sent, Stage, path_to};
+use crate::harness::{End, Fate, Sent, Stage, TestServer, encoded, path_to};
 
 fn connected(people: usize) -> Stage {
     let mut stage = Stage::new(people);
@@ -160,4 +161,119 @@ fn after_a_quarter_of_an_hour_on_a_direct_path_alone_others_hear_the_speaker_at_
     let third = stage.add();
     stage.run(500);
     assert!(stage.heard(third, 0).len() > 8, "{} frames", stage.heard(third, 0).len());
+fn two_who_were_told_different_secrets_come_to_have_one() {
+    let mut stage = Stage::new(2);
+    let mut bent = false;
+    stage.network = Box::new(move |sent| {
+        if sent.kind() == Kind::Pair && sent.to == End::Person(1) && !bent {
+            bent = true;
+            *sent.bytes.last_mut().unwrap() ^= 1;
+        }
+        Fate::Deliver
+    });
+    let (two, now) = (stage.id(1), stage.now());
+    stage.client(0).handle_path_available(now, two, path_to(1)).unwrap();
+    stage.run(5_000);
+    assert!(!stage.client(0).is_direct(two));
+    stage.run(10_000);
+    let one = stage.id(0);
+    assert!(stage.client(0).is_direct(two) && stage.client(1).is_direct(one));
+    assert_eq!(stage.sent(|sent| sent.kind() == Kind::PairRequest), 2);
+}
+
+#[test]
+fn a_pair_with_somebody_who_is_away_is_told_when_they_are_back() {
+    let mut stage = Stage::new(2);
+    stage.people[1].cut = true;
+    stage.lose_transport(1);
+    stage.run(100);
+    let (one, two, now) = (stage.id(0), stage.id(1), stage.now());
+    stage.client(0).handle_path_available(now, two, path_to(1)).unwrap();
+    stage.run(200);
+    stage.people[1].cut = false;
+    stage.run(2_500);
+    assert_eq!(stage.people[1].client.state(), State::Connected);
+    assert!(stage.client(0).is_direct(two) && stage.client(1).is_direct(one));
+    assert_eq!(stage.sent(|sent| sent.kind() == Kind::PairRequest), 1);
+}
+
+#[test]
+fn whom_somebody_mutes_here_and_no_longer_has_a_direct_path_again() {
+    let mut stage = connected(2);
+    let (one, two) = (stage.id(0), stage.id(1));
+    stage.act(1, |now, client| client.set_client_muted(now, one, true)).unwrap();
+    stage.run(8_000);
+    assert!(!stage.client(0).is_direct(two));
+    stage.act(1, |now, client| client.set_client_muted(now, one, false)).unwrap();
+    stage.run(20_000);
+    assert!(stage.client(0).is_direct(two) && stage.client(1).is_direct(one));
+}
+
+/// People of a server who joined by hand, and what the server has for each.
+struct Hands {
+    server: TestServer,
+    connections: Vec<ConnectionId>,
+    lane: Lane,
+}
+
+impl Hands {
+    fn new(people: usize) -> Self {
+        let mut server = Server::new(ServerConfig::DEFAULT, 11, server_storage_vec!(clients: people, rooms: 1));
+        let connections = (0..people).map(|_| server.handle_connected(Instant::ORIGIN).unwrap()).collect();
+        let lane = Lane { session: server.session(), number: 0 };
+        let mut hands = Self { server, connections, lane };
+        for who in 0..people {
+            hands.give(
+                who,
+                &Packet::Hello(Hello {
+                    version: VERSION,
+                    features: FEATURE_DIRECT,
+                    nonce: 1,
+                    codec: CodecSettings::DEFAULT,
+                    flags: StateFlags::default(),
+                    priority: Priority::None,
+                    resume: None,
+                    name: "p",
+                    credential: &[],
+                }),
+            );
+        }
+        hands
+    }
+
+    fn give(&mut self, who: usize, packet: &Packet<'_>) {
+        let mut bytes = encoded(packet);
+        let from = self.connections[who];
+        while self.server.handle_packet(Instant::ORIGIN, from, Delivery::Reliable, &mut bytes).next().is_some() {}
+    }
+
+    /// The pairs that the server tells now: whom, with whom, and the secret.
+    fn pairs(&mut self) -> Vec<(ClientId, ClientId, Secret)> {
+        let mut out = [0; 1_200];
+        let mut pairs = Vec::new();
+        while let Some(transmit) = self.server.poll_transmit(Instant::ORIGIN, &mut out) {
+            let Route::Client(to) = transmit.to else { panic!("a server sends to clients") };
+            if let Ok(Packet::Pair { client, secret, .. }) = Packet::decode(&out[..transmit.len]) {
+                let to = self.server.clients().find(|client| client.connection() == Some(to)).unwrap().id();
+                pairs.push((to, client, secret));
+            }
+        }
+        pairs
+    }
+}
+
+#[test]
+fn a_client_with_too_many_pairs_to_be_told_and_the_other_end_have_the_same_secrets() {
+    let mut hands = Hands::new(20);
+    hands.pairs();
+    let ids: Vec<ClientId> = hands.server.clients().map(|client| client.id()).collect();
+    let me = hands.server.clients().find(|client| client.connection() == Some(hands.connections[0])).unwrap().id();
+    for (number, client) in (1..).zip(ids.into_iter().filter(|id| *id != me)) {
+        hands.give(0, &Packet::PairRequest { lane: Lane { number, ..hands.lane }, client });
+    }
+    let pairs = hands.pairs();
+    let mine = pairs.iter().filter(|(to, ..)| *to == me);
+    assert_eq!((mine.clone().count(), pairs.len()), (16, 32));
+    assert!(mine.clone().all(|(_, other, secret)| pairs.contains(&(*other, me, *secret))));
+    assert_eq!(hands.server.drops().get(DropReason::TableFull), 3);
 }

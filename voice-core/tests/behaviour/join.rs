@@ -1,6 +1,6 @@
 use voice_core::{
     Admission, Client, ClientConfig, ClientStorage, CodecSettings, ConnectionId, CredentialTooLong, Delivery,
-    FrameLength, Identity, Priority, ServerConfig, ServerEvent, State, StateReason, client_storage_vec,
+    DropReason, FrameLength, Identity, Priority, ServerConfig, ServerEvent, State, StateReason, client_storage_vec,
     wire::{Hello, Kind, Packet, RefuseReason, StateFlags, VERSION},
 };
 
@@ -141,4 +141,56 @@ fn the_answer_to_an_older_hello_joins_nobody() {
     stage.run(4_000);
     assert_eq!(stage.people[0].client.state(), State::Connected);
     assert_eq!(stage.server.client_count(), 1, "the seat of which the client never heard is free");
+}
+
+fn hello(nonce: u32, name: &str, credential: &[u8]) -> Vec<u8> {
+    encoded(&Packet::Hello(Hello {
+        version: VERSION,
+        features: 0,
+        nonce,
+        codec: CodecSettings::DEFAULT,
+        flags: StateFlags { muted: false, deafened: false },
+        priority: Priority::None,
+        resume: None,
+        name,
+        credential,
+    }))
+}
+
+#[test]
+fn who_is_accepted_is_who_was_looked_at_whatever_it_says_meanwhile() {
+    let mut stage = asking();
+    let now = stage.now();
+    let stranger = stage.server.handle_connected(now).unwrap();
+    let first = hello(1, "Scout", b"a token");
+    stage.give(stranger, Delivery::Reliable, &first);
+    stage.run(10);
+    for other in [hello(2, "Chief", b"a token"), hello(1, "Scout", b"none"), first.clone()] {
+        stage.give(stranger, Delivery::Reliable, &other);
+        stage.run(10);
+        let request = stage.server.pending_join(stranger).unwrap();
+        assert_eq!((request.name(), request.credential()), ("Scout", &b"a token"[..]));
+    }
+    let drops = stage.server.drops();
+    assert_eq!((drops.get(DropReason::NotPermitted), drops.get(DropReason::Duplicate), drops.total()), (2, 1, 3));
+    let asked = |event: &&ServerEvent| matches!(event, ServerEvent::JoinRequested { .. });
+    assert_eq!(stage.server_events.iter().filter(asked).count(), 1);
+    let now = stage.now();
+    stage.server.accept(now, stranger, Identity(7)).unwrap();
+    stage.run(10);
+    let (name, identity) = stage.server.clients().map(|client| (client.name(), client.identity())).next().unwrap();
+    assert_eq!((name, identity), ("Scout", Identity(7)));
+    let welcome = stage.log.iter().find(|sent| sent.to == End::Stranger(stranger)).unwrap();
+    assert!(matches!(welcome.packet(), Packet::Welcome(welcome) if welcome.nonce == 1), "{:?}", welcome.packet());
+}
+
+#[test]
+fn who_was_refused_may_say_something_else_on_the_same_connection() {
+    let mut stage = asking();
+    let now = stage.now();
+    let stranger = stage.server.handle_connected(now).unwrap();
+    stage.give(stranger, Delivery::Reliable, &hello(1, "Scout", b"none"));
+    stage.server.refuse(now, stranger, 200).unwrap();
+    stage.give(stranger, Delivery::Reliable, &hello(2, "Scout", b"a token"));
+    assert_eq!(stage.server.pending_join(stranger).unwrap().credential(), b"a token");
 }

@@ -6,12 +6,14 @@
 //! pair's secret. Everything else falls back to the relay by itself, since a link that isn't sure isn't named in the relay list.
 
 mod acks;
+mod asking;
 #[cfg(test)]
 mod tests;
 
 use core::time::Duration;
 
 use acks::{Incoming, Outgoing, Sent};
+use asking::Asking;
 use heapless::Vec;
 
 use crate::rng::Rng;
@@ -31,17 +33,18 @@ pub struct PeerLink {
     client: Option<ClientId>,
     path: Option<PathId>,
     secret: Option<Secret>,
-    /// Whether the server still has to be asked for the pair.
-    ask: bool,
+    asking: Asking,
     /// The latest nonce drawn, until it is answered.
     nonce: Option<u64>,
     greet_at: Option<Instant>,
     /// When that nonce was first sent.
     greeted_at: Instant,
     tries: u8,
-    /// A greeting to answer: its nonce and where it came from.
-    answer: Option<(u64, PathId)>,
+    /// Where a greeting came from that is to be answered, and its nonce.
+    answer_to: Option<PathId>,
+    answer_nonce: u64,
     proven_at: Option<Instant>,
+    /// When something came in on the path; without a path, when there last was a use for this slot.
     heard_at: Instant,
     /// Whether the embedder was told that the link is up.
     up: bool,
@@ -70,7 +73,7 @@ impl Links {
     }
 
     /// Whether anything has to be done or sent now: so that a client without links spends nothing on them.
-    fn is_due(&self, now: Instant) -> bool {
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.due.is_some_and(|due| due <= now)
     }
 }
@@ -137,12 +140,13 @@ impl PeerLink {
         client: None,
         path: None,
         secret: None,
-        ask: false,
+        asking: Asking::NOT,
         nonce: None,
         greet_at: None,
         greeted_at: Instant::ORIGIN,
         tries: 0,
-        answer: None,
+        answer_to: None,
+        answer_nonce: 0,
         proven_at: None,
         heard_at: Instant::ORIGIN,
         up: false,
@@ -182,16 +186,18 @@ impl PeerLink {
     fn void_secret(&mut self) {
         self.void_proof();
         self.secret = None;
-        self.answer = None;
+        self.answer_to = None;
     }
 
     fn due(&self, now: Instant, links: &Links) -> Option<Instant> {
         let lapse = self.proven_at.map(|at| at.after(PATH_PROVEN));
-        let at_once = self.answer.is_some() || self.outgoing.has_overdue() || self.incoming.due;
+        let at_once = self.answer_to.is_some() || self.outgoing.has_overdue() || self.incoming.due;
         let late = self.outgoing.due(&links.sent, links.frame);
         // A link that came up or went down without a time passing has to be told.
         let change = (self.up != self.proven_at.is_some()).then_some(now);
-        [self.greet_at, lapse, at_once.then_some(now), late, change].into_iter().flatten().min()
+        // A request that is due waits for the lane, not for a time.
+        let ask = self.asking.at().filter(|at| *at > now);
+        [self.greet_at, lapse, at_once.then_some(now), late, change, ask].into_iter().flatten().min()
     }
 }
 
@@ -204,7 +210,9 @@ impl Direct<'_> {
         }
         self.path_lost(now, path);
         let peer = self.slot(client).ok_or(LinksFull)?;
-        peer.ask = peer.secret.is_none();
+        if peer.secret.is_none() {
+            peer.asking.at_once(now);
+        }
         peer.set_path(now, path);
         self.reckon(now);
         Ok(())
@@ -215,6 +223,8 @@ impl Direct<'_> {
         if let Some(peer) = self.by_path(path) {
             peer.path = None;
             peer.void_proof();
+            peer.asking.stop();
+            peer.heard_at = now;
         }
         self.reckon(now);
     }
@@ -224,6 +234,7 @@ impl Direct<'_> {
         if let Some(peer) = self.by_client(client) {
             peer.void_secret();
             peer.path = None;
+            peer.asking = Asking::NOT;
             peer.outgoing = Outgoing::NOTHING;
             if !peer.up {
                 *peer = PeerLink::EMPTY;
@@ -239,29 +250,35 @@ impl Direct<'_> {
     }
 
     /// The connection to the server is a new one: what was asked on the old one may be lost.
-    pub(crate) fn ask_again(&mut self) {
-        for peer in self.peers.iter_mut() {
-            peer.ask = peer.path.is_some();
+    pub(crate) fn ask_again(&mut self, now: Instant) {
+        for peer in self.peers.iter_mut().filter(|peer| peer.path.is_some()) {
+            peer.asking = Asking::NOT;
+            peer.asking.at_once(now);
         }
+        self.reckon(now);
     }
 
     /// A client for whom the server has to be sent PairRequest. Asked for until [`Self::requested`].
-    pub(crate) fn next_request(&self) -> Option<ClientId> {
-        let peer = self.peers.iter().find(|peer| peer.ask)?;
+    pub(crate) fn next_request(&self, now: Instant) -> Option<ClientId> {
+        let peer = self.peers.iter().find(|peer| peer.asking.is_due(now))?;
         peer.client
     }
 
     /// The request is sent.
-    pub(crate) fn requested(&mut self, client: ClientId) {
+    pub(crate) fn requested(&mut self, now: Instant, client: ClientId) {
         if let Some(peer) = self.by_client(client) {
-            peer.ask = false;
+            peer.asking.sent(now);
         }
+        self.reckon(now);
     }
 
     /// The server has given out a pair's secret; it replaces an earlier one.
     pub(crate) fn pair(&mut self, now: Instant, client: ClientId, secret: Secret) -> Result<(), DropReason> {
         let peer = self.slot(client).ok_or(DropReason::TableFull)?;
-        peer.ask = false;
+        peer.asking.stop();
+        if peer.path.is_none() {
+            peer.heard_at = now;
+        }
         if peer.secret != Some(secret) {
             peer.void_secret();
             peer.secret = Some(secret);
@@ -271,10 +288,11 @@ impl Direct<'_> {
         Ok(())
     }
 
-    /// The pair's secret is void.
+    /// The pair's secret is void. Another is asked for now and then: nothing tells when the server would give one again.
     pub(crate) fn pair_gone(&mut self, now: Instant, client: ClientId) {
         if let Some(peer) = self.by_client(client) {
             peer.void_secret();
+            peer.doubt_secret(now);
         }
         self.reckon(now);
     }
@@ -293,7 +311,12 @@ impl Direct<'_> {
         }
         let peer = self.by_client(greeting.sender).ok_or(DropReason::UnknownClient)?;
         let secret = peer.secret.ok_or(DropReason::WrongProof)?;
-        if greeting.receiver != me.id || !greeting.is_proven(ack, &secret) {
+        if greeting.receiver != me.id {
+            return Err(DropReason::WrongProof);
+        }
+        if !greeting.is_proven(ack, &secret) {
+            peer.doubt_secret(now);
+            self.reckon(now);
             return Err(DropReason::WrongProof);
         }
         let done = match ack {
@@ -482,13 +505,22 @@ impl Direct<'_> {
         self.peers.iter_mut().find(|peer| peer.path == Some(path))
     }
 
-    /// The client's slot, a free one if it has none.
+    /// The client's slot, a free one if it has none, or one without a path.
     fn slot(&mut self, client: ClientId) -> Option<&mut PeerLink> {
         let of = |wanted| move |peer: &PeerLink| peer.client == wanted;
-        let at = self.peers.iter().position(of(Some(client))).or_else(|| self.peers.iter().position(of(None)))?;
+        let at = self.peers.iter().position(of(Some(client))).or_else(|| self.peers.iter().position(of(None)));
+        let at = at.or_else(|| self.least_used())?;
         let peer = self.peers.get_mut(at)?;
-        peer.client = Some(client);
+        if peer.client != Some(client) {
+            *peer = PeerLink { client: Some(client), ..PeerLink::EMPTY };
+        }
         Some(peer)
+    }
+
+    /// Of those without a path the one that was of no use for longest. All that is lost with it is a secret, and the server has more.
+    fn least_used(&self) -> Option<usize> {
+        let idle = self.peers.iter().enumerate().filter(|(_, peer)| peer.path.is_none() && !peer.up);
+        idle.min_by_key(|(_, peer)| peer.heard_at).map(|(at, _)| at)
     }
 
     fn reckon(&mut self, now: Instant) {
@@ -498,7 +530,7 @@ impl Direct<'_> {
 
 impl PeerLink {
     fn handle_greet(&mut self, now: Instant, path: PathId, nonce: u64) -> Result<(), DropReason> {
-        self.answer = Some((nonce, path));
+        (self.answer_to, self.answer_nonce) = (Some(path), nonce);
         if self.path.is_none() {
             self.set_path(now, path);
         }
@@ -518,6 +550,7 @@ impl PeerLink {
             self.outgoing.trust();
         }
         self.proven_at = Some(now);
+        self.asking = Asking::NOT;
         self.heard_at = now;
         self.greet_at = Some(now.after(GREET_REFRESH));
         self.tries = 0;
@@ -525,8 +558,8 @@ impl PeerLink {
     }
 
     fn answer_to_send(&mut self, me: Me) -> Option<OutGreeting> {
-        let (nonce, path) = self.answer.take()?;
-        self.out_greeting(me, path, true, nonce)
+        let path = self.answer_to.take()?;
+        self.out_greeting(me, path, true, self.answer_nonce)
     }
 
     fn greet_to_send(&mut self, now: Instant, me: Me, rng: &mut Rng) -> Option<OutGreeting> {
@@ -536,9 +569,19 @@ impl PeerLink {
         self.tries = self.tries.saturating_add(1);
         let proven = self.is_proven(now);
         let short = !proven && self.tries < GREET_TRIES;
+        if !short {
+            self.doubt_secret(now);
+        }
         let wait: Duration = if short { GREET_INTERVAL } else { GREET_REFRESH };
         self.greet_at = Some(now.after(wait));
         self.out_greeting(me, path, false, nonce)
+    }
+
+    /// The other end may have another secret, or none. Not while the path is proven: anybody can send a wrong proof.
+    fn doubt_secret(&mut self, now: Instant) {
+        if self.path.is_some() && !self.is_proven(now) {
+            self.asking.later(now);
+        }
     }
 
     /// A nonce stays the same until it is answered, so that a path on which an answer takes longer than the next greeting can be proven.

@@ -113,11 +113,71 @@ fn a_path_known_to_one_end_is_proven_for_both() {
 fn the_server_is_asked_for_a_pair_once_and_again_on_a_new_connection() {
     let mut one = End::new(1);
     one.direct().path_available(at(0), id(2), PATH).unwrap();
-    assert_eq!(one.direct().next_request(), Some(id(2)));
-    one.direct().requested(id(2));
-    assert_eq!(one.direct().next_request(), None);
-    one.direct().ask_again();
-    assert_eq!(one.direct().next_request(), Some(id(2)));
+    assert_eq!(one.direct().next_request(at(0)), Some(id(2)));
+    one.direct().requested(at(0), id(2));
+    assert_eq!(one.direct().next_request(at(0)), None);
+    one.direct().ask_again(at(0));
+    assert_eq!(one.direct().next_request(at(0)), Some(id(2)));
+}
+
+/// When the server is asked for a pair until `until_s`, by a client that does what is due.
+fn requests(one: &mut End, until_s: u64) -> List<u64> {
+    let mut times = List::new();
+    let mut now = at(0);
+    while now < at(until_s * 1_000) {
+        one.greetings(now);
+        if let Some(client) = one.direct().next_request(now) {
+            one.direct().requested(now, client);
+            times.push(now.as_us() / 1_000_000);
+        }
+        now = one.links.poll_timeout().unwrap().max(now);
+    }
+    times
+}
+
+#[test]
+fn a_request_that_brings_no_pair_is_sent_again_ever_more_seldom() {
+    let mut one = End::new(1);
+    one.direct().path_available(at(0), id(2), PATH).unwrap();
+    assert_eq!(requests(&mut one, 300), [0, 5, 15, 35, 75, 155, 235]);
+}
+
+#[test]
+fn an_end_that_greets_in_vain_asks_for_the_pair_again_and_greets_by_the_new_secret() {
+    let (mut one, mut two) = pair();
+    two.direct().pair(at(0), id(1), secret(6)).unwrap();
+    assert_eq!(requests(&mut one, 30), [9, 14, 24], "5 s after the last greeting in a row, 5 and 10 s after that");
+    one.direct().pair(at(30_000), id(2), secret(6)).unwrap();
+    assert_eq!(one.direct().next_request(at(300_000)), None);
+    greet(&mut one, &mut two, 30_000);
+    assert!(one.direct().is_up(at(30_000), id(2)) && two.direct().is_up(at(30_000), id(1)));
+}
+
+#[test]
+fn a_greeting_with_another_secret_makes_an_end_ask_but_not_one_whose_path_is_proven() {
+    let (mut one, mut two) = proven();
+    two.direct().pair(at(20), id(1), secret(6)).unwrap();
+    let out = two.greetings(at(20)).into_iter().find(|out| !out.ack).unwrap();
+    assert_eq!(one.take(at(20), PATH, &out), Err(DropReason::WrongProof));
+    assert_eq!(one.direct().next_request(at(9_000)), None, "anybody may have sent that");
+    one.direct().path_lost(at(30), PATH);
+    one.direct().path_available(at(30), id(2), PATH).unwrap();
+    assert_eq!(one.take(at(1_000), PATH, &out), Err(DropReason::WrongProof));
+    assert_eq!(one.direct().next_request(at(5_999)), None);
+    assert_eq!(one.direct().next_request(at(6_000)), Some(id(2)));
+}
+
+#[test]
+fn a_pair_that_is_gone_is_asked_for_now_and_then_while_there_is_a_path() {
+    let (mut one, mut two) = proven();
+    one.direct().pair_gone(at(2_000), id(2));
+    assert_eq!(one.direct().next_request(at(6_999)), None);
+    assert_eq!(one.direct().next_request(at(7_000)), Some(id(2)));
+    one.direct().path_lost(at(8_000), PATH);
+    assert_eq!(one.direct().next_request(at(8_000)), None);
+    two.direct().pair_gone(at(2_000), id(1));
+    two.direct().path_lost(at(2_001), PATH);
+    assert_eq!(two.direct().next_request(at(90_000)), None);
 }
 
 #[test]
@@ -277,7 +337,7 @@ fn a_lost_path_is_told_and_a_new_one_is_proven_anew() {
     one.direct().path_lost(at(20), PATH);
     assert_eq!(one.changes(at(20)), [(id(2), false)]);
     one.direct().path_available(at(30), id(2), PATH).unwrap();
-    assert_eq!(one.direct().next_request(), None);
+    assert_eq!(one.direct().next_request(at(30)), None);
     greet(&mut one, &mut two, 30);
     assert_eq!(one.changes(at(30)), [(id(2), true)]);
 }
@@ -292,6 +352,33 @@ fn a_full_table_refuses_the_path_and_the_pair() {
     assert_eq!(one.direct().pair(at(0), id(6), secret(1)), Err(DropReason::TableFull));
     one.direct().forget(at(0), id(2));
     assert_eq!(one.direct().path_available(at(0), id(6), PathId(6)), Ok(()));
+}
+
+#[test]
+fn who_has_no_path_any_more_makes_room_for_another_the_longest_unused_first() {
+    let mut one = End::new(1);
+    for number in 2..6 {
+        one.direct().path_available(at(0), id(number), PathId(number.into())).unwrap();
+        one.direct().pair(at(0), id(number), secret(5)).unwrap();
+    }
+    one.direct().path_lost(at(10), PathId(4));
+    one.direct().path_lost(at(20), PathId(3));
+    let clients = |one: &End| {
+        let mut clients: List<_> = one.peers.iter().filter_map(|peer| peer.client).map(ClientId::get).collect();
+        clients.sort_unstable();
+        clients
+    };
+    assert_eq!(one.direct().path_available(at(30), id(6), PathId(6)), Ok(()));
+    assert_eq!(clients(&one), [2, 3, 5, 6]);
+    assert_eq!(one.direct().next_request(at(30)), Some(id(6)));
+    // Pairs for whoever asks take no place for good.
+    for number in 7..40 {
+        assert_eq!(one.direct().pair(at(number.into()), id(number), secret(1)), Ok(()));
+        assert_eq!(clients(&one), [2, 5, 6, number]);
+    }
+    assert_eq!(one.direct().path_available(at(50), id(3), PathId(3)), Ok(()));
+    assert_eq!(clients(&one), [2, 3, 5, 6]);
+    assert_eq!(one.direct().pair(at(60), id(7), secret(1)), Err(DropReason::TableFull));
 }
 
 /// An end with proven paths to 2, 3 and 4.
