@@ -42,6 +42,8 @@ pub struct Seat {
     pub(super) voice: VoiceState,
     pub(super) rates: Rates,
     pub(super) tell: Tell,
+    /// The number of a text that was refused before its last part: the rest of it is passed over.
+    pub(super) skipped_text: Option<u16>,
     pub(super) lost_at: Instant,
     /// Whether the client has shown that it got its Welcome.
     pub(super) known: bool,
@@ -76,6 +78,7 @@ impl Seat {
         voice: VoiceState::EMPTY,
         rates: Rates::FULL,
         tell: Tell::NOTHING,
+        skipped_text: None,
         lost_at: Instant::ORIGIN,
         known: false,
         report: LinkReport { rtt_ms: 0, loss: 0, jitter_ms: 0 },
