@@ -257,7 +257,8 @@ impl Engine<'_> {
                 left += u16::from(self.address_one(at, seat, place));
             }
             Target::Room(room) => {
-                let room = self.room_at(room).ok_or(TextRefuseReason::UnknownTarget)?;
+                let used = self.seat(at).is_some_and(|seat| seat.room_entry(room).is_some());
+                let room = self.room_at(room).filter(|_| used).ok_or(TextRefuseReason::UnknownTarget)?;
                 for word in 0..self.t.bits.width {
                     let mut members = self.t.bits.room(room).get(word).copied().unwrap_or(0);
                     while members != 0 {

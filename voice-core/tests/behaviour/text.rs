@@ -232,3 +232,36 @@ fn a_text_that_a_reader_has_no_room_for_is_left_out_whole() {
     assert_eq!(texts(&stage, reader), ["a short one"]);
     assert_eq!(stage.people[reader].client.drops().get(DropReason::TableFull), 2, "both parts");
 }
+
+#[test]
+fn who_does_not_use_a_room_or_was_taken_out_of_it_can_not_write_to_it() {
+    let mut stage = Stage::new(1);
+    let lobby = stage.people[0].lobby;
+    let room = stage.people[0].client.room_id(lobby).unwrap();
+    let mut stranger = Stranger::join(&mut stage);
+    let write = |stage: &mut Stage, stranger: &mut Stranger, number, bytes| {
+        let target = Target::Room(room);
+        stranger.say(stage, |lane| Packet::SendText { lane, number, last: true, target, bytes });
+        stage.run(100);
+    };
+    write(&mut stage, &mut stranger, 1, b"from outside");
+    stranger.say(&mut stage, |lane| Packet::UseRoom { lane, room_use: RoomUse::Speak, name: "Lobby" });
+    write(&mut stage, &mut stranger, 2, b"from inside");
+    let (now, id) = (stage.now(), stranger.id(&stage));
+    stage.server.remove_from_room(now, id, room).unwrap();
+    write(&mut stage, &mut stranger, 3, b"from outside again");
+    assert_eq!(texts(&stage, 0), ["from inside"]);
+    let unknown = TextRefuseReason::UnknownTarget;
+    assert_eq!(refused(&stage, &stranger), [(1, unknown), (3, unknown)]);
+}
+
+#[test]
+fn a_mute_by_the_server_is_of_voice_and_who_is_muted_may_write() {
+    let mut stage = Stage::new(2);
+    let (now, id) = (stage.now(), stage.id(0));
+    stage.server.set_server_mute(now, id, true).unwrap();
+    stage.run(100);
+    say(&mut stage, 0, "why?").unwrap();
+    stage.run(100);
+    assert_eq!(texts(&stage, 1), ["why?"]);
+}
