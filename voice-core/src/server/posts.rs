@@ -104,6 +104,9 @@ impl Engine<'_> {
             None => Packet::Rendezvous { lane, from, bytes: part },
         };
         let len = packet.encode(out)?;
+        if let Some(post) = self.t.posts.get_mut(place) {
+            post.reached = true;
+        }
         if last {
             self.delivered(place, at);
             return Some((len, None));
@@ -289,22 +292,58 @@ impl Engine<'_> {
         has_bit(self.t.bits.blockers_of(usize::from(speaker)), usize::from(listener))
     }
 
+    /// A place for another post: a free one, else that of a half text that nobody finishes, else that of a post that can be sent to nobody now.
     fn free_place(&mut self, now: Instant) -> Option<usize> {
-        let free = self.t.posts.iter().position(|post| post.state == PostState::Free);
-        free.or_else(|| self.evict_stale_half(now))
+        let stale = |post: &Post| post.state == PostState::Begun && post.begun.after(HALF_TEXT_KEPT) <= now;
+        if let Some(free) = self.t.posts.iter().position(|post| post.state == PostState::Free) {
+            return Some(free);
+        }
+        let place = self.t.posts.iter().position(stale).or_else(|| self.oldest_stuck())?;
+        self.evict(place);
+        Some(place)
     }
 
-    /// Frees the place of a half text that nobody finishes. Its writer is told, and what may still come of it is skipped.
-    fn evict_stale_half(&mut self, now: Instant) -> Option<usize> {
-        let stale = |post: &Post| post.state == PostState::Begun && post.begun.after(HALF_TEXT_KEPT) <= now;
-        let place = self.t.posts.iter().position(stale)?;
-        let (from, number) = self.t.posts.get(place).map(|post| (post.from, post.number))?;
+    /// Frees the place of a post. The writer of a text that nobody has got is told, and what may still come of it is skipped.
+    fn evict(&mut self, place: usize) {
+        let Some(post) = self.t.posts.get(place) else { return };
+        let (number, is_half) = (post.number, post.state == PostState::Begun);
+        let writer = ClientId::new(post.from).filter(|_| post.target.is_some() && !post.reached);
         self.free_post(place);
-        if let Some(writer) = ClientId::new(from).and_then(|from| self.seat_of(from)) {
-            self.refuse_text(writer, number, TextRefuseReason::StoreFull);
+        let Some(writer) = writer.and_then(|writer| self.seat_of(writer)) else {
+            return self.drop(DropReason::TableFull);
+        };
+        self.refuse_text(writer, number, TextRefuseReason::StoreFull);
+        if is_half {
             self.skip_rest(writer, number);
         }
-        Some(place)
+    }
+
+    /// The oldest post that only clients are still to get whose lanes are full. Were it kept, one that acknowledges nothing could have the whole store
+    /// filled until its lane counts as stalled.
+    fn oldest_stuck(&mut self) -> Option<usize> {
+        let mut oldest: Option<(u64, usize)> = None;
+        for place in 0..self.t.posts.len() {
+            let order = self.t.posts.get(place).filter(|post| post.state == PostState::Whole).map_or(0, |p| p.order);
+            if order > 0 && oldest.is_none_or(|(before, _)| order < before) && self.is_stuck(place) {
+                oldest = Some((order, place));
+            }
+        }
+        oldest.map(|(_, place)| place)
+    }
+
+    fn is_stuck(&mut self, place: usize) -> bool {
+        for word in 0..self.t.bits.width {
+            let mut left = self.t.bits.post(place).get(word).copied().unwrap_or(0);
+            while left != 0 {
+                let seat = word * 64 + left.trailing_zeros() as usize;
+                left &= left - 1;
+                let connection = self.t.seats.get(seat).and_then(|seat| seat.connection);
+                if connection.and_then(|id| self.connection(id)).is_some_and(|to| to.lane.takes_posts()) {
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     fn hold_post(&mut self, place: usize, post: Post) -> Option<&mut Post> {

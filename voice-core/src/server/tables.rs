@@ -15,7 +15,7 @@ use crate::{
     },
     wire::{
         CloseReason, PersonFlags, RefuseReason, RoomCloseReason, TextRefuseReason,
-        limits::{MAX_CHANNELS, MAX_CREDENTIAL_BYTES, MAX_ROOMS_PER_CLIENT, MAX_TEXT_BYTES},
+        limits::{LANE_WINDOW, MAX_CHANNELS, MAX_CREDENTIAL_BYTES, MAX_ROOMS_PER_CLIENT, MAX_TEXT_BYTES},
     },
 };
 
@@ -298,6 +298,11 @@ impl Lanes {
     pub(super) const fn in_flight(&self) -> u16 {
         self.out_next.wrapping_sub(self.out_acked)
     }
+
+    /// Whether both parts of a text fit into the window: one that has begun never waits for acknowledgements.
+    pub(super) const fn takes_posts(&self) -> bool {
+        self.in_flight() + 2 <= LANE_WINDOW
+    }
 }
 
 /// What a connection has to be answered, whether it has a seat or not.
@@ -350,6 +355,8 @@ pub struct Post {
     pub(super) order: u64,
     pub(super) begun: Instant,
     pub(super) left: u16,
+    /// Somebody has got it, or its first part.
+    pub(super) reached: bool,
     pub(super) len: u16,
     pub(super) bytes: [u8; MAX_TEXT_BYTES],
 }
@@ -372,6 +379,7 @@ impl Post {
         order: 0,
         begun: Instant::ORIGIN,
         left: 0,
+        reached: false,
         len: 0,
         bytes: [0; MAX_TEXT_BYTES],
     };

@@ -2,7 +2,6 @@
 
 use super::{
     engine::{Engine, len16, work_link},
-    events::ServerEvent,
     tables::Cursor,
 };
 use crate::{
@@ -119,8 +118,9 @@ impl Engine<'_> {
         {
             return Some(len);
         }
-        let cursor = self.connection(id)?.roster;
-        if let Some((len, half_sent)) = self.write_post(at, lane, half_sent, cursor, out) {
+        let connection = self.connection(id)?;
+        let (cursor, takes_posts) = (connection.roster, half_sent.is_some() || connection.lane.takes_posts());
+        if takes_posts && let Some((len, half_sent)) = self.write_post(at, lane, half_sent, cursor, out) {
             self.connection(id)?.half_sent = half_sent;
             return Some(len);
         }

@@ -1,9 +1,9 @@
 use voice_core::{
-    ClientEvent, DropReason, RoomUse, TalkTo, Target, TextError,
+    ClientEvent, Delivery, DropReason, RoomUse, TalkTo, Target, TextError,
     wire::{Packet, TextRefuseReason},
 };
 
-use crate::harness::{End, Fate, Stage, Stranger};
+use crate::harness::{End, Fate, Sent, Stage, Stranger};
 
 fn texts(stage: &Stage, who: usize) -> Vec<&str> {
     stage.people[who].texts.iter().map(|(_, _, text)| text.as_str()).collect()
@@ -264,4 +264,67 @@ fn a_mute_by_the_server_is_of_voice_and_who_is_muted_may_write() {
     say(&mut stage, 0, "why?").unwrap();
     stage.run(100);
     assert_eq!(texts(&stage, 1), ["why?"]);
+}
+
+/// Somebody in the Lobby who acknowledges nothing, and whose lane is full.
+fn silent(stage: &mut Stage) -> Stranger {
+    let mut silent = Stranger::join(stage);
+    for n in 0..64 {
+        let room_use = if n % 2 == 0 { RoomUse::Both } else { RoomUse::Listen };
+        silent.say(stage, |lane| Packet::UseRoom { lane, room_use, name: "Lobby" });
+        stage.run(1);
+    }
+    silent
+}
+
+#[test]
+fn one_who_acknowledges_nothing_can_not_have_the_store_filled_for_the_others() {
+    let mut stage = Stage::new(2);
+    let silent = silent(&mut stage);
+    let mut writer = Stranger::join(&mut stage);
+    let to = silent.id(&stage);
+    for number in 0..20 {
+        let target = Target::Client(to);
+        writer.say(&mut stage, |lane| Packet::SendText { lane, number, last: true, target, bytes: b"to nobody" });
+        writer.say(&mut stage, |lane| Packet::SendRendezvous { lane, to, bytes: b"to nobody" });
+    }
+    for text in ["one", "two", "three"] {
+        say(&mut stage, 0, text).unwrap();
+        stage.run(100);
+    }
+    assert_eq!((texts(&stage, 1), refusals(&stage, 0)), (vec!["one", "two", "three"], vec![]));
+    let refused = refused(&stage, &writer);
+    let dropped = stage.server.drops().get(DropReason::TableFull);
+    assert!(refused.iter().all(|(_, reason)| *reason == TextRefuseReason::StoreFull));
+    assert!(refused.len() >= 4 && refused.len() as u64 + dropped == 8 + 3, "{refused:?}, {dropped}");
+    assert!(refused.iter().map(|(number, _)| *number).eq(0..refused.len() as u16), "the oldest give way");
+}
+
+#[test]
+fn a_text_that_gave_way_is_refused_only_if_nobody_has_got_it() {
+    let mut stage = Stage::new(2);
+    let _silent = silent(&mut stage);
+    for n in 0..36 {
+        say(&mut stage, n % 2, &n.to_string()).unwrap();
+        stage.run(100);
+    }
+    assert_eq!((texts(&stage, 0).len(), texts(&stage, 1).len()), (18, 18));
+    assert_eq!((refusals(&stage, 0), refusals(&stage, 1)), (vec![], vec![]));
+    assert_eq!(stage.server.drops().get(DropReason::TableFull), 4);
+}
+
+#[test]
+fn a_long_text_begins_only_when_its_reader_can_be_sent_all_of_it() {
+    let mut stage = Stage::new(2);
+    let mut silent = Stranger::join(&mut stage);
+    let to = silent.id(&stage);
+    let end = End::Stranger(silent.connection);
+    let on_lane = |sent: &Sent| sent.to == end && sent.delivery == Delivery::Reliable;
+    while stage.sent(on_lane) < 63 {
+        silent.say(&mut stage, |lane| Packet::UseRoom { lane, room_use: RoomUse::Speak, name: "Lobby" });
+        stage.run(1);
+    }
+    stage.act(0, |now, client| client.send_text(now, TalkTo::Client(to), &"x".repeat(1_500))).unwrap();
+    stage.run(100);
+    assert_eq!(stage.sent(on_lane), 63, "one place of the window is left");
 }
