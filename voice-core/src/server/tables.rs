@@ -15,7 +15,9 @@ use crate::{
     },
     wire::{
         CloseReason, PersonFlags, RefuseReason, RoomCloseReason, TextRefuseReason,
-        limits::{LANE_WINDOW, MAX_CHANNELS, MAX_CREDENTIAL_BYTES, MAX_ROOMS_PER_CLIENT, MAX_TEXT_BYTES},
+        limits::{
+            LANE_WINDOW, MAX_CHANNELS, MAX_CREDENTIAL_BYTES, MAX_ROOMS_PER_CLIENT, MAX_TEXT_BYTES, MAX_UNANSWERED_ROOMS,
+        },
     },
 };
 
@@ -35,6 +37,8 @@ pub struct Seat {
     pub(super) secret: Secret,
     /// Ascending by room.
     pub(super) rooms: Vec<RoomEntry, MAX_ROOMS_PER_CLIENT, u8>,
+    /// The lane's number behind the last word of a room that it was taken out of: acknowledged up to there, it knows of all that it was told of.
+    pub(super) removals_end: Option<u16>,
     /// Where the last change of this seat stands in the journal.
     pub(super) changed_at: u64,
     /// The journal's entry at every position that is this seat's index modulo the number of seats: the id that changed.
@@ -73,6 +77,7 @@ impl Seat {
         flags: PersonFlags::NONE,
         secret: Secret::ZERO,
         rooms: Vec::new(),
+        removals_end: None,
         changed_at: 0,
         journal: 0,
         voice: VoiceState::EMPTY,
@@ -95,18 +100,46 @@ impl Seat {
         ClientId::new(self.id)
     }
 
+    /// Its entry of a room that it uses.
     pub(super) fn room_entry(&mut self, room: RoomId) -> Option<&mut RoomEntry> {
-        self.rooms.iter_mut().find(|entry| entry.room == room)
+        self.rooms.iter_mut().find(|entry| entry.room == room && entry.is_used())
     }
 }
 
-/// A room that a client uses.
+/// A room that a client uses, or was taken out of without knowing yet. As long as there is an entry, there is the room with its name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RoomEntry {
     pub(super) room: RoomId,
     pub(super) room_use: RoomUse,
-    /// The client hasn't been told yet.
-    pub(super) tell: bool,
+    pub(super) standing: RoomStanding,
+}
+
+/// How a client stands to a room, and whether it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RoomStanding {
+    /// Uses it, and is still to be told.
+    Granted,
+    /// Uses it, and was told.
+    Used,
+    /// Was taken out, and is still to be told.
+    Removed,
+    /// Was taken out and told, and hasn't acknowledged it.
+    RemovedTold,
+}
+
+impl RoomEntry {
+    pub(super) const fn is_used(&self) -> bool {
+        matches!(self.standing, RoomStanding::Granted | RoomStanding::Used)
+    }
+
+    pub(super) const fn is_untold(&self) -> bool {
+        matches!(self.standing, RoomStanding::Granted | RoomStanding::Removed)
+    }
+
+    /// What was told has to be told again.
+    pub(super) const fn tell_again(&mut self) {
+        self.standing = if self.is_used() { RoomStanding::Granted } else { RoomStanding::Removed };
+    }
 }
 
 /// When a speaker's frames arrive, beside those of the others of its room.
@@ -191,7 +224,8 @@ impl Rates {
 #[derive(Debug, Clone)]
 pub(super) struct Tell {
     pub(super) audience: Option<bool>,
-    pub(super) rooms_closed: Vec<(RoomCloseReason, Name), 4, u8>,
+    /// Refused UseRooms.
+    pub(super) rooms_closed: Vec<(RoomCloseReason, Name), MAX_UNANSWERED_ROOMS, u8>,
     pub(super) texts_refused: Vec<TextsRefused, 8, u8>,
     /// `None` for a secret that is void.
     pub(super) pairs: Vec<(ClientId, Option<Secret>), 16, u8>,
@@ -220,6 +254,8 @@ pub struct Room {
     /// Of the name, to find it sooner.
     pub(super) hash: u32,
     pub(super) users: u16,
+    /// Clients that were taken out and don't know yet: they keep the place, but to everybody else it is no room without users.
+    pub(super) removed: u16,
     pub(super) listeners: u16,
     /// Words of the bit set between which all members are.
     pub(super) span: (u16, u16),
@@ -235,6 +271,7 @@ impl Room {
         name: Name::EMPTY,
         hash: 0,
         users: 0,
+        removed: 0,
         listeners: 0,
         span: (u16::MAX, 0),
         speakers: List::EMPTY,
