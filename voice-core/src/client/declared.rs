@@ -4,7 +4,7 @@ use super::{
     ChannelError, ChannelHandle, RoomError, RoomHandle, TalkTo,
     engine::Engine,
     events::ClientEvent,
-    tables::{ChannelSlot, Line, RoomSlot},
+    tables::{ChannelSlot, Line, RoomSlot, Telling},
 };
 use crate::{
     storage::{name::Name, sort::sort_short},
@@ -18,14 +18,15 @@ impl Engine<'_> {
         let known = self.t.rooms.iter().position(|room| room.used && room.name == wanted);
         let at = match known {
             Some(at) => at,
-            None => self.t.rooms.iter().position(|room| !room.used).ok_or(RoomError::TooMany)?,
+            None => self.free_room(&wanted).ok_or(RoomError::TooMany)?,
         };
         let room = self.t.rooms.get_mut(at).ok_or(RoomError::TooMany)?;
         if known.is_none() {
             let generation = room.generation.wrapping_add(1);
-            *room = RoomSlot { used: true, generation, name: wanted, room_use, id: None, tell: true };
+            let telling = room.telling.changed();
+            *room = RoomSlot { used: true, generation, name: wanted, room_use, id: None, telling };
         } else if room.room_use != room_use {
-            (room.room_use, room.tell) = (room_use, true);
+            (room.room_use, room.telling) = (room_use, room.telling.changed());
         }
         let generation = room.generation;
         self.ask_audience();
@@ -37,10 +38,18 @@ impl Engine<'_> {
         let room = self.room(handle).ok_or(RoomError::NoSuchRoom)?;
         room.used = false;
         if let Some(id) = room.id.take() {
+            // No answer comes after it.
+            room.telling = Telling::Done;
             self.queue_leave(id);
         }
         self.close_channels(|line| line == Line::Room(handle.at));
         Ok(())
+    }
+
+    /// A slot for a room. If the server was asked for it before and hasn't answered, it is the same one.
+    fn free_room(&self, name: &Name) -> Option<usize> {
+        let asked = self.t.rooms.iter().position(|room| room.telling.is_asked() && room.name == *name);
+        asked.or_else(|| self.t.rooms.iter().position(|room| !room.used && !room.telling.is_asked()))
     }
 
     pub(super) fn room(&mut self, handle: RoomHandle) -> Option<&mut RoomSlot> {
@@ -123,7 +132,7 @@ impl Engine<'_> {
         (self.s.declared.tell, self.s.declared.tell_blocks) = (true, true);
         self.s.declared.leave.clear();
         for room in self.t.rooms.iter_mut() {
-            (room.id, room.tell) = (None, room.used);
+            (room.id, room.telling) = (None, if room.used { Telling::Untold } else { Telling::Done });
         }
         for person in self.t.roster.iter_mut() {
             // A seat that is resumed keeps its blocks, and what took one back may never have arrived.
@@ -132,12 +141,9 @@ impl Engine<'_> {
     }
 
     pub(super) fn on_room_granted(&mut self, id: RoomId, name: &str) {
-        let found = (0_u16..).zip(self.t.rooms.iter_mut()).find(|(_, room)| room.used && room.name.as_str() == name);
-        let Some((at, room)) = found else { return self.queue_leave(id) };
+        let Some((at, room)) = self.answered(name) else { return self.queue_leave(id) };
         let fresh = room.id.replace(id) != Some(id);
         let handle = RoomHandle { at, generation: room.generation };
-        // Another room may be asked for.
-        self.s.pending = true;
         if fresh {
             self.ask_audience();
             self.s.event(ClientEvent::RoomGranted(handle));
@@ -145,13 +151,28 @@ impl Engine<'_> {
     }
 
     pub(super) fn on_room_closed(&mut self, reason: RoomCloseReason, name: &str) {
-        let found = (0_u16..).zip(self.t.rooms.iter_mut()).find(|(_, room)| room.used && room.name.as_str() == name);
-        let Some((at, room)) = found else { return };
-        room.used = false;
-        self.s.pending = true;
-        let room = RoomHandle { at, generation: room.generation };
+        let found = self.answered(name).map(|(at, room)| {
+            room.used = false;
+            (at, RoomHandle { at, generation: room.generation }, room.id.take())
+        });
+        // Until the server knows that this was heard, it takes what is said of the room as said before. What is on the lane it can't mistake.
+        match found.and_then(|(.., id)| id) {
+            Some(id) => self.queue_leave(id),
+            None => self.s.link.ack = true,
+        }
+        let Some((at, room, _)) = found else { return };
         self.close_channels(|line| line == Line::Room(at));
         self.s.event(ClientEvent::RoomClosed { room, reason });
+    }
+
+    /// The room of this name, if it is still wanted: the server has answered.
+    fn answered(&mut self, name: &str) -> Option<(u16, &mut RoomSlot)> {
+        // Another room may be asked for.
+        self.s.pending = true;
+        let is_meant = |room: &RoomSlot| (room.used || room.telling.is_asked()) && room.name.as_str() == name;
+        let (at, room) = (0_u16..).zip(self.t.rooms.iter_mut()).find(|(_, room)| is_meant(room))?;
+        room.telling = room.telling.answered();
+        room.used.then_some((at, room))
     }
 
     pub(super) fn close_client_channels(&mut self) {

@@ -168,6 +168,8 @@ pub(super) struct ClientState {
     pub(super) roster_of: Option<SessionId>,
     /// Whether the next Hello asks for the seat again.
     pub(super) resumes: bool,
+    /// The text that is coming in had no room: the rest of it is passed over.
+    pub(super) skips_text: bool,
     /// Bytes of the credential that the memory holds.
     pub(super) credential_len: u16,
     /// What listeners said last.
@@ -231,6 +233,7 @@ impl ClientState {
             outbox: RingState::EMPTY,
             outbox_sent: 0,
             text_number: 0,
+            skips_text: false,
             sweep: 0,
             server_muted: false,
             displaced: 0,

@@ -223,6 +223,7 @@ impl Engine<'_> {
         self.s.voice.talking = false;
         self.s.outbox_sent = 0;
         self.abort_incoming_text();
+        self.t.rooms.iter_mut().for_each(|room| room.telling = room.telling.answered());
     }
 
     /// The session is another one: ids of before mean nothing.

@@ -62,13 +62,51 @@ pub struct RoomSlot {
     pub(super) name: Name,
     pub(super) room_use: RoomUse,
     pub(super) id: Option<RoomId>,
-    pub(super) tell: bool,
+    pub(super) telling: Telling,
 }
 
 impl RoomSlot {
     /// A free one.
-    pub const EMPTY: Self =
-        Self { used: false, generation: 0, name: Name::EMPTY, room_use: RoomUse::Both, id: None, tell: false };
+    pub const EMPTY: Self = Self {
+        used: false,
+        generation: 0,
+        name: Name::EMPTY,
+        room_use: RoomUse::Both,
+        id: None,
+        telling: Telling::Done,
+    };
+}
+
+/// How far the server has been told of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// It knows, and has answered.
+    Done,
+    /// It is still to be told.
+    Untold,
+    /// It was asked and hasn't answered; of a room that was left meanwhile, too.
+    Asked,
+    /// The same, and there is more to be told then.
+    AskedUntold,
+}
+
+impl Telling {
+    pub(super) const fn is_asked(self) -> bool {
+        matches!(self, Self::Asked | Self::AskedUntold)
+    }
+
+    /// There is something to be told.
+    pub(super) const fn changed(self) -> Self {
+        if self.is_asked() { Self::AskedUntold } else { Self::Untold }
+    }
+
+    /// The answer has come, or never will.
+    pub(super) const fn answered(self) -> Self {
+        match self {
+            Self::Done | Self::Asked => Self::Done,
+            Self::Untold | Self::AskedUntold => Self::Untold,
+        }
+    }
 }
 
 /// An open channel.

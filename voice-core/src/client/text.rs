@@ -2,7 +2,7 @@
 
 use super::{Message, TextError, engine::Engine, events::ClientEvent};
 use crate::{
-    storage::packet_ring::RingState,
+    storage::packet_ring::{Full, RingState},
     types::{ClientId, DropReason, Target},
     wire::{
         Lane, Packet,
@@ -78,17 +78,19 @@ impl Engine<'_> {
     }
 
     pub(super) fn on_text(&mut self, from: ClientId, last: bool, target: Target, part: &[u8]) {
-        let mut inbox = self.s.inbox.over(self.t.inbox);
         let wanted = head(from.get(), target);
-        let continued = inbox.open_bytes().is_some_and(|open| open.starts_with(&wanted));
-        let began = continued || (inbox.begin(TEXT).is_ok() && inbox.append(&wanted).is_ok());
-        if !began || inbox.append(part).is_err() {
-            inbox.abort();
+        if !self.s.skips_text && self.append_text(&wanted, part).is_err() {
+            // What is left of it may fit, and is no text.
+            self.s.skips_text = true;
+        }
+        if self.s.skips_text {
+            self.s.skips_text = !last;
             return self.drop(DropReason::TableFull);
         }
         if !last {
             return;
         }
+        let mut inbox = self.s.inbox.over(self.t.inbox);
         let text = inbox.open_bytes().and_then(|open| open.get(HEAD..)).unwrap_or_default();
         if text.len() > MAX_TEXT_BYTES || core::str::from_utf8(text).is_err() {
             inbox.abort();
@@ -96,6 +98,18 @@ impl Engine<'_> {
         }
         inbox.commit();
         self.s.event(ClientEvent::TextReceived);
+    }
+
+    /// Adds a part to the text of this head, or begins it. With no room, nothing of it is left.
+    fn append_text(&mut self, head: &[u8; HEAD], part: &[u8]) -> Result<(), Full> {
+        let mut inbox = self.s.inbox.over(self.t.inbox);
+        let continued = inbox.open_bytes().is_some_and(|open| open.starts_with(head));
+        let began = if continued { Ok(()) } else { inbox.begin(TEXT).and_then(|()| inbox.append(head)) };
+        let appended = began.and_then(|()| inbox.append(part));
+        if appended.is_err() {
+            inbox.abort();
+        }
+        appended
     }
 
     pub(super) fn on_rendezvous(&mut self, from: ClientId, bytes: &[u8]) {
@@ -111,6 +125,7 @@ impl Engine<'_> {
     }
 
     pub(super) fn abort_incoming_text(&mut self) {
+        self.s.skips_text = false;
         self.s.inbox.over(self.t.inbox).abort();
     }
 }

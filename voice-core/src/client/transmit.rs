@@ -1,6 +1,12 @@
 //! What goes out, one packet at a time: voice first, then what keeps the connection, then what the tables say is still untold.
 
-use super::{State, engine::Engine, receive::stamp_of, tables::RoomSlot, voice_in::used};
+use super::{
+    State,
+    engine::Engine,
+    receive::stamp_of,
+    tables::{RoomSlot, Telling},
+    voice_in::used,
+};
 use crate::{
     types::{Delivery, Instant, PathId, Route, Transmit},
     wire::{
@@ -156,13 +162,12 @@ impl Engine<'_> {
             self.s.declared.leave.remove(0);
             return Some(len);
         }
-        let unanswered = self.t.rooms.iter().filter(|room| room.used && !room.tell && room.id.is_none()).count();
-        let may_ask = unanswered < MAX_UNANSWERED_ROOMS;
-        let untold = |room: &&mut RoomSlot| room.used && room.tell && (may_ask || room.id.is_some());
+        let may_ask = self.t.rooms.iter().filter(|room| room.telling.is_asked()).count() < MAX_UNANSWERED_ROOMS;
+        let untold = |room: &&mut RoomSlot| room.used && room.telling == Telling::Untold && may_ask;
         if let Some(room) = self.t.rooms.iter_mut().find(untold) {
             let packet = Packet::UseRoom { lane, room_use: room.room_use, name: room.name.as_str() };
             let len = packet.encode(out)?;
-            room.tell = false;
+            room.telling = Telling::Asked;
             return Some(len);
         }
         let news = self.write_block(lane, out).or_else(|| self.write_pair_request(lane, out));

@@ -61,7 +61,7 @@ impl<'a> ClientInfo<'a> {
 
     /// The rooms it uses, ascending.
     pub fn rooms(&self) -> impl Iterator<Item = (RoomId, RoomUse)> + 'a {
-        self.0.rooms.iter().map(|entry| (entry.room, entry.room_use))
+        self.0.rooms.iter().filter(|entry| entry.is_used()).map(|entry| (entry.room, entry.room_use))
     }
 }
 
@@ -139,10 +139,10 @@ impl<'a> Tables<'a> {
 
     pub(super) fn room(self, room: RoomId) -> Option<RoomInfo<'a>> {
         let at = usize::from(room.get()) % self.rooms.len().max(1);
-        self.rooms.get(at).filter(|found| found.id == room.get()).map(RoomInfo)
+        self.rooms.get(at).filter(|found| found.id == room.get() && found.users > 0).map(RoomInfo)
     }
 
     pub(super) fn rooms(self) -> impl Iterator<Item = RoomInfo<'a>> {
-        self.rooms.iter().filter(|room| room.id != 0).map(RoomInfo)
+        self.rooms.iter().filter(|room| room.users > 0).map(RoomInfo)
     }
 }

@@ -5,7 +5,7 @@ use super::{
     engine::{Engine, len16, next_id, seat_link},
     events::{LeaveReason, ServerEvent},
     reports::Reports,
-    tables::{Answers, Cursor, Joining, Lanes, PendingJoin, Rates, Seat, Tell},
+    tables::{Answers, Cursor, Joining, Lanes, PendingJoin, Rates, RoomEntry, Seat, Tell},
 };
 use crate::{
     storage::{list::List, name::Name},
@@ -61,7 +61,8 @@ impl Engine<'_> {
         seat.tell = Tell { pairs, ..Tell::NOTHING };
         seat.rates = Rates::FULL;
         (seat.features, seat.reports) = (joining.features, Reports::NONE);
-        seat.rooms.iter_mut().for_each(|entry| entry.tell = true);
+        seat.rooms.iter_mut().for_each(RoomEntry::tell_again);
+        seat.removals_end = None;
         (seat.codec, seat.priority, seat.name) = (joining.codec, joining.priority, joining.name);
         self.seated(now, from, at, joining.nonce, true);
     }

@@ -3,7 +3,7 @@
 use super::{engine::Engine, events::LeaveReason};
 use crate::{
     types::{ClientId, ConnectionId, Identity, Instant, RoomId, SessionId},
-    wire::{CloseReason, RefuseReason, RoomCloseReason},
+    wire::{CloseReason, RefuseReason},
 };
 
 /// Why a command of the embedder's can't be done.
@@ -76,13 +76,10 @@ impl Engine<'_> {
 
     pub(super) fn remove_from_room(&mut self, client: ClientId, room: RoomId) -> Done {
         let at = self.known(client)?;
-        let place = self.room_at(room).ok_or(ModerationError::NoSuchRoom)?;
         if self.seat(at).is_none_or(|seat| seat.room_entry(room).is_none()) {
             return Err(ModerationError::NoSuchRoom);
         }
-        let Some(name) = self.t.rooms.get(place).map(|room| room.name) else { return Ok(()) };
-        self.refuse_room(at, RoomCloseReason::Removed, name.as_str());
-        self.leave(at, room);
+        self.take_out(at, room);
         Ok(())
     }
 

@@ -20,30 +20,14 @@ const HALF_TEXT_KEPT: Duration = Duration::from_secs(2);
 
 impl Engine<'_> {
     pub(super) fn on_text(&mut self, now: Instant, at: u16, number: u16, last: bool, target: Target, part: &[u8]) {
-        let half = self.half_text(at);
-        let place = match half {
-            Some(place) if self.continues(place, number, target) => Some(place),
-            Some(place) => {
-                self.free_post(place);
-                self.drop(DropReason::Malformed);
-                self.begin_text(now, at, number, target)
+        if self.is_rest_of_refused(at, number, last) {
+            return;
+        }
+        if let Err(reason) = self.take_part(now, at, number, last, target, part) {
+            self.refuse_text(at, number, reason);
+            if !last {
+                self.skip_rest(at, number);
             }
-            None => self.begin_text(now, at, number, target),
-        };
-        let Some(place) = place else { return };
-        let Some(post) = self.t.posts.get_mut(place) else { return };
-        let from = usize::from(post.len);
-        let Some(room) = post.bytes.get_mut(from..from + part.len()) else {
-            self.free_post(place);
-            return self.refuse_text(at, number, TextRefuseReason::BadText);
-        };
-        room.copy_from_slice(part);
-        post.len = u16::try_from(from + part.len()).unwrap_or(0);
-        if last {
-            self.finish_text(at, place, number, target);
-        } else if from + part.len() >= MAX_TEXT_BYTES {
-            self.free_post(place);
-            self.refuse_text(at, number, TextRefuseReason::BadText);
         }
     }
 
@@ -84,6 +68,9 @@ impl Engine<'_> {
 
     /// Nobody at this seat gets, or finishes, any post any more.
     pub(super) fn drop_posts_for(&mut self, at: u16) {
+        if let Some(seat) = self.seat(at) {
+            seat.skipped_text = None;
+        }
         if let Some(place) = self.half_text(at) {
             self.free_post(place);
         }
@@ -120,6 +107,9 @@ impl Engine<'_> {
             None => Packet::Rendezvous { lane, from, bytes: part },
         };
         let len = packet.encode(out)?;
+        if let Some(post) = self.t.posts.get_mut(place) {
+            post.reached = true;
+        }
         if last {
             self.delivered(place, at);
             return Some((len, None));
@@ -173,35 +163,80 @@ impl Engine<'_> {
         self.t.posts.get(place).is_some_and(|post| post.number == number && post.target == Some(target))
     }
 
-    fn begin_text(&mut self, now: Instant, at: u16, number: u16, target: Target) -> Option<usize> {
-        let seat = self.seat(at)?;
-        let from = seat.id;
-        if !seat.rates.text.take(now, TEXT_RATE) {
-            self.refuse_text(at, number, TextRefuseReason::RateLimited);
-            return None;
+    /// Whether a part is of a text that was refused at an earlier one: its writer knows, and an end is no text.
+    fn is_rest_of_refused(&mut self, at: u16, number: u16, last: bool) -> bool {
+        let Some(seat) = self.seat(at) else { return false };
+        let is_rest = seat.skipped_text == Some(number);
+        if last || !is_rest {
+            seat.skipped_text = None;
         }
-        let Some(place) = self.free_place(now) else {
-            self.refuse_text(at, number, TextRefuseReason::StoreFull);
-            return None;
-        };
-        let target = Some(target);
-        let post = Post { state: PostState::Begun, from, number, target, begun: now, ..Post::EMPTY };
-        self.hold_post(place, post)?;
-        Some(place)
+        is_rest
     }
 
-    fn finish_text(&mut self, at: u16, place: usize, number: u16, target: Target) {
-        let Some(post) = self.t.posts.get(place) else { return };
-        let text = post.bytes.get(..usize::from(post.len)).unwrap_or_default();
-        let refused = if core::str::from_utf8(text).is_err() {
-            Some(TextRefuseReason::BadText)
-        } else {
-            self.address(at, place, target).err()
-        };
-        if let Some(reason) = refused {
-            self.free_post(place);
-            return self.refuse_text(at, number, reason);
+    fn skip_rest(&mut self, at: u16, number: u16) {
+        if let Some(seat) = self.seat(at) {
+            seat.skipped_text = Some(number);
         }
+    }
+
+    fn take_part(
+        &mut self,
+        now: Instant,
+        at: u16,
+        number: u16,
+        last: bool,
+        target: Target,
+        part: &[u8],
+    ) -> Result<(), TextRefuseReason> {
+        let place = match self.half_text(at) {
+            Some(place) if self.continues(place, number, target) => place,
+            Some(place) => {
+                self.free_post(place);
+                self.drop(DropReason::Malformed);
+                self.begin_text(now, at, number, target)?
+            }
+            None => self.begin_text(now, at, number, target)?,
+        };
+        let refused = match self.append(place, part) {
+            Ok(_) if last => self.finish_text(at, place, target).err(),
+            Ok(len) if len < MAX_TEXT_BYTES => None,
+            _ => Some(TextRefuseReason::BadText),
+        };
+        let Some(reason) = refused else { return Ok(()) };
+        self.free_post(place);
+        Err(reason)
+    }
+
+    /// Adds a part to a text: its bytes so far.
+    fn append(&mut self, place: usize, part: &[u8]) -> Result<usize, TextRefuseReason> {
+        let post = self.t.posts.get_mut(place).ok_or(TextRefuseReason::StoreFull)?;
+        let from = usize::from(post.len);
+        let len = from + part.len();
+        post.bytes.get_mut(from..len).ok_or(TextRefuseReason::BadText)?.copy_from_slice(part);
+        post.len = u16::try_from(len).unwrap_or(0);
+        Ok(len)
+    }
+
+    fn begin_text(&mut self, now: Instant, at: u16, number: u16, target: Target) -> Result<usize, TextRefuseReason> {
+        let seat = self.seat(at).ok_or(TextRefuseReason::StoreFull)?;
+        let from = seat.id;
+        if !seat.rates.text.take(now, TEXT_RATE) {
+            return Err(TextRefuseReason::RateLimited);
+        }
+        let place = self.free_place(now).ok_or(TextRefuseReason::StoreFull)?;
+        let target = Some(target);
+        let post = Post { state: PostState::Begun, from, number, target, begun: now, ..Post::EMPTY };
+        self.hold_post(place, post).ok_or(TextRefuseReason::StoreFull)?;
+        Ok(place)
+    }
+
+    fn finish_text(&mut self, at: u16, place: usize, target: Target) -> Result<(), TextRefuseReason> {
+        let post = self.t.posts.get(place).ok_or(TextRefuseReason::StoreFull)?;
+        let text = post.bytes.get(..usize::from(post.len)).unwrap_or_default();
+        if core::str::from_utf8(text).is_err() {
+            return Err(TextRefuseReason::BadText);
+        }
+        self.address(at, place, target)?;
         let order = self.next_order();
         if let Some(post) = self.t.posts.get_mut(place) {
             post.state = PostState::Whole;
@@ -215,6 +250,7 @@ impl Engine<'_> {
                 self.wake_seat(u16::try_from(seat).unwrap_or(u16::MAX));
             }
         }
+        Ok(())
     }
 
     /// Notes who gets a text: those who would hear its sender there, deafened or not.
@@ -227,7 +263,8 @@ impl Engine<'_> {
                 left += u16::from(self.address_one(at, seat, place));
             }
             Target::Room(room) => {
-                let room = self.room_at(room).ok_or(TextRefuseReason::UnknownTarget)?;
+                let used = self.seat(at).is_some_and(|seat| seat.room_entry(room).is_some());
+                let room = self.room_at(room).filter(|_| used).ok_or(TextRefuseReason::UnknownTarget)?;
                 for word in 0..self.t.bits.width {
                     let mut members = self.t.bits.room(room).get(word).copied().unwrap_or(0);
                     while members != 0 {
@@ -258,10 +295,58 @@ impl Engine<'_> {
         has_bit(self.t.bits.blockers_of(usize::from(speaker)), usize::from(listener))
     }
 
+    /// A place for another post: a free one, else that of a half text that nobody finishes, else that of a post that can be sent to nobody now.
     fn free_place(&mut self, now: Instant) -> Option<usize> {
-        let free = self.t.posts.iter().position(|post| post.state == PostState::Free);
         let stale = |post: &Post| post.state == PostState::Begun && post.begun.after(HALF_TEXT_KEPT) <= now;
-        free.or_else(|| self.t.posts.iter().position(stale))
+        if let Some(free) = self.t.posts.iter().position(|post| post.state == PostState::Free) {
+            return Some(free);
+        }
+        let place = self.t.posts.iter().position(stale).or_else(|| self.oldest_stuck())?;
+        self.evict(place);
+        Some(place)
+    }
+
+    /// Frees the place of a post. The writer of a text that nobody has got is told, and what may still come of it is skipped.
+    fn evict(&mut self, place: usize) {
+        let Some(post) = self.t.posts.get(place) else { return };
+        let (number, is_half) = (post.number, post.state == PostState::Begun);
+        let writer = ClientId::new(post.from).filter(|_| post.target.is_some() && !post.reached);
+        self.free_post(place);
+        let Some(writer) = writer.and_then(|writer| self.seat_of(writer)) else {
+            return self.drop(DropReason::TableFull);
+        };
+        self.refuse_text(writer, number, TextRefuseReason::StoreFull);
+        if is_half {
+            self.skip_rest(writer, number);
+        }
+    }
+
+    /// The oldest post that only clients are still to get whose lanes are full. Were it kept, one that acknowledges nothing could have the whole store
+    /// filled until its lane counts as stalled.
+    fn oldest_stuck(&mut self) -> Option<usize> {
+        let mut oldest: Option<(u64, usize)> = None;
+        for place in 0..self.t.posts.len() {
+            let order = self.t.posts.get(place).filter(|post| post.state == PostState::Whole).map_or(0, |p| p.order);
+            if order > 0 && oldest.is_none_or(|(before, _)| order < before) && self.is_stuck(place) {
+                oldest = Some((order, place));
+            }
+        }
+        oldest.map(|(_, place)| place)
+    }
+
+    fn is_stuck(&mut self, place: usize) -> bool {
+        for word in 0..self.t.bits.width {
+            let mut left = self.t.bits.post(place).get(word).copied().unwrap_or(0);
+            while left != 0 {
+                let seat = word * 64 + left.trailing_zeros() as usize;
+                left &= left - 1;
+                let connection = self.t.seats.get(seat).and_then(|seat| seat.connection);
+                if connection.and_then(|id| self.connection(id)).is_some_and(|to| to.lane.takes_posts()) {
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     fn hold_post(&mut self, place: usize, post: Post) -> Option<&mut Post> {

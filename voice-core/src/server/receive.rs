@@ -121,6 +121,9 @@ impl Engine<'_> {
         }
         lane.out_acked = next;
         lane.progress_at = now;
+        if let Some(at) = connection.seat {
+            self.forget_removals(at, next);
+        }
         self.wake(from);
     }
 

@@ -2,22 +2,23 @@
 
 use super::{
     engine::{Engine, len16, next_id},
-    events::ServerEvent,
+    events::{LeaveReason, ServerEvent},
     memory::set_bit,
-    tables::{Room, RoomEntry},
+    tables::{Room, RoomEntry, RoomStanding, Seat},
 };
 use crate::{
     storage::name::Name,
     types::{ClientId, DropReason, Priority, RoomId, RoomUse},
-    wire::{RoomCloseReason, StateFlags, limits::MAX_ROOMS_PER_CLIENT},
+    wire::{CloseReason, RoomCloseReason, StateFlags, limits::MAX_ROOMS_PER_CLIENT},
 };
 
 impl Engine<'_> {
     pub(super) fn on_use_room(&mut self, at: u16, room_use: RoomUse, name: &str) {
+        let Some(seat) = self.seat(at) else { return };
+        // What is said now replaces what was to be said before.
+        seat.tell.rooms_closed.retain(|(_, refused)| refused.as_str() != name);
         match self.find_room(name) {
-            Some(room) if self.seat(at).is_some_and(|seat| seat.room_entry(room).is_some()) => {
-                self.change_use(at, room, room_use);
-            }
+            Some(room) if self.room_standing(at, room).is_some() => self.change_use(at, room, room_use),
             _ if self.seat(at).is_some_and(|seat| seat.rooms.len() >= MAX_ROOMS_PER_CLIENT) => {
                 self.refuse_room(at, RoomCloseReason::TooMany, name);
             }
@@ -30,7 +31,7 @@ impl Engine<'_> {
     }
 
     pub(super) fn on_leave_room(&mut self, at: u16, room: RoomId) {
-        if self.seat(at).is_none_or(|seat| seat.room_entry(room).is_none()) {
+        if self.room_standing(at, room).is_none() {
             return self.drop(DropReason::UnknownRoom);
         }
         self.leave(at, room);
@@ -58,12 +59,18 @@ impl Engine<'_> {
         }
     }
 
-    pub(super) fn refuse_room(&mut self, at: u16, reason: RoomCloseReason, name: &str) {
+    /// Who asks for more rooms at once than it may would wait for an answer for ever, and starts anew instead.
+    fn refuse_room(&mut self, at: u16, reason: RoomCloseReason, name: &str) {
         let (Some(name), Some(seat)) = (Name::new(name), self.seat(at)) else { return };
-        if seat.tell.rooms_closed.push((reason, name)).is_err() {
+        let refused = seat.tell.rooms_closed.push((reason, name));
+        if let (Err(_), Some(connection)) = (refused, seat.connection) {
             self.drop(DropReason::TableFull);
+            self.throw_out(connection, CloseReason::Flood, LeaveReason::Broken);
         }
-        self.wake_seat(at);
+    }
+
+    fn room_standing(&mut self, at: u16, room: RoomId) -> Option<RoomStanding> {
+        self.seat(at)?.rooms.iter().find(|entry| entry.room == room).map(|entry| entry.standing)
     }
 
     pub(super) fn find_room(&self, name: &str) -> Option<RoomId> {
@@ -85,31 +92,37 @@ impl Engine<'_> {
         let id = room.next_id;
         *room = Room { id, next_id: next_id(id, place, len), name: Name::new(name)?, hash: hash(name), ..Room::EMPTY };
         self.t.bits.room(at).fill(0);
-        let room = RoomId::new(id)?;
-        self.s.event(ServerEvent::RoomCreated { room });
-        Some(room)
+        RoomId::new(id)
     }
 
     fn enter(&mut self, at: u16, room: RoomId, room_use: RoomUse) {
         let Some(place) = self.room_at(room) else { return };
         let Some(seat) = self.seat(at) else { return };
         let before = seat.rooms.iter().position(|entry| entry.room > room).unwrap_or(seat.rooms.len());
-        if seat.rooms.insert(before, RoomEntry { room, room_use, tell: true }).is_err() {
+        if seat.rooms.insert(before, RoomEntry { room, room_use, standing: RoomStanding::Granted }).is_err() {
             return;
         }
-        if let Some(room) = self.t.rooms.get_mut(place) {
-            room.users += 1;
+        if let Some(entered) = self.t.rooms.get_mut(place) {
+            entered.users += 1;
+            if entered.users == 1 {
+                self.s.event(ServerEvent::RoomCreated { room });
+            }
         }
         if room_use.listens() {
             self.set_listening(at, room, true);
         }
     }
 
+    /// Who was taken out and doesn't know yet can't have meant to come back: it is told again.
     fn change_use(&mut self, at: u16, room: RoomId, room_use: RoomUse) {
-        let Some(entry) = self.seat(at).and_then(|seat| seat.room_entry(room)) else { return };
+        let entry = self.seat(at).and_then(|seat| seat.rooms.iter_mut().find(|entry| entry.room == room));
+        let Some(entry) = entry else { return };
+        entry.tell_again();
+        if !entry.is_used() {
+            return;
+        }
         let listened = entry.room_use.listens();
         entry.room_use = room_use;
-        entry.tell = true;
         if listened != room_use.listens() {
             self.set_listening(at, room, room_use.listens());
         }
@@ -138,6 +151,42 @@ impl Engine<'_> {
         let Some(seat) = self.seat(at) else { return };
         let Some(position) = seat.rooms.iter().position(|entry| entry.room == room) else { return };
         let entry = seat.rooms.remove(position);
+        if entry.is_used() {
+            self.end_use(at, &entry);
+        } else if let Some(place) = self.room_at(room).and_then(|place| self.t.rooms.get_mut(place)) {
+            place.removed = place.removed.saturating_sub(1);
+        }
+        self.free_room_if_unused(room);
+    }
+
+    /// Takes a client out of a room, as somebody else wants it. The entry stays until the client knows.
+    pub(super) fn take_out(&mut self, at: u16, room: RoomId) {
+        let Some(place) = self.room_at(room) else { return };
+        let Some(entry) = self.seat(at).and_then(|seat| seat.room_entry(room)) else { return };
+        let before = *entry;
+        entry.standing = RoomStanding::Removed;
+        if let Some(room) = self.t.rooms.get_mut(place) {
+            room.removed += 1;
+        }
+        self.end_use(at, &before);
+        self.wake_seat(at);
+    }
+
+    /// A client has acknowledged its lane up to this number: what it was told before of rooms that it was taken out of, it knows.
+    pub(super) fn forget_removals(&mut self, at: u16, acked: u16) {
+        let Some(seat) = self.seat(at) else { return };
+        if seat.removals_end.is_none_or(|end| acked.wrapping_sub(end) > u16::MAX / 2) {
+            return;
+        }
+        seat.removals_end = None;
+        let known = |seat: &Seat| seat.rooms.iter().find(|entry| entry.standing == RoomStanding::RemovedTold).copied();
+        while let Some(entry) = self.seat(at).and_then(|seat| known(seat)) {
+            self.leave(at, entry.room);
+        }
+    }
+
+    fn end_use(&mut self, at: u16, entry: &RoomEntry) {
+        let room = entry.room;
         if entry.room_use.listens() {
             self.set_listening(at, room, false);
         }
@@ -148,8 +197,14 @@ impl Engine<'_> {
         let Some(left) = self.t.rooms.get_mut(place) else { return };
         left.users = left.users.saturating_sub(1);
         if left.users == 0 {
-            *left = Room { next_id: left.next_id, ..Room::EMPTY };
             self.s.event(ServerEvent::RoomRemoved { room });
+        }
+    }
+
+    fn free_room_if_unused(&mut self, room: RoomId) {
+        let Some(room) = self.room_at(room).and_then(|place| self.t.rooms.get_mut(place)) else { return };
+        if room.users == 0 && room.removed == 0 {
+            *room = Room { next_id: room.next_id, ..Room::EMPTY };
         }
     }
 

@@ -15,7 +15,9 @@ use crate::{
     },
     wire::{
         CloseReason, PersonFlags, RefuseReason, RoomCloseReason, TextRefuseReason,
-        limits::{MAX_CHANNELS, MAX_CREDENTIAL_BYTES, MAX_ROOMS_PER_CLIENT, MAX_TEXT_BYTES},
+        limits::{
+            LANE_WINDOW, MAX_CHANNELS, MAX_CREDENTIAL_BYTES, MAX_ROOMS_PER_CLIENT, MAX_TEXT_BYTES, MAX_UNANSWERED_ROOMS,
+        },
     },
 };
 
@@ -35,6 +37,8 @@ pub struct Seat {
     pub(super) secret: Secret,
     /// Ascending by room.
     pub(super) rooms: Vec<RoomEntry, MAX_ROOMS_PER_CLIENT, u8>,
+    /// The lane's number behind the last word of a room that it was taken out of: acknowledged up to there, it knows of all that it was told of.
+    pub(super) removals_end: Option<u16>,
     /// Where the last change of this seat stands in the journal.
     pub(super) changed_at: u64,
     /// The journal's entry at every position that is this seat's index modulo the number of seats: the id that changed.
@@ -42,6 +46,8 @@ pub struct Seat {
     pub(super) voice: VoiceState,
     pub(super) rates: Rates,
     pub(super) tell: Tell,
+    /// The number of a text that was refused before its last part: the rest of it is passed over.
+    pub(super) skipped_text: Option<u16>,
     pub(super) lost_at: Instant,
     /// Whether the client has shown that it got its Welcome.
     pub(super) known: bool,
@@ -71,11 +77,13 @@ impl Seat {
         flags: PersonFlags::NONE,
         secret: Secret::ZERO,
         rooms: Vec::new(),
+        removals_end: None,
         changed_at: 0,
         journal: 0,
         voice: VoiceState::EMPTY,
         rates: Rates::FULL,
         tell: Tell::NOTHING,
+        skipped_text: None,
         lost_at: Instant::ORIGIN,
         known: false,
         report: LinkReport { rtt_ms: 0, loss: 0, jitter_ms: 0 },
@@ -92,18 +100,46 @@ impl Seat {
         ClientId::new(self.id)
     }
 
+    /// Its entry of a room that it uses.
     pub(super) fn room_entry(&mut self, room: RoomId) -> Option<&mut RoomEntry> {
-        self.rooms.iter_mut().find(|entry| entry.room == room)
+        self.rooms.iter_mut().find(|entry| entry.room == room && entry.is_used())
     }
 }
 
-/// A room that a client uses.
+/// A room that a client uses, or was taken out of without knowing yet. As long as there is an entry, there is the room with its name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RoomEntry {
     pub(super) room: RoomId,
     pub(super) room_use: RoomUse,
-    /// The client hasn't been told yet.
-    pub(super) tell: bool,
+    pub(super) standing: RoomStanding,
+}
+
+/// How a client stands to a room, and whether it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RoomStanding {
+    /// Uses it, and is still to be told.
+    Granted,
+    /// Uses it, and was told.
+    Used,
+    /// Was taken out, and is still to be told.
+    Removed,
+    /// Was taken out and told, and hasn't acknowledged it.
+    RemovedTold,
+}
+
+impl RoomEntry {
+    pub(super) const fn is_used(&self) -> bool {
+        matches!(self.standing, RoomStanding::Granted | RoomStanding::Used)
+    }
+
+    pub(super) const fn is_untold(&self) -> bool {
+        matches!(self.standing, RoomStanding::Granted | RoomStanding::Removed)
+    }
+
+    /// What was told has to be told again.
+    pub(super) const fn tell_again(&mut self) {
+        self.standing = if self.is_used() { RoomStanding::Granted } else { RoomStanding::Removed };
+    }
 }
 
 /// When a speaker's frames arrive, beside those of the others of its room.
@@ -189,7 +225,8 @@ impl Rates {
 pub(super) struct Tell {
     /// Whether somebody hears, and the newest packet when that was so.
     pub(super) audience: Option<(bool, u16)>,
-    pub(super) rooms_closed: Vec<(RoomCloseReason, Name), 4, u8>,
+    /// Refused UseRooms.
+    pub(super) rooms_closed: Vec<(RoomCloseReason, Name), MAX_UNANSWERED_ROOMS, u8>,
     pub(super) texts_refused: Vec<TextsRefused, 8, u8>,
     /// `None` for a secret that is void.
     pub(super) pairs: Vec<(ClientId, Option<Secret>), 16, u8>,
@@ -218,6 +255,8 @@ pub struct Room {
     /// Of the name, to find it sooner.
     pub(super) hash: u32,
     pub(super) users: u16,
+    /// Clients that were taken out and don't know yet: they keep the place, but to everybody else it is no room without users.
+    pub(super) removed: u16,
     pub(super) listeners: u16,
     /// Words of the bit set between which all members are.
     pub(super) span: (u16, u16),
@@ -233,6 +272,7 @@ impl Room {
         name: Name::EMPTY,
         hash: 0,
         users: 0,
+        removed: 0,
         listeners: 0,
         span: (u16::MAX, 0),
         speakers: List::EMPTY,
@@ -296,6 +336,11 @@ impl Lanes {
     pub(super) const fn in_flight(&self) -> u16 {
         self.out_next.wrapping_sub(self.out_acked)
     }
+
+    /// Whether both parts of a text fit into the window: one that has begun never waits for acknowledgements.
+    pub(super) const fn takes_posts(&self) -> bool {
+        self.in_flight() + 2 <= LANE_WINDOW
+    }
 }
 
 /// What a connection has to be answered, whether it has a seat or not.
@@ -348,6 +393,8 @@ pub struct Post {
     pub(super) order: u64,
     pub(super) begun: Instant,
     pub(super) left: u16,
+    /// Somebody has got it, or its first part.
+    pub(super) reached: bool,
     pub(super) len: u16,
     pub(super) bytes: [u8; MAX_TEXT_BYTES],
 }
@@ -370,6 +417,7 @@ impl Post {
         order: 0,
         begun: Instant::ORIGIN,
         left: 0,
+        reached: false,
         len: 0,
         bytes: [0; MAX_TEXT_BYTES],
     };

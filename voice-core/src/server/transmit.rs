@@ -2,12 +2,12 @@
 
 use super::{
     engine::{Engine, len16, work_link},
-    tables::Cursor,
+    tables::{Cursor, RoomEntry, RoomStanding},
 };
 use crate::{
     types::{ClientId, ConnectionId, Delivery, Instant, Route, Transmit},
     wire::{
-        Lane, Packet, RosterWriter, VERSION, Welcome,
+        Lane, Packet, RoomCloseReason, RosterWriter, VERSION, Welcome,
         limits::{LANE_WINDOW, MAX_PACKET_BYTES, MAX_ROOMS_PER_CLIENT},
     },
 };
@@ -118,8 +118,9 @@ impl Engine<'_> {
         {
             return Some(len);
         }
-        let cursor = self.connection(id)?.roster;
-        if let Some((len, half_sent)) = self.write_post(at, lane, half_sent, cursor, out) {
+        let connection = self.connection(id)?;
+        let (cursor, takes_posts) = (connection.roster, half_sent.is_some() || connection.lane.takes_posts());
+        if takes_posts && let Some((len, half_sent)) = self.write_post(at, lane, half_sent, cursor, out) {
             self.connection(id)?.half_sent = half_sent;
             return Some(len);
         }
@@ -147,12 +148,8 @@ impl Engine<'_> {
 
     /// Rooms, audience, refusals and pairs.
     fn write_news(&mut self, at: u16, lane: Lane, out: &mut [u8]) -> Option<usize> {
-        if let Some(entry) = self.seat(at)?.rooms.iter().find(|entry| entry.tell).copied() {
-            let name = self.t.rooms.get(self.room_at(entry.room)?)?.name;
-            let packet = Packet::RoomGranted { lane, room: entry.room, room_use: entry.room_use, name: name.as_str() };
-            let len = packet.encode(out)?;
-            self.seat(at)?.room_entry(entry.room)?.tell = false;
-            return Some(len);
+        if let Some(entry) = self.seat(at)?.rooms.iter().find(|entry| entry.is_untold()).copied() {
+            return self.write_room(at, entry, lane, out);
         }
         let tell = &mut self.seat(at)?.tell;
         if let Some((reason, name)) = tell.rooms_closed.first() {
@@ -181,6 +178,24 @@ impl Engine<'_> {
         };
         let len = packet.encode(out)?;
         tell.pairs.remove(0);
+        Some(len)
+    }
+
+    fn write_room(&mut self, at: u16, entry: RoomEntry, lane: Lane, out: &mut [u8]) -> Option<usize> {
+        let RoomEntry { room, room_use, .. } = entry;
+        let name = self.t.rooms.get(self.room_at(room)?)?.name;
+        let name = name.as_str();
+        let (packet, standing) = if entry.is_used() {
+            (Packet::RoomGranted { lane, room, room_use, name }, RoomStanding::Used)
+        } else {
+            (Packet::RoomClosed { lane, reason: RoomCloseReason::Removed, name }, RoomStanding::RemovedTold)
+        };
+        let len = packet.encode(out)?;
+        let seat = self.seat(at)?;
+        seat.rooms.iter_mut().find(|entry| entry.room == room)?.standing = standing;
+        if standing == RoomStanding::RemovedTold {
+            seat.removals_end = Some(lane.number.wrapping_add(1));
+        }
         Some(len)
     }
 
@@ -236,7 +251,8 @@ impl Engine<'_> {
     fn push_seat(&self, at: u16, page: &mut RosterWriter<'_>) -> bool {
         let Some(seat) = self.t.seats.get(usize::from(at)) else { return true };
         let Some(client) = seat.client() else { return true };
-        let rooms = seat.rooms.iter().filter(|entry| entry.room_use.listens()).map(|entry| entry.room);
+        let rooms =
+            seat.rooms.iter().filter(|entry| entry.is_used() && entry.room_use.listens()).map(|entry| entry.room);
         page.push_named(client, seat.flags, &seat.codec, seat.priority, seat.name.as_bytes(), rooms)
     }
 }

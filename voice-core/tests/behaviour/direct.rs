@@ -161,6 +161,9 @@ fn after_a_quarter_of_an_hour_on_a_direct_path_alone_others_hear_the_speaker_at_
     let third = stage.add();
     stage.run(500);
     assert!(stage.heard(third, 0).len() > 8, "{} frames", stage.heard(third, 0).len());
+}
+
+#[test]
 fn two_who_were_told_different_secrets_come_to_have_one() {
     let mut stage = Stage::new(2);
     let mut bent = false;

@@ -6,11 +6,11 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use voice_core::{
-    ChannelHandle, ChannelOptions, ChannelSlot, Client, ClientConfig, ClientEvent, ClientId, ClientStorage, Connection,
-    ConnectionId, Delivery, Instant, Message, PathId, PeerLink, PendingJoin, PersonSlot, Post, Room, RoomHandle,
-    RoomSlot, RoomUse, Route, Seat, SendError, Server, ServerConfig, ServerEvent, ServerStorage, Sound, Source,
-    SpeakerSlot, TalkTo, Target, client_storage_vec, server_storage_vec,
-    wire::{Kind, Packet},
+    ChannelHandle, ChannelOptions, ChannelSlot, Client, ClientConfig, ClientEvent, ClientId, ClientStorage,
+    CodecSettings, Connection, ConnectionId, Delivery, Instant, Message, PathId, PeerLink, PendingJoin, PersonSlot,
+    Post, Priority, Room, RoomHandle, RoomSlot, RoomUse, Route, Seat, SendError, Server, ServerConfig, ServerEvent,
+    ServerStorage, SessionId, Sound, Source, SpeakerSlot, TalkTo, Target, client_storage_vec, server_storage_vec,
+    wire::{Hello, Kind, Lane, Packet, StateFlags, VERSION},
 };
 
 pub(crate) type TestClient =
@@ -123,11 +123,21 @@ impl Stage {
         stage
     }
 
+    /// The same, and the server has room for so many texts and rendezvous.
+    pub(crate) fn with_posts(people: usize, posts: usize) -> Self {
+        let mut stage =
+            Self { server: new_server(ServerConfig::DEFAULT, 11, posts), ..Self::empty(ServerConfig::DEFAULT) };
+        (0..people).for_each(|_| _ = stage.add());
+        stage.run(300);
+        stage.log.clear();
+        stage
+    }
+
     pub(crate) fn empty(config: ServerConfig) -> Self {
         Self {
             now_us: 0,
             next_tick: 0,
-            server: new_server(config, 11),
+            server: new_server(config, 11, 32),
             people: Vec::new(),
             server_events: Vec::new(),
             log: Vec::new(),
@@ -148,10 +158,22 @@ impl Stage {
 
     /// Adds somebody who hears so many at once.
     pub(crate) fn add_hearing(&mut self, speakers: usize, change: impl FnOnce(&mut ClientConfig)) -> usize {
+        self.add_storing(speakers, 16_384, change)
+    }
+
+    /// Adds somebody who hears so many at once, and has so many bytes for messages that come in.
+    pub(crate) fn add_storing(
+        &mut self,
+        speakers: usize,
+        inbox: usize,
+        change: impl FnOnce(&mut ClientConfig),
+    ) -> usize {
         let who = self.people.len();
         let mut config = ClientConfig::new(&format!("person-{who}")).unwrap();
         change(&mut config);
-        let mut client = Client::new(config, 100 + who as u64, client_storage_vec!(people: 16, speakers: speakers));
+        let mut storage = client_storage_vec!(people: 16, speakers: speakers);
+        storage.inbox.truncate(inbox);
+        let mut client = Client::new(config, 100 + who as u64, storage);
         let now = self.now();
         let lobby = client.use_room(now, "Lobby", RoomUse::Both).unwrap();
         let channel = client.open_channel(now, TalkTo::Room(lobby), ChannelOptions::DEFAULT).unwrap();
@@ -210,7 +232,7 @@ impl Stage {
 
     /// Another server in the place of this one, which knows nobody; the transports don't notice.
     pub(crate) fn replace_server(&mut self, seed: u64) {
-        self.server = new_server(ServerConfig::DEFAULT, seed);
+        self.server = new_server(ServerConfig::DEFAULT, seed, 32);
         self.flights.clear();
         self.lanes.clear();
         let now = self.now();
@@ -467,6 +489,53 @@ impl Stage {
     }
 }
 
+/// Somebody without a client, whose every packet a test writes.
+pub(crate) struct Stranger {
+    pub(crate) connection: ConnectionId,
+    session: SessionId,
+    next: u16,
+}
+
+impl Stranger {
+    /// Joins, and uses no room.
+    pub(crate) fn join(stage: &mut Stage) -> Self {
+        let now = stage.now();
+        let connection = stage.server.handle_connected(now).unwrap();
+        let hello = Packet::Hello(Hello {
+            version: VERSION,
+            features: 0,
+            nonce: 1,
+            codec: CodecSettings::DEFAULT,
+            flags: StateFlags { muted: false, deafened: false },
+            priority: Priority::None,
+            resume: None,
+            name: "stranger",
+            credential: &[],
+        });
+        stage.give(connection, Delivery::Reliable, &encoded(&hello));
+        let stranger = Self { connection, session: stage.server.session(), next: 1 };
+        stage.run(100);
+        stranger
+    }
+
+    /// Gives the server the next packet of the lane at once.
+    pub(crate) fn say(&mut self, stage: &mut Stage, packet: impl FnOnce(Lane) -> Packet<'static>) {
+        let lane = Lane { session: self.session, number: self.next };
+        self.next += 1;
+        stage.give(self.connection, Delivery::Reliable, &encoded(&packet(lane)));
+    }
+
+    pub(crate) fn id(&self, stage: &Stage) -> ClientId {
+        stage.server.clients().find(|client| client.connection() == Some(self.connection)).unwrap().id()
+    }
+
+    /// What the server has sent to it.
+    pub(crate) fn told<'a>(&self, stage: &'a Stage) -> impl Iterator<Item = Packet<'a>> + use<'a> {
+        let end = End::Stranger(self.connection);
+        stage.log.iter().filter(move |sent| sent.to == end).map(Sent::packet)
+    }
+}
+
 /// The path to somebody, the same at every end.
 pub(crate) fn path_to(who: usize) -> PathId {
     PathId(who as u32)
@@ -478,6 +547,9 @@ pub(crate) fn encoded(packet: &Packet<'_>) -> Vec<u8> {
     out[..len].to_vec()
 }
 
-fn new_server(config: ServerConfig, seed: u64) -> TestServer {
-    Server::new(config, seed, server_storage_vec!(clients: 12, rooms: 6))
+/// With room for so many texts and rendezvous.
+fn new_server(config: ServerConfig, seed: u64, posts: usize) -> TestServer {
+    let mut storage = server_storage_vec!(clients: 12, rooms: 6);
+    storage.posts.truncate(posts);
+    Server::new(config, seed, storage)
 }

@@ -1,10 +1,10 @@
 use voice_core::{
-    Admission, ClientEvent, ConnectionId, Identity, LeaveReason, ModerationError, SendError, ServerConfig, ServerEvent,
-    State, StateReason,
-    wire::{CloseReason, RefuseReason, RoomCloseReason},
+    Admission, ClientEvent, ConnectionId, Delivery, Identity, LeaveReason, ModerationError, RoomId, RoomUse, SendError,
+    ServerConfig, ServerEvent, State, StateReason,
+    wire::{CloseReason, Packet, RefuseReason, RoomCloseReason},
 };
 
-use crate::harness::Stage;
+use crate::harness::{Stage, Stranger, encoded};
 
 /// A stage where everybody who asks is let in with an identity of its own number and 100.
 fn with_identities(people: usize) -> Stage {
@@ -144,6 +144,121 @@ fn who_is_taken_out_of_a_room_is_told_and_may_ask_again() {
     stage.run(200);
     stage.speak(&[0]);
     assert!(stage.hears(1, 0));
+}
+
+#[test]
+fn who_is_taken_out_of_many_rooms_at_once_is_told_of_each_and_their_places_are_free() {
+    let mut stage = Stage::new(2);
+    for n in 0..5 {
+        stage.act(1, |now, client| client.use_room(now, &format!("room {n}"), RoomUse::Both)).unwrap();
+    }
+    stage.run(200);
+    let (now, id) = (stage.now(), stage.id(1));
+    let rooms: Vec<_> = stage.server.client(id).unwrap().rooms().map(|(room, _)| room).collect();
+    assert_eq!(rooms.len(), 6);
+    for room in rooms {
+        stage.server.remove_from_room(now, id, room).unwrap();
+    }
+    assert_eq!(stage.server.rooms().count(), 1, "nobody uses them any more");
+    stage.run(200);
+    let removed = |event: &&ClientEvent| matches!(event, ClientEvent::RoomClosed { reason, .. } if *reason == RoomCloseReason::Removed);
+    assert_eq!(stage.people[1].events.iter().filter(removed).count(), 6);
+    let again: Vec<_> = (0..5)
+        .map(|n| stage.act(1, |now, client| client.use_room(now, &format!("other {n}"), RoomUse::Both)).unwrap())
+        .collect();
+    stage.run(200);
+    assert!(again.iter().all(|room| stage.people[1].client.room_id(*room).is_some()));
+}
+
+/// Somebody who was in the Lobby, taken out of it just now and not told yet.
+fn taken_out() -> (Stage, Stranger, RoomId) {
+    let mut stage = Stage::new(1);
+    let lobby = stage.people[0].client.room_id(stage.people[0].lobby).unwrap();
+    let mut stranger = Stranger::join(&mut stage);
+    use_lobby(&mut stage, &mut stranger, RoomUse::Both);
+    stage.run(100);
+    stage.log.clear();
+    let (now, id) = (stage.now(), stranger.id(&stage));
+    stage.server.remove_from_room(now, id, lobby).unwrap();
+    (stage, stranger, lobby)
+}
+
+fn use_lobby(stage: &mut Stage, stranger: &mut Stranger, room_use: RoomUse) {
+    stranger.say(stage, |lane| Packet::UseRoom { lane, room_use, name: "Lobby" });
+}
+
+/// What somebody was told of rooms: whether they were granted.
+fn granted(stage: &Stage, stranger: &Stranger) -> Vec<bool> {
+    let told = stranger.told(stage);
+    told.filter_map(|packet| match packet {
+        Packet::RoomGranted { .. } => Some(true),
+        Packet::RoomClosed { .. } => Some(false),
+        _ => None,
+    })
+    .collect()
+}
+
+#[test]
+fn who_says_how_it_uses_a_room_before_it_knows_that_it_was_taken_out_stays_out() {
+    let (mut stage, mut stranger, lobby) = taken_out();
+    let id = stranger.id(&stage);
+    use_lobby(&mut stage, &mut stranger, RoomUse::Listen);
+    stage.run(100);
+    assert_eq!(granted(&stage, &stranger), [false], "not told yet");
+    use_lobby(&mut stage, &mut stranger, RoomUse::Both);
+    stage.run(100);
+    assert_eq!(granted(&stage, &stranger), [false, false], "told, and doesn't know yet");
+    assert_eq!(stage.server.client(id).unwrap().rooms().count(), 0);
+    assert!(!stage.server_events.ends_with(&[ServerEvent::EnteredRoom { id, room: lobby }]));
+    stranger.say(&mut stage, |lane| Packet::LeaveRoom { lane, room: lobby });
+    use_lobby(&mut stage, &mut stranger, RoomUse::Both);
+    stage.run(100);
+    assert_eq!(granted(&stage, &stranger), [false, false, true], "asked for again");
+    assert_eq!(stage.server.drops().get(voice_core::DropReason::UnknownRoom), 0);
+}
+
+#[test]
+fn who_acknowledged_that_it_was_taken_out_of_a_room_may_ask_again() {
+    let (mut stage, mut stranger, _) = taken_out();
+    stage.run(100);
+    let last = stranger.told(&stage).filter_map(|packet| packet.lane()).last().unwrap();
+    let ack = |next| encoded(&Packet::LaneAck { session: last.session, next });
+    let before = stage.log.iter().map(|sent| sent.packet()).find(|packet| matches!(packet, Packet::RoomClosed { .. }));
+    let closed = before.unwrap().lane().unwrap().number;
+    stage.give(stranger.connection, Delivery::Unreliable, &ack(closed));
+    use_lobby(&mut stage, &mut stranger, RoomUse::Both);
+    stage.run(100);
+    assert_eq!(granted(&stage, &stranger), [false, false], "only what was before it is acknowledged");
+    stage.give(stranger.connection, Delivery::Unreliable, &ack(last.number + 2));
+    use_lobby(&mut stage, &mut stranger, RoomUse::Both);
+    stage.run(100);
+    assert_eq!(granted(&stage, &stranger), [false, false, true]);
+}
+
+#[test]
+fn a_room_whose_last_user_was_taken_out_is_gone_before_it_knows_and_can_be_made_anew() {
+    let mut stage = Stage::new(1);
+    let mut stranger = Stranger::join(&mut stage);
+    stranger.say(&mut stage, |lane| Packet::UseRoom { lane, room_use: RoomUse::Both, name: "Den" });
+    stage.run(100);
+    let (now, id) = (stage.now(), stranger.id(&stage));
+    let den = stage.server.rooms().find(|room| room.name() == "Den").unwrap().id();
+    stage.server.remove_from_room(now, id, den).unwrap();
+    stage.run(100);
+    assert!(stage.server.room(den).is_none() && stage.server.rooms().count() == 1);
+    assert!(stage.server_events.contains(&ServerEvent::RoomRemoved { room: den }));
+    stage.act(0, |now, client| client.use_room(now, "Den", RoomUse::Both)).unwrap();
+    stage.run(100);
+    let again = stage.server.rooms().find(|room| room.name() == "Den").unwrap();
+    assert_eq!((again.users(), again.listeners()), (1, 1));
+    let created = |event: &&ServerEvent| **event == ServerEvent::RoomCreated { room: again.id() };
+    assert!(stage.server_events.iter().filter(created).count() >= 1);
+    assert!(stage.server_events.iter().rev().take(3).any(|event| created(&event)));
+    let now = stage.now();
+    stage.server.kick(now, id, 0).unwrap();
+    let zero = stage.id(0);
+    stage.server.kick(now, zero, 0).unwrap();
+    assert_eq!(stage.server.rooms().count(), 0);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use voice_core::{
     ClientEvent, Delivery, LeaveReason, RoomUse, Secret, ServerConfig, ServerEvent, State, StateReason, Volume,
-    wire::{CloseReason, Hello, Kind, Packet, Resume, StateFlags, VERSION},
+    wire::{CloseReason, Hello, Kind, Packet, Resume, RoomCloseReason, StateFlags, VERSION},
 };
 
 use crate::harness::{End, Sent, Stage, encoded};
@@ -217,4 +217,49 @@ fn rooms_left_while_away_are_left_and_rooms_wanted_meanwhile_are_used() {
     assert_eq!(stage.sent(from(1, Kind::LeaveRoom)), 1);
     stage.speak(&[0]);
     assert!(!stage.hears(1, 0));
+}
+
+fn removals(stage: &Stage, who: usize) -> usize {
+    let room = stage.people[who].lobby;
+    let removed = ClientEvent::RoomClosed { room, reason: RoomCloseReason::Removed };
+    stage.people[who].events.iter().filter(|event| **event == removed).count()
+}
+
+/// Somebody is out of the Lobby, knows, and gets in when it asks again.
+fn is_out_and_may_ask_again(stage: &mut Stage, who: usize) {
+    let id = stage.id(who);
+    assert_eq!(stage.people[who].client.state_reason(), StateReason::Resumed);
+    assert_eq!((removals(stage, who), stage.server.client(id).unwrap().rooms().count()), (1, 0));
+    let entered =
+        |event: &&ServerEvent| matches!(event, ServerEvent::EnteredRoom { id: entered, .. } if *entered == id);
+    assert_eq!(stage.server_events.iter().filter(entered).count(), 1, "it has never been back");
+    stage.act(who, |now, client| client.use_room(now, "Lobby", RoomUse::Both)).unwrap();
+    stage.run(100);
+    assert_eq!((removals(stage, who), stage.server.client(id).unwrap().rooms().count()), (1, 1));
+}
+
+#[test]
+fn who_is_taken_out_of_a_room_while_away_is_told_when_it_is_back_and_stays_out() {
+    let mut stage = Stage::new(2);
+    let (id, lobby) = (stage.id(1), stage.people[0].client.room_id(stage.people[0].lobby).unwrap());
+    stage.people[1].cut = true;
+    stage.lose_transport(1);
+    stage.run(500);
+    let now = stage.now();
+    stage.server.remove_from_room(now, id, lobby).unwrap();
+    stage.people[1].cut = false;
+    stage.run(23_000);
+    is_out_and_may_ask_again(&mut stage, 1);
+}
+
+#[test]
+fn a_removal_that_is_lost_with_the_connection_is_told_again() {
+    let mut stage = Stage::new(2);
+    let (now, id, lobby) = (stage.now(), stage.id(1), stage.people[0].client.room_id(stage.people[0].lobby).unwrap());
+    stage.server.remove_from_room(now, id, lobby).unwrap();
+    stage.run(2);
+    assert_eq!(stage.sent(|sent| sent.to == End::Person(1) && sent.kind() == Kind::RoomClosed), 1);
+    stage.lose_transport(1);
+    stage.run(2_000);
+    is_out_and_may_ask_again(&mut stage, 1);
 }

@@ -2,10 +2,10 @@ use std::collections::BTreeSet;
 
 use voice_core::{
     ChannelError, ChannelOptions, ClientEvent, DropReason, RoomError, RoomHandle, RoomUse, ServerEvent, TalkTo,
-    wire::RoomCloseReason,
+    wire::{CloseReason, Kind, Packet, RoomCloseReason},
 };
 
-use crate::harness::Stage;
+use crate::harness::{End, Fate, Sent, Stage, Stranger};
 
 fn names(stage: &Stage) -> BTreeSet<String> {
     stage.server.rooms().map(|room| room.name().to_owned()).collect()
@@ -133,4 +133,155 @@ fn every_room_that_is_not_to_be_had_is_told_of() {
     assert_eq!(stage.server.rooms().count(), 6);
     let granted = rooms.iter().filter(|room| stage.people[0].client.room_id(**room).is_some()).count();
     assert_eq!((granted, closed(&stage, 0).len()), (5, 15));
+}
+
+/// Somebody in the Lobby, and no room is free.
+fn crowded() -> (Stage, Stranger) {
+    let mut stage = Stage::new(1);
+    for n in 0..5 {
+        stage.act(0, |now, client| client.use_room(now, &format!("room {n}"), RoomUse::Both)).unwrap();
+    }
+    let mut stranger = Stranger::join(&mut stage);
+    stranger.say(&mut stage, |lane| Packet::UseRoom { lane, room_use: RoomUse::Both, name: "Lobby" });
+    stage.run(100);
+    (stage, stranger)
+}
+
+#[test]
+fn a_removal_is_told_even_if_as_many_refusals_wait_as_can_be_kept() {
+    let (mut stage, mut stranger) = crowded();
+    for name in ["a", "b", "c", "d"] {
+        stranger.say(&mut stage, |lane| Packet::UseRoom { lane, room_use: RoomUse::Both, name });
+    }
+    let lobby = stage.people[0].client.room_id(stage.people[0].lobby).unwrap();
+    let (now, id) = (stage.now(), stranger.id(&stage));
+    stage.server.remove_from_room(now, id, lobby).unwrap();
+    stage.run(100);
+    let closed = stranger.told(&stage).filter_map(|packet| match packet {
+        Packet::RoomClosed { name, reason, .. } => Some((name, reason)),
+        _ => None,
+    });
+    let full = |name| (name, RoomCloseReason::NoRoomFree);
+    let expected = [("Lobby", RoomCloseReason::Removed), full("a"), full("b"), full("c"), full("d")];
+    assert_eq!(closed.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_room_that_is_asked_for_again_before_the_answer_is_answered_by_the_last_word_on_it_alone() {
+    let (mut stage, mut stranger) = crowded();
+    stranger.say(&mut stage, |lane| Packet::UseRoom { lane, room_use: RoomUse::Both, name: "a" });
+    // The rooms of somebody who is thrown out are free.
+    let (now, other) = (stage.now(), stage.id(0));
+    stage.server.kick(now, other, 0).unwrap();
+    stranger.say(&mut stage, |lane| Packet::UseRoom { lane, room_use: RoomUse::Both, name: "a" });
+    stage.run(100);
+    let of_a = stranger.told(&stage).filter_map(|packet| match packet {
+        Packet::RoomClosed { name: "a", .. } => Some(false),
+        Packet::RoomGranted { name: "a", .. } => Some(true),
+        _ => None,
+    });
+    assert_eq!(of_a.collect::<Vec<_>>(), [true]);
+}
+
+#[test]
+fn who_asks_for_more_rooms_than_it_may_without_an_answer_is_closed() {
+    let (mut stage, mut stranger) = crowded();
+    for name in ["a", "b", "c", "c", "d", "e"] {
+        stranger.say(&mut stage, |lane| Packet::UseRoom { lane, room_use: RoomUse::Both, name });
+    }
+    stage.run(100);
+    let last = stranger.told(&stage).last().unwrap();
+    assert!(matches!(last, Packet::Closed { reason: CloseReason::Flood, .. }), "{last:?}");
+    assert_eq!(stage.server.drops().get(DropReason::TableFull), 1);
+}
+
+fn asked(stage: &Stage, who: usize) -> usize {
+    stage.sent(|sent: &Sent| sent.from == End::Person(who) && sent.kind() == Kind::UseRoom)
+}
+
+#[test]
+fn a_room_that_was_left_before_the_answer_counts_as_unanswered() {
+    let mut stage = Stage::new(1);
+    let mut last = stage.people[0].lobby;
+    for n in 0..9 {
+        if n > 0 {
+            stage.act(0, |now, client| client.leave_room(now, last)).unwrap();
+        }
+        last = stage.act(0, |now, client| client.use_room(now, &format!("room {n}"), RoomUse::Both)).unwrap();
+        stage.run(1);
+        assert!(asked(&stage, 0) <= 4, "no answer has come after {n} ms");
+    }
+    stage.run(500);
+    let id = stage.people[0].client.room_id(last).expect("asked for in the end");
+    assert_eq!(names(&stage), ["Lobby".to_owned(), "room 8".to_owned()].into());
+    assert_eq!(stage.server.room(id).unwrap().name(), "room 8");
+}
+
+#[test]
+fn a_use_that_changes_before_the_answer_is_told_after_it() {
+    let mut stage = Stage::new(1);
+    let use_den = |stage: &mut Stage, room_use| {
+        let room = stage.act(0, |now, client| client.use_room(now, "Den", room_use)).unwrap();
+        stage.run(1);
+        room
+    };
+    use_den(&mut stage, RoomUse::Listen);
+    use_den(&mut stage, RoomUse::Both);
+    let den = use_den(&mut stage, RoomUse::Speak);
+    assert_eq!(asked(&stage, 0), 1);
+    stage.run(100);
+    let (id, seat) = (stage.people[0].client.room_id(den).unwrap(), stage.server.client(stage.id(0)).unwrap());
+    assert!(seat.rooms().any(|used| used == (id, RoomUse::Speak)));
+    assert_eq!(asked(&stage, 0), 2);
+}
+
+/// Numbers that look random, the same for the same seed.
+fn numbers(seed: u64) -> impl FnMut(u64) -> u64 {
+    let mut state = seed;
+    move |below| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    }
+}
+
+#[test]
+fn whatever_crosses_on_the_way_both_ends_agree_on_rooms_in_the_end() {
+    for seed in 0..60 {
+        let mut stage = Stage::new(2);
+        let (mut delay, mut draw) = (numbers(seed + 1_000), numbers(seed));
+        stage.network = Box::new(move |_| Fate::DelayMs(1 + delay(60)));
+        let mut rooms = vec![stage.people[1].lobby];
+        for _ in 0..60 {
+            let any = draw(rooms.len() as u64) as usize;
+            match draw(12) {
+                0..5 => {
+                    let (name, room_use) = (draw(8), RoomUse::from_number(1 + draw(3) as u8).unwrap());
+                    let used = stage.act(1, |now, client| client.use_room(now, &format!("room {name}"), room_use));
+                    rooms.extend(used);
+                }
+                5..7 => _ = stage.act(1, |now, client| client.leave_room(now, rooms[any])),
+                7..11 => {
+                    let (now, id) = (stage.now(), stage.id(1));
+                    let seat = stage.server.client(id);
+                    let used: Vec<_> = seat.map(|seat| seat.rooms().collect()).unwrap_or_default();
+                    for (room, _) in used.into_iter().filter(|_| draw(2) == 0) {
+                        stage.server.remove_from_room(now, id, room).unwrap();
+                    }
+                }
+                _ if draw(4) == 0 => stage.lose_transport(1),
+                _ => {}
+            }
+            stage.run(draw(80));
+        }
+        stage.run(20_000);
+        let seat = stage.server.client(stage.id(1)).unwrap();
+        let there: BTreeSet<_> = seat.rooms().map(|(room, _)| room).collect();
+        let here: BTreeSet<_> = rooms.iter().filter_map(|room| stage.people[1].client.room_id(*room)).collect();
+        assert_eq!(here, there, "seed {seed}");
+        for room in rooms {
+            let is_granted = stage.people[1].client.room_id(room).is_some();
+            let is_wanted = stage.act(1, |now, client| client.leave_room(now, room)).is_ok();
+            assert_eq!(is_granted, is_wanted, "seed {seed}: nothing waits for an answer");
+        }
+    }
 }
