@@ -12,13 +12,13 @@ use adapter_kit::{Flush, LinkId, Outboxes, Packets, SendError, Transmit};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use bytes::{Bytes, BytesMut};
 use quinn_proto::{
-    ClientConfig, ConnectionHandle, DatagramEvent, EndpointConfig, HashedConnectionIdGenerator, Incoming, ServerConfig,
-    TransportConfig, VarInt,
+    ClientConfig, ConnectionHandle, DatagramEvent, EndpointConfig, Incoming, ServerConfig, TransportConfig, VarInt,
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
 use voice_core::Delivery;
 
 use crate::{
+    connection_id::ConnectionIds,
     identity::{Fingerprint, Identity, SERVER_NAME},
     link::{DATAGRAM, DownReason, Happened, Link},
     media::{Header, Refused, Sealer, is_media},
@@ -181,8 +181,8 @@ impl Endpoint {
         // Made from the own key, and so the same after a restart: who still believes in a connection of before is told at once that it is gone, by a
         // reset that nobody else can make (RFC 9000, 10.3).
         let mut quic = EndpointConfig::new(Arc::new(identity.derived_key("stateless resets")));
-        let connection_ids = identity.derived_number("connection ids");
-        quic.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(connection_ids)));
+        let connection_ids = identity.derived_key("connection ids");
+        quic.cid_generator(move || Box::new(ConnectionIds::new(connection_ids.clone())));
         // A QUIC packet without its fixed bit would look like one of ours (RFC 9443, 3; RFC 9287).
         quic.grease_quic_bit(false);
         Self {

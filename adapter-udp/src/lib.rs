@@ -14,10 +14,12 @@
 //! | which server is believed | `trust.rs` |
 //! | packets on the QUIC stream | `lane.rs` |
 //! | one connection | `link.rs` |
+//! | what QUIC calls a connection | `connection_id.rs` |
 //! | all connections of a port | `endpoint.rs` |
 //! | clients that speak to each other without the server | `direct/` |
 //! | system calls | `socket.rs` |
 
+mod connection_id;
 mod direct;
 mod endpoint;
 #[cfg(feature = "fuzzing")]

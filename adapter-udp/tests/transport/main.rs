@@ -289,3 +289,26 @@ fn a_server_that_is_not_there_is_told_after_the_time_for_handshakes() {
     wire.run(1_000);
     assert_eq!(wire.nodes[client].events, [Event::Down(link, DownReason::NoAnswer)]);
 }
+
+#[test]
+fn a_server_that_has_started_anew_resets_ids_of_its_own_and_none_that_others_made_up() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    let (client, link, _) = wire.connected();
+    wire.send(client, link, Reliable, b"what the id stands before");
+    wire.run(50);
+    let (from, to, real) = wire.log.iter().rfind(|(from, ..)| *from == address(101)).unwrap().clone();
+    assert_eq!(real[0] & 0xC0, 0x40, "QUIC's short header, and then the id");
+    wire.restart_server();
+    let mut answers = |bytes: &[u8]| {
+        let before = wire.log.len();
+        wire.inject(from, to, bytes);
+        wire.run(15);
+        wire.log[before..].iter().filter(|(from, ..)| *from == address(1)).count()
+    };
+    assert_eq!(answers(&real), 1);
+    for at in 1..=16 {
+        let mut made_up = real.clone();
+        made_up[at] ^= 1;
+        assert_eq!(answers(&made_up), 0, "byte {at}");
+    }
+}
