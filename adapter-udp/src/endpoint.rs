@@ -28,6 +28,9 @@ use crate::{
 /// Longest unreliable packet: it fits a datagram to the server with its length before it.
 const LONGEST_PACKET: usize = DATAGRAM - Sealer::overhead(Some(0)) - 2;
 
+/// Answers to those who have no link that wait to be sent: as many as a socket gives datagrams in one turn of a server's loop.
+const MOST_REPLIES: usize = 1_024;
+
 /// What a port is used for, and its limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
@@ -183,6 +186,9 @@ impl Endpoint {
         let mut quic = EndpointConfig::new(Arc::new(identity.derived_key("stateless resets")));
         let connection_ids = identity.derived_key("connection ids");
         quic.cid_generator(move || Box::new(ConnectionIds::new(connection_ids.clone())));
+        // After a crash everybody asks within the same second, many in one turn of the loop, and none may be left waiting for the next. A reset is shorter than
+        // what it answers, so nobody can make more of one, nor keep two servers answering each other.
+        quic.min_reset_interval(Duration::ZERO);
         // A QUIC packet without its fixed bit would look like one of ours (RFC 9443, 3; RFC 9287).
         quic.grease_quic_bit(false);
         Self {
@@ -516,7 +522,7 @@ impl Endpoint {
     fn reply(&mut self, transmit: quinn_proto::Transmit, mut bytes: Vec<u8>) {
         bytes.truncate(transmit.size);
         // One datagram in, at most one out: what can't be sent at once needn't be sent.
-        if self.replies.len() < 64 {
+        if self.replies.len() < MOST_REPLIES {
             self.replies.push_back((transmit.destination, bytes));
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use adapter_udp::{Config, DownReason, Endpoint, Event, Fingerprint, Identity, SendError, Trust};
 use voice_core::Delivery::{Reliable, Unreliable};
-use wire::{Wire, address};
+use wire::{Wire, address, machine};
 
 /// Voice as the core sends it: the first byte has its highest bit set.
 const VOICE: [u8; 92] = [0x80; 92];
@@ -263,6 +263,27 @@ fn a_client_learns_within_three_seconds_that_the_server_has_started_anew() {
         "{:?}",
         wire.nodes[client].events
     );
+}
+
+#[test]
+fn four_hundred_clients_learn_within_two_seconds_that_the_server_has_started_anew() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    // At once, so that they ask in the same turn of the server, too.
+    let clients: Vec<_> = (0..400).map(|number| wire.connect_from(machine(number), Trust::FirstUse)).collect();
+    wire.run(300);
+    assert_eq!(wire.nodes[0].ups().len(), 400);
+    let before = wire.log.len();
+    wire.restart_server();
+    wire.run(2_000);
+    for (client, link) in clients {
+        let events = &wire.nodes[client].events;
+        assert!(events.contains(&Event::Down(link, DownReason::NoAnswer)), "client {client}: {events:?}");
+    }
+    let bytes = |own: bool| -> usize {
+        let sent = wire.log[before..].iter().filter(|(from, ..)| (*from == address(1)) == own);
+        sent.map(|(.., bytes)| bytes.len()).sum()
+    };
+    assert!(bytes(true) < bytes(false), "a reset is shorter than what it answers");
 }
 
 #[test]
