@@ -153,6 +153,7 @@ pub struct Endpoint {
     replies: VecDeque<(SocketAddr, Vec<u8>)>,
     events: VecDeque<Event>,
     making: usize,
+    turns_away: bool,
     drops: Drops,
     traffic: Traffic,
 }
@@ -208,6 +209,7 @@ impl Endpoint {
             replies: VecDeque::new(),
             events: VecDeque::new(),
             making: 0,
+            turns_away: false,
             drops: Drops::default(),
             traffic: Traffic::default(),
         }
@@ -270,12 +272,18 @@ impl Endpoint {
         Ok(self.add(link))
     }
 
-    /// Closes a link; what waits on its lane is given up. [`Event::Down`] follows.
+    /// Closes a link. [`Event::Down`] follows at once, and nothing of it is told any more. What is on its lane still leaves, and has 300 ms to be
+    /// acknowledged.
     pub fn close(&mut self, now: Instant, link: LinkId) {
         if let Some(index) = self.index(link) {
             self.with(index, |link| link.close(DownReason::Closed));
             self.drive(now, index);
         }
+    }
+
+    /// From now on nobody who asks for a link gets an answer, so that they find the next server of this port the sooner.
+    pub const fn turn_away(&mut self) {
+        self.turns_away = true;
     }
 
     /// Takes a datagram that came in; gives its unreliable packets, if it has any. The rest is told by events.
@@ -424,7 +432,9 @@ impl Endpoint {
             self.drops.malformed += 1;
             return None;
         };
-        let Some(index) = self.link_of(header, datagram) else {
+        // One that is closing takes nothing more, and its other end is no forger for not knowing yet.
+        let is_up = |index: &u32| self.slots[*index as usize].is_up;
+        let Some(index) = self.link_of(header, datagram).filter(is_up) else {
             self.drops.unknown_link += 1;
             return None;
         };
@@ -493,6 +503,9 @@ impl Endpoint {
     }
 
     fn accept(&mut self, now: Instant, incoming: Incoming) {
+        if self.turns_away {
+            return self.quic.ignore(incoming);
+        }
         let mut reply = Vec::new();
         if self.links() >= self.config.links {
             self.drops.full += 1;

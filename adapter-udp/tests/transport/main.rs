@@ -1,6 +1,7 @@
 //! The transport without a socket: two ends, and what may happen between them.
 
 mod certificates;
+mod closing;
 mod outside;
 mod wire;
 

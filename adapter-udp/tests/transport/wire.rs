@@ -128,6 +128,10 @@ impl Wire {
         self.nodes[node].endpoint.send(self.now, link, delivery, packet).unwrap();
     }
 
+    pub(crate) fn close(&mut self, node: usize, link: LinkId) {
+        self.nodes[node].endpoint.close(self.now, link);
+    }
+
     /// Sends an unreliable packet, if the link is still up.
     pub(crate) fn send_if_up(&mut self, node: usize, link: LinkId, packet: &[u8]) {
         let _ = self.nodes[node].endpoint.send(self.now, link, Delivery::Unreliable, packet);
