@@ -5,10 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adapter_kit::{Item, Packets, Word};
+use adapter_kit::{Item, Packets, Source, Word};
 use bytes::Bytes;
 use quinn_proto::{
-    Connection, ConnectionError, ConnectionHandle, Dir, Event as QuicEvent, Side, StreamEvent, StreamId, VarInt,
+    Connection, ConnectionError, ConnectionHandle, Dir, Event as QuicEvent, Side, StreamEvent, StreamId,
+    TransportErrorCode, VarInt,
 };
 
 use crate::{
@@ -74,6 +75,8 @@ pub(crate) struct Link {
     /// A new address that the peer seems to have, and what was asked there.
     candidate: Option<(SocketAddr, [u8; 8])>,
     pub(crate) handle: ConnectionHandle,
+    /// Among whose links it counts, at a server: its address of the beginning, once that is proven.
+    pub(crate) counts_for: Option<Source>,
     refusal: Refusal,
     stream: Option<StreamId>,
     /// Something was sent on the lane.
@@ -101,6 +104,7 @@ impl Link {
             is_client: quic.side() == Side::Client,
             quic,
             handle,
+            counts_for: None,
             refusal,
             stream: None,
             has_spoken: false,
@@ -182,6 +186,9 @@ impl Link {
 
     fn reason(&self, error: ConnectionError) -> DownReason {
         match error {
+            ConnectionError::ConnectionClosed(close) if close.error_code == TransportErrorCode::CONNECTION_REFUSED => {
+                DownReason::Failed("the server takes no more connections now".to_owned())
+            }
             ConnectionError::ApplicationClosed(_) | ConnectionError::ConnectionClosed(_) => DownReason::ClosedByPeer,
             ConnectionError::LocallyClosed => DownReason::Closed,
             ConnectionError::TimedOut | ConnectionError::Reset => DownReason::NoAnswer,

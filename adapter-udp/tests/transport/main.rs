@@ -2,6 +2,7 @@
 
 mod certificates;
 mod closing;
+mod limits;
 mod outside;
 mod wire;
 

@@ -121,6 +121,7 @@ impl Adapter for Udp {
                 ("forged", drops.forged),
                 ("replayed", drops.replayed),
                 ("full", drops.full),
+                ("too_often", drops.too_often),
                 ("waited", drops.waited),
                 ("socket_full", self.unsent),
             ]
