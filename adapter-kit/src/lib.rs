@@ -1,17 +1,21 @@
-//! What adapters share, whatever they send through: what a link is called, how packets stand in a datagram, and how long they wait there for others.
+//! What adapters share, whatever they send through: what a link is called, how packets stand in a datagram, how long they wait there for others, and how much of
+//! a server an address may have.
 //!
 //! | to change | open |
 //! |---|---|
 //! | which packets share a datagram, and how long they wait | `outbox.rs` |
 //! | how packets stand in a datagram | `pack.rs` |
 //! | how an address stands there | `address.rs` |
+//! | how many links an address has, and how often it may begin one | `limits.rs` |
 
 pub mod address;
+mod limits;
 mod outbox;
 mod pack;
 
 use std::net::SocketAddr;
 
+pub use limits::{Limits, Source};
 pub use outbox::{Flush, Kept, Outboxes};
 pub use pack::{Item, LONGEST, Packets, Word, pack, pack_word, packed_len, packets, unpack, unpack_first};
 

@@ -8,17 +8,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adapter_kit::{Flush, LinkId, Outboxes, Packets, SendError, Transmit};
+use adapter_kit::{Flush, LinkId, Outboxes, Packets, SendError, Source, Transmit};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use bytes::{Bytes, BytesMut};
 use quinn_proto::{
-    ClientConfig, ConnectionHandle, DatagramEvent, EndpointConfig, HashedConnectionIdGenerator, Incoming, ServerConfig,
-    TransportConfig, VarInt,
+    ClientConfig, ConnectionHandle, DatagramEvent, EndpointConfig, Incoming, ServerConfig, Side, TransportConfig,
+    VarInt,
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
 use voice_core::Delivery;
 
 use crate::{
+    config::Config,
+    connection_id::ConnectionIds,
+    door::{Door, Verdict},
     identity::{Fingerprint, Identity, SERVER_NAME},
     link::{DATAGRAM, DownReason, Happened, Link},
     media::{Header, Refused, Sealer, is_media},
@@ -28,24 +31,8 @@ use crate::{
 /// Longest unreliable packet: it fits a datagram to the server with its length before it.
 const LONGEST_PACKET: usize = DATAGRAM - Sealer::overhead(Some(0)) - 2;
 
-/// What a port is used for, and its limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Config {
-    /// Links at once, those that are being made included. More are refused.
-    pub links: usize,
-    /// With more links than this being made, those who begin have to show first that they get what is sent to their address (QUIC Retry).
-    pub retry_above: usize,
-    /// A handshake that takes longer is given up.
-    pub handshake: Duration,
-    /// How long a packet sent with [`Flush::Soon`] waits at most for others to the same link; 0: not at all.
-    pub window: Duration,
-}
-
-impl Config {
-    /// 4,096 links; Retry with more than 32 being made; 10 s for a handshake; a window of 5 ms.
-    pub const DEFAULT: Self =
-        Self { links: 4_096, retry_above: 32, handshake: Duration::from_secs(10), window: Duration::from_millis(5) };
-}
+/// Answers to those who have no link that wait to be sent: as many as a socket gives datagrams in one turn of a server's loop.
+const MOST_REPLIES: usize = 1_024;
 
 /// Something that happened to a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +68,8 @@ pub struct Drops {
     pub replayed: u64,
     /// A new link while there is no room for it.
     pub full: u64,
+    /// A new link of an address that has too many, or has begun too many.
+    pub too_often: u64,
     /// An unreliable packet that waited and gave way to newer ones.
     pub waited: u64,
 }
@@ -150,6 +139,8 @@ pub struct Endpoint {
     replies: VecDeque<(SocketAddr, Vec<u8>)>,
     events: VecDeque<Event>,
     making: usize,
+    door: Door,
+    turns_away: bool,
     drops: Drops,
     traffic: Traffic,
 }
@@ -181,8 +172,11 @@ impl Endpoint {
         // Made from the own key, and so the same after a restart: who still believes in a connection of before is told at once that it is gone, by a
         // reset that nobody else can make (RFC 9000, 10.3).
         let mut quic = EndpointConfig::new(Arc::new(identity.derived_key("stateless resets")));
-        let connection_ids = identity.derived_number("connection ids");
-        quic.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(connection_ids)));
+        let connection_ids = identity.derived_key("connection ids");
+        quic.cid_generator(move || Box::new(ConnectionIds::new(connection_ids.clone())));
+        // After a crash everybody asks within the same second, many in one turn of the loop, and none may be left waiting for the next. A reset is shorter than
+        // what it answers, so nobody can make more of one, nor keep two servers answering each other.
+        quic.min_reset_interval(Duration::ZERO);
         // A QUIC packet without its fixed bit would look like one of ours (RFC 9443, 3; RFC 9287).
         quic.grease_quic_bit(false);
         Self {
@@ -202,6 +196,8 @@ impl Endpoint {
             replies: VecDeque::new(),
             events: VecDeque::new(),
             making: 0,
+            door: Door::new(&config),
+            turns_away: false,
             drops: Drops::default(),
             traffic: Traffic::default(),
         }
@@ -264,12 +260,18 @@ impl Endpoint {
         Ok(self.add(link))
     }
 
-    /// Closes a link; what waits on its lane is given up. [`Event::Down`] follows.
+    /// Closes a link. [`Event::Down`] follows at once, and nothing of it is told any more. What is on its lane still leaves, and has 300 ms to be
+    /// acknowledged.
     pub fn close(&mut self, now: Instant, link: LinkId) {
         if let Some(index) = self.index(link) {
             self.with(index, |link| link.close(DownReason::Closed));
             self.drive(now, index);
         }
+    }
+
+    /// From now on nobody who asks for a link gets an answer, so that they find the next server of this port the sooner.
+    pub const fn turn_away(&mut self) {
+        self.turns_away = true;
     }
 
     /// Takes a datagram that came in; gives its unreliable packets, if it has any. The rest is told by events.
@@ -418,7 +420,9 @@ impl Endpoint {
             self.drops.malformed += 1;
             return None;
         };
-        let Some(index) = self.link_of(header, datagram) else {
+        // One that is closing takes nothing more, and its other end is no forger for not knowing yet.
+        let is_up = |index: &u32| self.slots[*index as usize].is_up;
+        let Some(index) = self.link_of(header, datagram).filter(is_up) else {
             self.drops.unknown_link += 1;
             return None;
         };
@@ -483,29 +487,44 @@ impl Endpoint {
 
     fn is_client(&self, index: u32) -> bool {
         let link = self.slots[index as usize].link.as_ref();
-        link.is_some_and(|link| link.is_up && link.quic.side() == quinn_proto::Side::Client)
+        link.is_some_and(|link| link.is_up && link.quic.side() == Side::Client)
     }
 
     fn accept(&mut self, now: Instant, incoming: Incoming) {
+        if self.turns_away {
+            return self.quic.ignore(incoming);
+        }
         let mut reply = Vec::new();
         if self.links() >= self.config.links {
             self.drops.full += 1;
             let transmit = self.quic.refuse(incoming, &mut reply);
             return self.reply(transmit, reply);
         }
-        if self.making >= self.config.retry_above && !incoming.remote_address_validated() {
-            if let Ok(transmit) = self.quic.retry(incoming, &mut reply) {
-                self.reply(transmit, reply);
+        let (source, is_proven) = (Source::of(incoming.remote_address().ip()), incoming.remote_address_validated());
+        match self.door.judge(now, source, is_proven, self.making) {
+            Verdict::Accept => {}
+            Verdict::Prove => {
+                if let Ok(transmit) = self.quic.retry(incoming, &mut reply) {
+                    self.reply(transmit, reply);
+                }
+                return;
             }
-            return;
+            Verdict::TooMany => {
+                self.drops.too_often += 1;
+                let transmit = self.quic.refuse(incoming, &mut reply);
+                return self.reply(transmit, reply);
+            }
         }
+        let counts_for = is_proven.then_some(source);
         match self.quic.accept(incoming, now, &mut reply, None) {
             Ok((handle, quic)) => {
-                let link = Link::new(handle, quic, Refusal::default(), now + self.config.handshake);
+                let mut link = Link::new(handle, quic, Refusal::default(), now + self.config.handshake);
+                link.counts_for = counts_for;
                 let id = self.add(link);
                 self.drive(now, id.parts().0);
             }
             Err(error) => {
+                counts_for.into_iter().for_each(|source| self.door.leave(source));
                 if let Some(transmit) = error.response {
                     self.reply(transmit, reply);
                 }
@@ -516,7 +535,7 @@ impl Endpoint {
     fn reply(&mut self, transmit: quinn_proto::Transmit, mut bytes: Vec<u8>) {
         bytes.truncate(transmit.size);
         // One datagram in, at most one out: what can't be sent at once needn't be sent.
-        if self.replies.len() < 64 {
+        if self.replies.len() < MOST_REPLIES {
             self.replies.push_back((transmit.destination, bytes));
         }
     }
@@ -558,7 +577,7 @@ impl Endpoint {
 
     /// Lets a link and the endpoint exchange what they have for each other.
     fn drive(&mut self, now: Instant, index: u32) {
-        let Self { quic, slots, events, by_media, making, outboxes, .. } = self;
+        let Self { quic, slots, events, by_media, making, outboxes, door, .. } = self;
         let Some(slot) = slots.get_mut(index as usize) else { return };
         let Some(link) = &mut slot.link else { return };
         let id = LinkId::from_parts(index, slot.generation);
@@ -573,6 +592,11 @@ impl Endpoint {
         if up {
             slot.is_up = true;
             *making -= 1;
+            if link.quic.side() == Side::Server && link.counts_for.is_none() {
+                let source = Source::of(link.peer.ip());
+                door.is_proven(now, source);
+                link.counts_for = Some(source);
+            }
             by_media.entry(link.media_id().unwrap_or_default()).or_default().push(index);
         }
         if let Some(reason) = link.end(now) {
@@ -623,6 +647,7 @@ impl Endpoint {
             self.timers.remove(&(timer, index));
         }
         self.by_handle[link.handle.0] = None;
+        link.counts_for.into_iter().for_each(|source| self.door.leave(source));
         if let Some(id) = link.media_id()
             && let Some(others) = self.by_media.get_mut(&id)
         {

@@ -188,11 +188,6 @@ impl Identity {
         hmac::Key::new(hmac::HMAC_SHA256, self.derive(purpose).as_ref())
     }
 
-    /// The same as a number.
-    pub(crate) fn derived_number(&self, purpose: &str) -> u64 {
-        self.derive(purpose).as_ref().first_chunk().copied().map_or(0, u64::from_be_bytes)
-    }
-
     fn derive(&self, purpose: &str) -> hmac::Tag {
         let own = hmac::Key::new(hmac::HMAC_SHA256, self.key.secret_der());
         hmac::sign(&own, format!("consonance {purpose}").as_bytes())

@@ -14,11 +14,17 @@
 //! | which server is believed | `trust.rs` |
 //! | packets on the QUIC stream | `lane.rs` |
 //! | one connection | `link.rs` |
+//! | what QUIC calls a connection | `connection_id.rs` |
 //! | all connections of a port | `endpoint.rs` |
+//! | the limits of a port | `config.rs` |
+//! | who may begin one, and who has to prove its address before | `door.rs` |
 //! | clients that speak to each other without the server | `direct/` |
 //! | system calls | `socket.rs` |
 
+mod config;
+mod connection_id;
 mod direct;
+mod door;
 mod endpoint;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -31,8 +37,9 @@ mod socket;
 mod trust;
 
 pub use adapter_kit::{Flush, LinkId, Packets, SendError, Transmit};
+pub use config::Config;
 pub use direct::{Direct, DirectConfig, DirectDrops, DirectEvent, Families, Unsent, local_addresses};
-pub use endpoint::{Config, ConnectError, Drops, Endpoint, Event, Received, Traffic};
+pub use endpoint::{ConnectError, Drops, Endpoint, Event, Received, Traffic};
 pub use identity::{Fingerprint, Identity, IdentityError};
 pub use link::DownReason;
 pub use socket::{Incoming, Outgoing, Socket};

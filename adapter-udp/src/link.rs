@@ -5,10 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adapter_kit::{Item, Packets, Word};
+use adapter_kit::{Item, Packets, Source, Word};
 use bytes::Bytes;
 use quinn_proto::{
-    Connection, ConnectionError, ConnectionHandle, Dir, Event as QuicEvent, Side, StreamEvent, StreamId, VarInt,
+    Connection, ConnectionError, ConnectionHandle, Dir, Event as QuicEvent, Side, StreamEvent, StreamId,
+    TransportErrorCode, VarInt,
 };
 
 use crate::{
@@ -22,6 +23,8 @@ use crate::{
 pub(crate) const DATAGRAM: usize = 1_200;
 /// A client that hears nothing for so long asks by QUIC.
 const SILENCE: Duration = Duration::from_secs(1);
+/// A link that is closed gives what is on its lane so long to be acknowledged: some repetitions, and no more than a server that stops can wait.
+const LINGER: Duration = Duration::from_millis(300);
 /// Bytes that a stream gives up at a time.
 const READ: usize = 4_096;
 
@@ -72,8 +75,12 @@ pub(crate) struct Link {
     /// A new address that the peer seems to have, and what was asked there.
     candidate: Option<(SocketAddr, [u8; 8])>,
     pub(crate) handle: ConnectionHandle,
+    /// Among whose links it counts, at a server: its address of the beginning, once that is proven.
+    pub(crate) counts_for: Option<Source>,
     refusal: Refusal,
     stream: Option<StreamId>,
+    /// Something was sent on the lane.
+    has_spoken: bool,
     out: LaneOut,
     into: LaneIn,
     /// A client's own address, as the server last said.
@@ -81,6 +88,8 @@ pub(crate) struct Link {
     down: Option<DownReason>,
     /// The end has been told.
     is_over: bool,
+    /// Until when what is on the lane may still be acknowledged, though the end has been told.
+    linger_until: Option<Instant>,
     /// Until when the handshake has to be over.
     handshake_until: Option<Instant>,
     /// A client's: when it looks whether anything has come since the last time.
@@ -95,8 +104,10 @@ impl Link {
             is_client: quic.side() == Side::Client,
             quic,
             handle,
+            counts_for: None,
             refusal,
             stream: None,
+            has_spoken: false,
             out: LaneOut::default(),
             into: LaneIn::default(),
             media: None,
@@ -107,6 +118,7 @@ impl Link {
             down: None,
             is_up: false,
             is_over: false,
+            linger_until: None,
             handshake_until: Some(until),
             look_at: None,
             heard: false,
@@ -122,6 +134,8 @@ impl Link {
                     None => self.fail("no keys for voice"),
                 },
                 QuicEvent::Stream(StreamEvent::Opened { dir: Dir::Bi }) => self.accept_stream(),
+                // All that was on the lane has been acknowledged.
+                QuicEvent::Stream(StreamEvent::Finished { .. }) => self.shut(now),
                 QuicEvent::Stream(_) => {}
                 QuicEvent::ConnectionLost { reason } => {
                     let reason = self.reason(reason);
@@ -131,7 +145,9 @@ impl Link {
             }
         }
         self.write();
-        self.read(&mut tell);
+        if !self.is_over {
+            self.read(&mut tell);
+        }
     }
 
     fn come_up(&mut self, now: Instant) -> Option<()> {
@@ -170,6 +186,9 @@ impl Link {
 
     fn reason(&self, error: ConnectionError) -> DownReason {
         match error {
+            ConnectionError::ConnectionClosed(close) if close.error_code == TransportErrorCode::CONNECTION_REFUSED => {
+                DownReason::Failed("the server takes no more connections now".to_owned())
+            }
             ConnectionError::ApplicationClosed(_) | ConnectionError::ConnectionClosed(_) => DownReason::ClosedByPeer,
             ConnectionError::LocallyClosed => DownReason::Closed,
             ConnectionError::TimedOut | ConnectionError::Reset => DownReason::NoAnswer,
@@ -190,19 +209,30 @@ impl Link {
     pub(crate) fn end(&mut self, now: Instant) -> Option<DownReason> {
         let reason = self.down.clone().filter(|_| !self.is_over)?;
         (self.is_over, self.is_up, self.handshake_until, self.look_at) = (true, false, None, None);
-        if !self.quic.is_closed() {
-            let code = VarInt::from_u32(u32::from(reason != DownReason::Closed));
-            self.quic.close(now, code, Bytes::new());
+        if reason == DownReason::Closed && self.has_spoken {
+            // What was said last, as why it ends, has to get there: after its `close` QUIC sends nothing but that.
+            self.linger_until = Some(now + LINGER);
+            self.write();
+        } else {
+            self.shut(now);
         }
         Some(reason)
     }
 
-    /// When [`Link::handle_timeout`] has something to do besides QUIC's.
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        [self.handshake_until, self.look_at].into_iter().flatten().min()
+    fn shut(&mut self, now: Instant) {
+        self.linger_until = None;
+        if !self.quic.is_closed() {
+            let in_order = matches!(self.down, Some(DownReason::Closed | DownReason::ClosedByPeer));
+            self.quic.close(now, VarInt::from_u32(u32::from(!in_order)), Bytes::new());
+        }
     }
 
-    /// Gives up a handshake that takes too long. A client that hears nothing lets QUIC ask: a server that has forgotten the connection, as
+    /// When [`Link::handle_timeout`] has something to do besides QUIC's.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        [self.handshake_until, self.look_at, self.linger_until].into_iter().flatten().min()
+    }
+
+    /// Gives up a handshake that takes too long, and a last word that isn't acknowledged. A client that hears nothing lets QUIC ask: a server that has forgotten the connection, as
     /// after a restart, answers that with a reset.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if self.handshake_until.take_if(|until| *until <= now).is_some() {
@@ -218,20 +248,29 @@ impl Link {
             }
             self.look_at = Some(now + SILENCE);
         }
+        if self.linger_until.is_some_and(|until| until <= now) {
+            self.shut(now);
+        }
     }
 
     /// Sends a packet on the lane; false if too many wait.
     pub(crate) fn send_reliable(&mut self, packet: &[u8]) -> bool {
         let taken = self.out.push(packet);
+        self.has_spoken |= taken;
         self.write();
         taken
     }
 
     fn write(&mut self) {
-        let Some(stream) = self.stream.filter(|_| !self.out.is_empty()) else { return };
-        let mut stream = self.quic.send_stream(stream);
+        let has_work = !self.out.is_empty() || self.linger_until.is_some();
+        let Some(id) = self.stream.filter(|_| has_work) else { return };
+        let mut stream = self.quic.send_stream(id);
         // Blocked by flow control: QUIC tells when there is room, and then it is asked again.
         let _ = self.out.write(|bytes| stream.write(bytes));
+        if self.linger_until.is_some() && self.out.is_empty() {
+            // Once; then it is an error that means nothing.
+            let _ = stream.finish();
+        }
     }
 
     fn read(&mut self, tell: &mut impl FnMut(Happened)) {
@@ -258,7 +297,7 @@ impl Link {
             }
         }
         if over && self.is_up {
-            self.fail("the lane has ended");
+            self.close(DownReason::ClosedByPeer);
         }
     }
 

@@ -11,14 +11,10 @@ use std::{
     time::Instant,
 };
 
+use adapter_kit::{Limits, Source};
 use str0m::{Candidate, Rtc, config::DtlsCert};
 
-use crate::{
-    endpoint::Config,
-    limits::{Limits, Source},
-    link::Link,
-    offer::Offer,
-};
+use crate::{endpoint::Config, link::Link, offer::Offer};
 
 /// Why an offer gets no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +91,7 @@ impl Desk {
     /// Each [`Refusal`].
     pub fn prepare(&self, now: Instant, offer: Offer, from: IpAddr) -> Result<Prepared, Refusal> {
         let source = Source::of(from);
-        if !self.limits().may_offer(now, source) {
+        if !self.limits().begin(now, source) {
             return self.refuse();
         }
         self.may_link(source)?;
@@ -126,11 +122,11 @@ impl Desk {
     }
 
     pub(crate) fn begin(&self, source: Source) {
-        self.limits().begin(source);
+        self.limits().add_link(source);
     }
 
     pub(crate) fn end(&self, source: Source) {
-        self.limits().end(source);
+        self.limits().remove_link(source);
     }
 
     /// Offers that were refused: while there was no room, and of addresses that had made too many.

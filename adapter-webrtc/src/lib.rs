@@ -10,18 +10,17 @@
 //! |---|---|
 //! | what an offer must be | `offer.rs` |
 //! | what an offer is answered, in another thread if need be | `desk.rs` |
-//! | how often somebody may offer, and how many connections an address has | `limits.rs` |
 //! | whose a datagram is | `finder.rs` |
 //! | one connection | `link.rs` |
 //! | an end for tests and load | `client.rs` |
 //! | all connections of a port | `endpoint.rs` |
+//! | how often somebody may offer, and how many connections an address has | `adapter-kit` |
 //! | which packets share a message, and how long they wait | `adapter-kit` |
 
 mod client;
 mod desk;
 mod endpoint;
 mod finder;
-mod limits;
 mod link;
 mod offer;
 

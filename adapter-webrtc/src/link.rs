@@ -2,13 +2,12 @@
 
 use std::{collections::VecDeque, net::SocketAddr, time::Duration, time::Instant};
 
+use adapter_kit::Source;
 use str0m::{
     Event as RtcEvent, IceConnectionState, Input, Output, Rtc,
     channel::{ChannelConfig, ChannelData, ChannelId, Reliability},
     net::{DatagramSend, Protocol, Receive},
 };
-
-use crate::limits::Source;
 
 /// SCTP stream of the unreliable and unordered channel. It is below the lane's since streams open in their order: when the lane is open, all is.
 pub const VOICE: u16 = 0;

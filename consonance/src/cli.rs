@@ -151,6 +151,9 @@ pub(crate) struct ServeArgs {
     /// People at once, 1 to 4,096 [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) clients: Option<u16>,
+    /// Connections over UDP of one IPv4 address or one IPv6 network of 64 bits, 1 to 4,096: half of them may begin at once, and then a 32nd a second; the loopback has no limit [default: 256]
+    #[arg(long, value_name = "N")]
+    pub(crate) links_per_address: Option<u16>,
     /// Answer /status (for people), /healthz, /metrics (Prometheus) and /state (for `consonance inspect`) over HTTP at this address; without an address on this machine alone
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:7757")]
     pub(crate) http: Option<SocketAddr>,

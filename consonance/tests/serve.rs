@@ -73,6 +73,24 @@ fn a_server_that_is_killed_and_started_again_has_its_people_back_within_five_sec
 }
 
 #[test]
+#[cfg(unix)]
+fn a_server_that_stops_tells_everybody_so_and_takes_nobody_in_any_more() {
+    let home = Folder::new("stop");
+    let server = Server::start(&home, "127.0.0.1:0", &[]);
+    let people: Vec<Child> =
+        (0..3).map(|n| join(&home, &format!("Person{n}"), &server.address, &["--seconds", "6"])).collect();
+    std::thread::sleep(Duration::from_millis(3_000));
+    let id = nix::unistd::Pid::from_raw(server.id().try_into().expect("a process id"));
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).expect("it runs");
+    for person in people {
+        let (_, said) = end(person);
+        let told: Vec<&str> = said.lines().filter(|line| line.starts_with("reconnecting (")).collect();
+        assert_eq!(told.first(), Some(&"reconnecting (Closed(ServerStopping))"), "{said}");
+        assert!(!said.contains("Refused"), "{said}");
+    }
+}
+
+#[test]
 fn a_wrong_password_is_refused_with_the_cure_and_the_right_one_lets_in() {
     let home = Folder::new("password");
     let server = Server::start(&home, "127.0.0.1:0", &["--password", "open sesame"]);

@@ -1,7 +1,9 @@
 //! The transport without a socket: two ends, and what may happen between them.
 
 mod certificates;
+mod closing;
 mod day;
+mod limits;
 mod outside;
 mod wire;
 
@@ -9,7 +11,7 @@ use std::collections::BTreeSet;
 
 use adapter_udp::{Config, DownReason, Endpoint, Event, Fingerprint, Identity, SendError, Trust};
 use voice_core::Delivery::{Reliable, Unreliable};
-use wire::{Wire, address};
+use wire::{Wire, address, machine};
 
 /// Voice as the core sends it: the first byte has its highest bit set.
 const VOICE: [u8; 92] = [0x80; 92];
@@ -267,6 +269,27 @@ fn a_client_learns_within_three_seconds_that_the_server_has_started_anew() {
 }
 
 #[test]
+fn four_hundred_clients_learn_within_two_seconds_that_the_server_has_started_anew() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    // At once, so that they ask in the same turn of the server, too.
+    let clients: Vec<_> = (0..400).map(|number| wire.connect_from(machine(number), Trust::FirstUse)).collect();
+    wire.run(300);
+    assert_eq!(wire.nodes[0].ups().len(), 400);
+    let before = wire.log.len();
+    wire.restart_server();
+    wire.run(2_000);
+    for (client, link) in clients {
+        let events = &wire.nodes[client].events;
+        assert!(events.contains(&Event::Down(link, DownReason::NoAnswer)), "client {client}: {events:?}");
+    }
+    let bytes = |own: bool| -> usize {
+        let sent = wire.log[before..].iter().filter(|(from, ..)| (*from == address(1)) == own);
+        sent.map(|(.., bytes)| bytes.len()).sum()
+    };
+    assert!(bytes(true) < bytes(false), "a reset is shorter than what it answers");
+}
+
+#[test]
 fn a_client_that_hears_nothing_asks_once_a_second_and_believes_in_the_link() {
     let mut wire = Wire::new(Config::DEFAULT);
     let (client, link, there) = wire.connected();
@@ -289,4 +312,27 @@ fn a_server_that_is_not_there_is_told_after_the_time_for_handshakes() {
     assert!(wire.nodes[client].events.is_empty());
     wire.run(1_000);
     assert_eq!(wire.nodes[client].events, [Event::Down(link, DownReason::NoAnswer)]);
+}
+
+#[test]
+fn a_server_that_has_started_anew_resets_ids_of_its_own_and_none_that_others_made_up() {
+    let mut wire = Wire::new(Config::DEFAULT);
+    let (client, link, _) = wire.connected();
+    wire.send(client, link, Reliable, b"what the id stands before");
+    wire.run(50);
+    let (from, to, real) = wire.log.iter().rfind(|(from, ..)| *from == address(101)).unwrap().clone();
+    assert_eq!(real[0] & 0xC0, 0x40, "QUIC's short header, and then the id");
+    wire.restart_server();
+    let mut answers = |bytes: &[u8]| {
+        let before = wire.log.len();
+        wire.inject(from, to, bytes);
+        wire.run(15);
+        wire.log[before..].iter().filter(|(from, ..)| *from == address(1)).count()
+    };
+    assert_eq!(answers(&real), 1);
+    for at in 1..=16 {
+        let mut made_up = real.clone();
+        made_up[at] ^= 1;
+        assert_eq!(answers(&made_up), 0, "byte {at}");
+    }
 }

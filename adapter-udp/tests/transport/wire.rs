@@ -16,6 +16,12 @@ pub(crate) fn address(port: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], port))
 }
 
+/// An address of another machine for each number.
+pub(crate) fn machine(number: u16) -> SocketAddr {
+    let [high, low] = number.to_be_bytes();
+    SocketAddr::from(([10, 1, high, low], 5_000))
+}
+
 pub(crate) struct Node {
     pub(crate) endpoint: Endpoint,
     pub(crate) address: SocketAddr,
@@ -97,9 +103,15 @@ impl Wire {
     /// Adds a client that connects; its number, and its link.
     pub(crate) fn connect(&mut self, trust: Trust) -> (usize, LinkId) {
         let number = self.nodes.len();
+        self.connect_from(address(100 + number as u16), trust)
+    }
+
+    /// The same from this address.
+    pub(crate) fn connect_from(&mut self, from: SocketAddr, trust: Trust) -> (usize, LinkId) {
+        let number = self.nodes.len();
         let mut endpoint = Endpoint::client(Config::DEFAULT, Identity::generate().unwrap());
         let link = endpoint.connect(self.now, self.nodes[0].address, trust).unwrap();
-        self.nodes.push(Node::new(endpoint, address(100 + number as u16)));
+        self.nodes.push(Node::new(endpoint, from));
         (number, link)
     }
 
@@ -114,6 +126,10 @@ impl Wire {
 
     pub(crate) fn send(&mut self, node: usize, link: LinkId, delivery: Delivery, packet: &[u8]) {
         self.nodes[node].endpoint.send(self.now, link, delivery, packet).unwrap();
+    }
+
+    pub(crate) fn close(&mut self, node: usize, link: LinkId) {
+        self.nodes[node].endpoint.close(self.now, link);
     }
 
     /// Sends an unreliable packet, if the link is still up.

@@ -65,7 +65,7 @@ pub(crate) trait Adapter {
     /// Lets unreliable packets that wait for a link leave now.
     fn flush(&mut self, link: LinkId);
 
-    /// Closes a link.
+    /// Closes a link. What is on its lane leaves before, as far as the transport can make it: that says why.
     fn close(&mut self, now: Now, link: LinkId);
 
     /// The server stops: who asks for a link from now on gets no answer, and finds the next server the sooner.

@@ -23,7 +23,7 @@ mod webrtc;
 
 use std::{process::ExitCode, sync::atomic::Ordering, time::Duration};
 
-use adapter_udp::{Config, Endpoint, Socket};
+use adapter_udp::{Endpoint, Socket};
 
 use crate::{cli::ServeArgs, clock::Clock, fail::Fail, home, log, stop::stop_flag};
 use adapter::Adapter;
@@ -67,8 +67,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
         Fail::new(format!("--listen {}: {error}", settings.listen), cure)
     })?;
     let address = socket.address().unwrap_or(settings.listen);
-    let config = Config { links: usize::from(settings.clients) + 64, window: settings.window, ..Config::DEFAULT };
-    let endpoint = Endpoint::server(config, identity);
+    let endpoint = Endpoint::server(settings.udp(), identity);
     say!("consonance serve: listening on {address}");
     say!("fingerprint {}", endpoint.fingerprint());
     say!("{}", admission.about());

@@ -126,6 +126,7 @@ impl Crowd {
             name: None,
             password: None,
             clients: 128,
+            links_per_address: 128,
             rooms: 8,
             http: None,
             web: None,

@@ -56,7 +56,10 @@ impl Session {
     pub(crate) fn new(adapters: Vec<Box<dyn Adapter>>, admission: Admission, settings: &Settings) -> Self {
         let (clients, rooms) = (usize::from(settings.clients), usize::from(settings.rooms));
         let config = ServerConfig { admission: Joining::Ask, window: settings.window, ..ServerConfig::DEFAULT };
-        let core = Server::new(config, seed(), server_storage_vec!(clients: clients, rooms: rooms));
+        let mut memory = server_storage_vec!(clients: clients, rooms: rooms);
+        // Whom a transport has let in finds a place, whatever the other transports' strangers do.
+        memory.connections.resize(settings.connections(), Connection::EMPTY);
+        let core = Server::new(config, seed(), memory);
         let connections = adapters.iter().map(|_| Vec::new()).collect();
         Self {
             core,

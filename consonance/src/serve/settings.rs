@@ -7,12 +7,19 @@ use std::{
     time::Duration,
 };
 
+use adapter_udp::Config;
 use serde::Deserialize;
 
 use crate::{cli::ServeArgs, fail::Fail, log::Level};
 
 /// Most clients, and most rooms.
 const MOST: u16 = 4_096;
+
+/// Links beyond those of people.
+const SPARE: usize = 64;
+
+/// In this time as many of an address may begin as at once.
+const HALF_ANEW: Duration = Duration::from_secs(16);
 
 /// Most bytes of the server's name.
 const LONGEST_NAME: usize = 64;
@@ -31,6 +38,8 @@ pub(super) struct Settings {
     pub(super) name: Option<String>,
     pub(super) password: Option<String>,
     pub(super) clients: u16,
+    /// Links over UDP of one address.
+    pub(super) links_per_address: u16,
     pub(super) rooms: u16,
     pub(super) http: Option<SocketAddr>,
     /// Where browsers are listened for, and where they are told to send to.
@@ -67,6 +76,7 @@ struct File {
     open: Option<bool>,
     password: Option<String>,
     clients: Option<u16>,
+    links_per_address: Option<u16>,
     rooms: Option<u16>,
     http: Option<SocketAddr>,
     web: Option<SocketAddr>,
@@ -88,6 +98,7 @@ impl Settings {
             name: name(args.name.clone().or(file.name.clone()))?,
             password: password(args, &file)?,
             clients: args.clients.or(file.clients).unwrap_or(1_024),
+            links_per_address: args.links_per_address.or(file.links_per_address).unwrap_or(256),
             rooms: args.rooms.or(file.rooms).unwrap_or(1_024),
             http: args.http.or(file.http),
             web: web(args, &file)?,
@@ -110,12 +121,36 @@ impl Settings {
                 format!("choose 0 to {most}"),
             ));
         }
-        for (name, value) in [("clients", settings.clients), ("rooms", settings.rooms)] {
+        let of_many = [
+            ("clients", settings.clients),
+            ("rooms", settings.rooms),
+            ("links_per_address", settings.links_per_address),
+        ];
+        for (name, value) in of_many {
             if !(1..=MOST).contains(&value) {
                 return Err(Fail::new(format!("{name}: {value} is out of range"), format!("choose 1 to {MOST}")));
             }
         }
         Ok(settings)
+    }
+
+    /// The limits of the UDP port. Each has a place, and some have two for a moment, when they come back before they are missed; and though one address has
+    /// taken all that it may, there is a place for everybody else.
+    pub(super) fn udp(&self) -> Config {
+        let of_address = usize::from(self.links_per_address);
+        Config {
+            links: usize::from(self.clients) + SPARE + of_address,
+            links_per_address: of_address,
+            handshakes_per_address: of_address.div_ceil(2),
+            handshake_every: HALF_ANEW / u32::from(self.links_per_address.div_ceil(2)),
+            window: self.window,
+            ..Config::DEFAULT
+        }
+    }
+
+    /// Connections of the core: one for each link that any transport may have.
+    pub(super) fn connections(&self) -> usize {
+        self.udp().links + usize::from(self.clients) + SPARE
     }
 }
 
@@ -196,6 +231,7 @@ mod tests {
             password: None,
             open: false,
             clients: None,
+            links_per_address: None,
             rooms: None,
             http: None,
             web: None,
@@ -229,6 +265,22 @@ mod tests {
         assert_eq!(settings.web, Some(WebAt::DEFAULT));
         fs::remove_file(&path).unwrap();
         assert!(Settings::of(&args).unwrap_err().to_string().contains("can't be read"));
+    }
+
+    #[test]
+    fn whoever_takes_all_that_one_address_may_have_leaves_a_place_for_everybody() {
+        for (clients, of_address) in [(1, 1), (20, 256), (1_024, 256), (4_096, 4_096)] {
+            let mut args = args(None);
+            (args.clients, args.links_per_address) = (Some(clients), Some(of_address));
+            let settings = Settings::of(&args).unwrap();
+            let (udp, clients) = (settings.udp(), usize::from(clients));
+            assert!(udp.links - udp.links_per_address > clients && settings.connections() > udp.links + clients);
+            assert!(udp.handshakes_per_address >= 1 && udp.handshake_every <= HALF_ANEW);
+        }
+        let usual = Settings::of(&args(None)).unwrap().udp();
+        let of_config =
+            |config: Config| (config.links_per_address, config.handshakes_per_address, config.handshake_every);
+        assert_eq!(of_config(usual), of_config(Config::DEFAULT));
     }
 
     #[test]

@@ -85,6 +85,10 @@ impl Adapter for Udp {
         self.endpoint.close(now.real, link);
     }
 
+    fn turn_away(&mut self) {
+        self.endpoint.turn_away();
+    }
+
     fn transmit(&mut self, now: Now) {
         let Self { socket, endpoint, outgoing, unsent, .. } = self;
         let next = |out: &mut Vec<u8>| endpoint.poll_transmit(now.real, out).map(|transmit| transmit.to);
@@ -117,6 +121,7 @@ impl Adapter for Udp {
                 ("forged", drops.forged),
                 ("replayed", drops.replayed),
                 ("full", drops.full),
+                ("too_often", drops.too_often),
                 ("waited", drops.waited),
                 ("socket_full", self.unsent),
             ]

@@ -122,6 +122,45 @@ pub(crate) fn forged_handshakes() {
     assert!(joined.is_some_and(|after| after < Duration::from_secs(5)), "{joined:?}");
 }
 
+/// One host makes all the links that it gets and says nothing on them, for longer than it takes to hold all that the server has.
+pub(crate) fn links_in_silence() {
+    let trio = Trio::new();
+    let stranger = Space::new().expect("a namespace");
+    flood::attach(&stranger, &trio.server).expect("a wire");
+    let server = Server::start(&trio.server, &trio.home);
+    let mut people = trio.talk(4, 34);
+    people.iter().for_each(Person::is_in);
+    let span = Duration::from_secs(20);
+    let ((flood, joined, links), fared) = watch(&server, span, || {
+        std::thread::scope(|scope| {
+            let newcomer = scope.spawn(|| join_after(&trio, Duration::from_secs(13)));
+            let links = scope.spawn(|| {
+                sleep(Duration::from_secs(12));
+                server.metric("links")
+            });
+            let flood = flood::silent_links(&stranger, 160, span);
+            (flood, newcomer.join().expect("somebody who joins"), links.join().expect("a figure"))
+        })
+    });
+    server.wait_for_metrics();
+    let too_often = server.dropped("too_often");
+    let heard = heard_by_each_other(&mut people);
+    println!(
+        "links in silence: {:.0} a second were asked for, {} came up and {too_often} were refused; the server had {links} after 12 s; somebody else got in after \
+         {joined:.1?}",
+        flood.per_second(),
+        flood.answers
+    );
+    show("links in silence", &heard);
+    fared.show("links in silence");
+    assert!(joined.is_some_and(|after| after < Duration::from_secs(5)), "{joined:?}");
+    assert!(links <= 256 + 32 + 3 && too_often > 100 && server.dropped("full") == 0, "{links} links, {too_often}");
+    assert_undisturbed(&people);
+    for heard in &heard {
+        assert!(heard.len() >= 3 && heard.iter().all(|likeness| *likeness > 0.85), "{heard:?}");
+    }
+}
+
 /// How long it takes somebody to get in who comes after a while.
 fn join_after(trio: &Trio, wait: Duration) -> Option<Duration> {
     sleep(wait);

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use adapter_udp::{Config, Endpoint, Identity, Trust};
+use adapter_udp::{Config, Endpoint, Event, Identity, Trust};
 
 use crate::{
     net::{open, receive, transmit},
@@ -89,6 +89,41 @@ pub(crate) fn handshakes(space: &Space, per_second: u64, span: Duration) -> Floo
             (flood.answers, flood.bytes_back) = (flood.answers + 1, flood.bytes_back + answer.bytes.len() as u64);
         }
     });
+    flood
+}
+
+/// Makes links from one address, so many a second, and says nothing on them. What is answered are those that come up.
+pub(crate) fn silent_links(space: &Space, per_second: u64, span: Duration) -> Flood {
+    let socket = space.inside(|| UdpSocket::bind((HERE, 0))).expect("a socket");
+    socket.set_nonblocking(true).expect("a socket");
+    let config = Config { links: 10_000, ..Config::DEFAULT };
+    let mut endpoint = Endpoint::client(config, Identity::generate().expect("random numbers"));
+    let (mut flood, mut due) = (Flood::default(), 0);
+    let turn = |endpoint: &mut Endpoint, flood: &mut Flood| {
+        let (mut came, mut out) = ([0; 2_048], Vec::new());
+        while let Ok((len, from)) = socket.recv_from(&mut came) {
+            endpoint.handle_datagram(now(), from, &mut came[..len]);
+        }
+        endpoint.handle_timeout(now());
+        while let Some(event) = endpoint.poll_event() {
+            flood.answers += u64::from(matches!(event, Event::Up(..)));
+        }
+        while let Some(transmit) = endpoint.poll_transmit(now(), &mut out) {
+            let _ = socket.send_to(&out, transmit.to);
+        }
+    };
+    let begin = now();
+    while begin.elapsed() < span {
+        due = due.max((begin.elapsed().as_secs_f64() * per_second as f64) as u64);
+        while flood.sent < due {
+            flood.sent += 1;
+            let _ = endpoint.connect(now(), (SERVER, PORT).into(), Trust::FirstUse);
+            turn(&mut endpoint, &mut flood);
+        }
+        turn(&mut endpoint, &mut flood);
+        sleep(Duration::from_micros(500));
+    }
+    flood.seconds = begin.elapsed().as_secs_f64();
     flood
 }
 

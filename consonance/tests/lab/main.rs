@@ -136,6 +136,7 @@ const TESTS: &[Test] = &[
     ("ten_people_are_back_in_their_rooms_within_five_seconds_of_a_crash", 11, outage::server_killed),
     ("garbage_at_a_hundred_thousand_a_second_does_no_harm", turn::ALL, attack::garbage),
     ("a_flood_of_forged_handshakes_does_no_harm", turn::ALL, attack::forged_handshakes),
+    ("a_host_that_holds_links_in_silence_keeps_nobody_out", turn::ALL, attack::links_in_silence),
 ];
 
 /// The same, with the kernel's address translation.
