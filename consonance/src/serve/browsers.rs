@@ -38,7 +38,6 @@ pub(super) fn let_in(settings: &Settings) -> Result<Option<Box<dyn Adapter>>, Fa
             return Ok(None);
         }
     };
-    let config = Config { links: usize::from(settings.clients) + 64, window: settings.window, ..Config::DEFAULT };
     let told = addresses(bound, &settings.web_address);
     if told.is_empty() {
         return Err(Fail::new(
@@ -47,7 +46,7 @@ pub(super) fn let_in(settings: &Settings) -> Result<Option<Box<dyn Adapter>>, Fa
         ));
     }
     let is_alone = !bound.ip().is_loopback() && told.iter().all(|told| told.ip().is_loopback());
-    let endpoint = Endpoint::new(config, &told).map_err(|bad| {
+    let endpoint = Endpoint::new(settings.web(), &told).map_err(|bad| {
         Fail::new(
             format!("--web-address {}: {bad}", bad.0.ip()),
             "name the address that browsers reach this machine at",

@@ -326,7 +326,9 @@ impl Session {
             Ok(()) => self.core.accept(now.core, connection, identity(key)),
             Err(reason) => {
                 match reason {
-                    WRONG_PASSWORD => warn!(from = %peer, name, "refused: wrong password"),
+                    WRONG_PASSWORD if self.admission.is_worth_a_warning(now.core) => {
+                        warn!(from = %peer, name, "refused: wrong password");
+                    }
                     // Said once already; somebody who goes on guessing shall not fill the log.
                     _ => debug!(from = %peer, name, reason, "refused"),
                 }

@@ -150,7 +150,14 @@ impl Settings {
 
     /// Connections of the core: one for each link that any transport may have.
     pub(super) fn connections(&self) -> usize {
-        self.udp().links + usize::from(self.clients) + SPARE
+        self.udp().links + self.web().links
+    }
+
+    /// The limits of the transport for browsers; one address's full share leaves every seat a link.
+    pub(super) fn web(&self) -> adapter_webrtc::Config {
+        let usual = adapter_webrtc::Config::DEFAULT;
+        let links = usize::from(self.clients) + SPARE + usual.links_per_address;
+        adapter_webrtc::Config { links, window: self.window, ..usual }
     }
 }
 

@@ -11,12 +11,12 @@ impl Engine<'_> {
         if self.seat(at).is_none_or(|seat| !seat.rates.pair.take(now, PAIR_RATE)) {
             return self.drop(DropReason::RateLimited);
         }
-        if self.s.config.features & FEATURE_DIRECT == 0 {
-            return self.drop(DropReason::NotPermitted);
-        }
         let Some(other) = self.seat_of(client).filter(|other| *other != at) else {
             return self.drop(DropReason::UnknownClient);
         };
+        if [at, other].into_iter().any(|at| self.seat(at).is_none_or(|seat| seat.features & FEATURE_DIRECT == 0)) {
+            return self.drop(DropReason::NotPermitted);
+        }
         if self.either_blocks(at, other) {
             return self.drop(DropReason::NotPermitted);
         }

@@ -7,6 +7,7 @@ mod tls;
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
+use adapter_kit::Source;
 use http_body_util::{BodyExt, Limited};
 use hyper::{
     body::{Body, Bytes, Incoming},
@@ -68,7 +69,7 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, answers: Arc<im
             continue;
         };
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-        let Some(place) = places.take(from.ip()) else { continue };
+        let Some(place) = places.take(Source::of(from.ip())) else { continue };
         let (tls, answers) = (tls.clone(), Arc::clone(&answers));
         tokio::spawn(async move {
             let _place = place;
