@@ -71,7 +71,7 @@ fn who_mutes_somebody_does_not_get_its_texts_either() {
 
 #[test]
 fn a_rendezvous_message_reaches_the_one_it_is_for_with_its_sender() {
-    let mut party = Party::new(3);
+    let mut party = Party::direct(3);
     let (zero, one) = (party.id(0), party.id(1));
     party.command(0, |now, client| client.send_rendezvous(now, one, &[1, 2, 3])).unwrap();
     party.run(300);

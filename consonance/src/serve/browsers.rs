@@ -6,7 +6,7 @@ use std::{
 };
 
 use adapter_udp::{Socket, local_addresses};
-use adapter_webrtc::{Config, Endpoint};
+use adapter_webrtc::Endpoint;
 
 use super::{
     adapter::Adapter,

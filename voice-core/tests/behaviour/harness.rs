@@ -10,7 +10,7 @@ use voice_core::{
     CodecSettings, Connection, ConnectionId, Delivery, Instant, Message, PathId, PeerLink, PendingJoin, PersonSlot,
     Post, Priority, Room, RoomHandle, RoomSlot, RoomUse, Route, Seat, SendError, Server, ServerConfig, ServerEvent,
     ServerStorage, SessionId, Sound, Source, SpeakerSlot, TalkTo, Target, client_storage_vec, server_storage_vec,
-    wire::{Hello, Kind, Lane, Packet, StateFlags, VERSION},
+    wire::{FEATURE_DIRECT, Hello, Kind, Lane, Packet, StateFlags, VERSION},
 };
 
 pub(crate) type TestClient =
@@ -503,7 +503,7 @@ impl Stranger {
         let connection = stage.server.handle_connected(now).unwrap();
         let hello = Packet::Hello(Hello {
             version: VERSION,
-            features: 0,
+            features: FEATURE_DIRECT,
             nonce: 1,
             codec: CodecSettings::DEFAULT,
             flags: StateFlags { muted: false, deafened: false },
