@@ -5,10 +5,6 @@ use voice_core::EncoderAdvice;
 
 /// Most bytes of a frame: those that a listener takes.
 const MAX_BYTES: usize = 240;
-/// A pause is at least so long, samples: 100 ms.
-const PAUSE: usize = 4_800;
-/// And nowhere louder: a hundredth of full scale.
-const QUIET: u16 = 328;
 
 pub(crate) struct Mouth {
     pcm: Vec<i16>,
@@ -27,12 +23,6 @@ impl Mouth {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.at >= self.pcm.len()
-    }
-
-    /// Whether there is a pause here, so that what follows may be said a little later.
-    pub(crate) fn is_at_pause(&self) -> bool {
-        let ahead = self.pcm.get(self.at..self.at + PAUSE);
-        ahead.is_some_and(|ahead| ahead.iter().all(|sample| sample.unsigned_abs() <= QUIET))
     }
 
     /// How much sound the next frame holds, µs.
@@ -69,25 +59,5 @@ impl Mouth {
     pub(crate) fn encode(&mut self, pcm: &[i16]) -> &[u8] {
         let len = self.encoder.encode(pcm, &mut self.frame).expect("a whole frame and room for a payload");
         &self.frame[..len]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tenth_of_a_second_of_quiet_is_a_pause_and_less_is_none() {
-        const FRAME: usize = 960;
-        let mut pcm = vec![3_000; 2 * FRAME];
-        pcm.extend([300; PAUSE + FRAME]);
-        pcm.extend([-3_000; FRAME]);
-        let mut mouth = Mouth::new(pcm);
-        let mut pauses = Vec::new();
-        while !mouth.is_empty() {
-            pauses.push(mouth.is_at_pause());
-            mouth.next_frame();
-        }
-        assert_eq!(pauses, [false, false, true, true, false, false, false, false, false]);
     }
 }

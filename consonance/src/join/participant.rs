@@ -76,8 +76,6 @@ pub(crate) struct Participant {
     /// Who has been heard.
     heard: BTreeSet<ClientId>,
     next_frame: Option<voice_core::Instant>,
-    /// What is said is at a pause.
-    paused: bool,
     connected: bool,
     /// In the session, and nothing has been heard for a while.
     silent: bool,
@@ -127,7 +125,6 @@ impl Participant {
             people: People::default(),
             heard: BTreeSet::new(),
             next_frame: None,
-            paused: false,
             connected: false,
             silent: false,
             written: false,
@@ -265,15 +262,7 @@ impl Participant {
         if let Some(length) = self.mouth.follow() {
             self.net.core.set_frame_length(now.core, length);
         }
-        let next = due.after(Duration::from_micros(self.mouth.frame_us()));
-        self.next_frame = Some(next);
-        let was_paused = std::mem::replace(&mut self.paused, self.mouth.is_at_pause());
-        if self.paused && !was_paused {
-            // What follows belongs to another talkspurt, and may begin together with the others' frames.
-            self.net.core.end_talkspurt(now.core);
-            self.next_frame = Some(next.after(self.net.core.take_frame_shift()));
-            return;
-        }
+        self.next_frame = Some(due.after(Duration::from_micros(self.mouth.frame_us())));
         match self.mouth.next_frame() {
             // What can't be sent now is not heard, as with any network that fails.
             Some(frame) => _ = self.net.core.send_frame(now.core, frame),
