@@ -15,11 +15,14 @@ macro_rules! complain {
 
 /// Writes to standard output what has its own ends of lines.
 pub(crate) fn text(words: Arguments<'_>) {
-    let mut out = std::io::stdout();
-    let _ = out.write_all(words.to_string().as_bytes()).and_then(|()| out.flush());
+    put(&mut std::io::stdout(), &words.to_string());
 }
 
 pub(crate) fn line(to: &mut impl Write, words: Arguments<'_>) {
-    // In one piece, so that lines of several threads don't mix.
-    let _ = to.write_all(format!("{words}\n").as_bytes()).and_then(|()| to.flush());
+    put(to, &format!("{words}\n"));
+}
+
+/// In one piece, so that lines of several threads don't mix.
+fn put(to: &mut impl Write, text: &str) {
+    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
 }

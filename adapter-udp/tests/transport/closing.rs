@@ -1,6 +1,6 @@
 //! The end of a link that one end closes: what was said last gets there, and nobody can put the end off.
 
-use adapter_udp::{Config, DownReason, Event};
+use adapter_udp::{Config, DownReason, Event, LinkId};
 use voice_core::{
     Client, ClientConfig, Connection, ConnectionId, Delivery::Reliable, Instant, PendingJoin, Post, Room, Seat, Server,
     ServerConfig, ServerEvent, ServerStorage, Source, State, StateReason, client_storage_vec, server_storage_vec,
@@ -9,12 +9,18 @@ use voice_core::{
 
 use super::wire::{Wire, address};
 
-#[test]
-fn what_was_said_last_comes_before_the_end() {
+/// A client on whose lane something was said, which opens it: its number, its link, and the server's link to it.
+fn with_a_lane() -> (Wire, usize, LinkId, LinkId) {
     let mut wire = Wire::new(Config::DEFAULT);
     let (client, link, there) = wire.connected();
     wire.send(client, link, Reliable, b"the client says the first word on the lane");
     wire.run(50);
+    (wire, client, link, there)
+}
+
+#[test]
+fn what_was_said_last_comes_before_the_end() {
+    let (mut wire, client, link, there) = with_a_lane();
     (0..100_u8).for_each(|number| wire.send(0, there, Reliable, &[number; 300]));
     wire.close(0, there);
     assert!(wire.nodes[0].endpoint.send(wire.now, there, Reliable, b"too late").is_err());
@@ -28,10 +34,7 @@ fn what_was_said_last_comes_before_the_end() {
 
 #[test]
 fn a_lost_last_word_is_said_again() {
-    let mut wire = Wire::new(Config::DEFAULT);
-    let (client, link, there) = wire.connected();
-    wire.send(client, link, Reliable, b"the client says the first word on the lane");
-    wire.run(50);
+    let (mut wire, client, _, there) = with_a_lane();
     wire.send(0, there, Reliable, b"the last word");
     wire.close(0, there);
     wire.loses = Box::new(|_| true);
@@ -43,10 +46,7 @@ fn a_lost_last_word_is_said_again() {
 
 #[test]
 fn who_takes_no_last_word_is_closed_after_a_third_of_a_second_all_the_same() {
-    let mut wire = Wire::new(Config::DEFAULT);
-    let (client, link, there) = wire.connected();
-    wire.send(client, link, Reliable, b"the client says the first word on the lane");
-    wire.run(50);
+    let (mut wire, client, _, there) = with_a_lane();
     wire.send(0, there, Reliable, b"the last word");
     wire.close(0, there);
     // The client isn't where it was, and acknowledges nothing.

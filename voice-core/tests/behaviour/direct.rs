@@ -1,10 +1,10 @@
 use voice_core::{
-    ChannelOptions, ClientEvent, ClientId, CodecSettings, ConnectionId, Delivery, DropReason, Instant, Priority, Route,
-    Secret, Server, ServerConfig, Source, State, TalkTo, server_storage_vec,
-    wire::{FEATURE_DIRECT, Hello, Kind, Lane, Packet, StateFlags, VERSION},
+    ChannelOptions, ClientEvent, ClientId, ConnectionId, Delivery, DropReason, Instant, Route, Secret, Server,
+    ServerConfig, Source, State, TalkTo, server_storage_vec,
+    wire::{FEATURE_DIRECT, Hello, Kind, Lane, Packet},
 };
 
-use crate::harness::{End, Fate, Sent, Stage, TestServer, encoded, path_to};
+use crate::harness::{End, Fate, Sent, Stage, TestServer, encoded, hello, path_to};
 
 fn connected(people: usize) -> Stage {
     let mut stage = Stage::new(people);
@@ -226,20 +226,7 @@ impl Hands {
         let lane = Lane { session: server.session(), number: 0 };
         let mut hands = Self { server, connections, lane };
         for who in 0..people {
-            hands.give(
-                who,
-                &Packet::Hello(Hello {
-                    version: VERSION,
-                    features: FEATURE_DIRECT,
-                    nonce: 1,
-                    codec: CodecSettings::DEFAULT,
-                    flags: StateFlags::default(),
-                    priority: Priority::None,
-                    resume: None,
-                    name: "p",
-                    credential: &[],
-                }),
-            );
+            hands.give(who, &Packet::Hello(Hello { features: FEATURE_DIRECT, name: "p", ..hello() }));
         }
         hands
     }

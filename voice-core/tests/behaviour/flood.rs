@@ -1,9 +1,9 @@
 use voice_core::{
-    ChannelOptions, CodecSettings, ConnectionId, Delivery, DropReason, Priority, SessionId, State, StateReason, Target,
-    wire::{Channel, CloseReason, Hello, Kind, Lane, Packet, Ping, StateFlags, VERSION, VoiceHeader},
+    ChannelOptions, ConnectionId, Delivery, DropReason, Priority, SessionId, State, StateReason, Target,
+    wire::{Channel, CloseReason, Hello, Kind, Lane, Packet, Ping, StateFlags, VoiceHeader},
 };
 
-use crate::harness::{End, Stage, encoded};
+use crate::harness::{End, Stage, encoded, hello};
 
 const HOSTILE: usize = 2;
 
@@ -84,22 +84,8 @@ fn a_flood_of_commands_ends_the_connection_of_its_sender_and_nobody_elses() {
 fn join(stage: &mut Stage) -> ConnectionId {
     let now = stage.now();
     let stranger = stage.server.handle_connected(now).unwrap();
-    stage.give(stranger, Delivery::Reliable, &encoded(&hello(VERSION)));
+    stage.give(stranger, Delivery::Reliable, &encoded(&Packet::Hello(hello())));
     stranger
-}
-
-fn hello(version: u8) -> Packet<'static> {
-    Packet::Hello(Hello {
-        version,
-        features: 0,
-        nonce: 1,
-        codec: CodecSettings::DEFAULT,
-        flags: StateFlags { muted: false, deafened: false },
-        priority: Priority::None,
-        resume: None,
-        name: "",
-        credential: &[],
-    })
 }
 
 #[test]
@@ -134,7 +120,12 @@ fn no_answer_to_somebody_who_has_not_joined_is_larger_than_its_cause() {
     let theirs = SessionId::new(ours.get() ^ 1).unwrap();
     let ping = |session| Packet::Ping(Ping { session, stamp: 1, next: 0, rtt_ms: 0, loss: 0, jitter_ms: 0 });
     let lane = |session| Lane { session, number: 1 };
-    let mut causes = vec![encoded(&hello(2)), encoded(&hello(0)), encoded(&ping(ours)), encoded(&ping(theirs))];
+    let mut causes = vec![
+        encoded(&Packet::Hello(Hello { version: 2, ..hello() })),
+        encoded(&Packet::Hello(Hello { version: 0, ..hello() })),
+        encoded(&ping(ours)),
+        encoded(&ping(theirs)),
+    ];
     for session in [ours, theirs] {
         causes.push(encoded(&Packet::Leave { lane: lane(session) }));
         causes.push(encoded(&Packet::RosterRequest { lane: lane(session) }));
@@ -185,17 +176,7 @@ fn hellos_over_and_over_on_one_connection_are_limited_and_cost_the_others_little
     stage.run(200);
     let before = stage.log.len();
     for nonce in 0..500 {
-        let hello = Packet::Hello(Hello {
-            version: VERSION,
-            features: 0,
-            nonce,
-            codec: CodecSettings::DEFAULT,
-            flags: StateFlags { muted: false, deafened: false },
-            priority: Priority::None,
-            resume: None,
-            name: "",
-            credential: &[],
-        });
+        let hello = Packet::Hello(Hello { nonce, ..hello() });
         stage.give(stranger, Delivery::Reliable, &encoded(&hello));
     }
     stage.run(300);

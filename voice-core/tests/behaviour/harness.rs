@@ -501,17 +501,7 @@ impl Stranger {
     pub(crate) fn join(stage: &mut Stage) -> Self {
         let now = stage.now();
         let connection = stage.server.handle_connected(now).unwrap();
-        let hello = Packet::Hello(Hello {
-            version: VERSION,
-            features: FEATURE_DIRECT,
-            nonce: 1,
-            codec: CodecSettings::DEFAULT,
-            flags: StateFlags { muted: false, deafened: false },
-            priority: Priority::None,
-            resume: None,
-            name: "stranger",
-            credential: &[],
-        });
+        let hello = Packet::Hello(Hello { features: FEATURE_DIRECT, name: "stranger", ..hello() });
         stage.give(connection, Delivery::Reliable, &encoded(&hello));
         let stranger = Self { connection, session: stage.server.session(), next: 1 };
         stage.run(100);
@@ -539,6 +529,21 @@ impl Stranger {
 /// The path to somebody, the same at every end.
 pub(crate) fn path_to(who: usize) -> PathId {
     PathId(who as u32)
+}
+
+/// The plainest Hello: fresh, without a name.
+pub(crate) const fn hello() -> Hello<'static> {
+    Hello {
+        version: VERSION,
+        features: 0,
+        nonce: 1,
+        codec: CodecSettings::DEFAULT,
+        flags: StateFlags { muted: false, deafened: false },
+        priority: Priority::None,
+        resume: None,
+        name: "",
+        credential: &[],
+    }
 }
 
 pub(crate) fn encoded(packet: &Packet<'_>) -> Vec<u8> {

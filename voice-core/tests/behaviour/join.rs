@@ -1,10 +1,10 @@
 use voice_core::{
     Admission, Client, ClientConfig, ClientStorage, CodecSettings, ConnectionId, CredentialTooLong, Delivery,
-    DropReason, FrameLength, Identity, Priority, ServerConfig, ServerEvent, State, StateReason, client_storage_vec,
-    wire::{Hello, Kind, Packet, RefuseReason, StateFlags, VERSION},
+    DropReason, FrameLength, Identity, ServerConfig, ServerEvent, State, StateReason, client_storage_vec,
+    wire::{Hello, Kind, Packet, RefuseReason, VERSION},
 };
 
-use crate::harness::{End, Fate, Stage, encoded};
+use crate::harness::{End, Fate, Stage, encoded, hello};
 
 fn asking() -> Stage {
     Stage::empty(ServerConfig { admission: Admission::Ask, ..ServerConfig::DEFAULT })
@@ -103,17 +103,7 @@ fn another_version_is_refused_by_name_whatever_else_its_hello_says() {
     let mut stage = Stage::new(0);
     let now = stage.now();
     let stranger = stage.server.handle_connected(now).unwrap();
-    let hello = Packet::Hello(Hello {
-        version: VERSION + 1,
-        features: 0,
-        nonce: 0x0102_0304,
-        codec: CodecSettings::DEFAULT,
-        flags: StateFlags { muted: false, deafened: false },
-        priority: Priority::None,
-        resume: None,
-        name: "of tomorrow",
-        credential: &[],
-    });
+    let hello = Packet::Hello(Hello { version: VERSION + 1, nonce: 0x0102_0304, name: "of tomorrow", ..hello() });
     // What follows the nonce may be anything in another version.
     let bytes = [&encoded(&hello)[..14], &[0xFF; 20]].concat();
     stage.give(stranger, Delivery::Reliable, &bytes);
@@ -143,18 +133,8 @@ fn the_answer_to_an_older_hello_joins_nobody() {
     assert_eq!(stage.server.client_count(), 1, "the seat of which the client never heard is free");
 }
 
-fn hello(nonce: u32, name: &str, credential: &[u8]) -> Vec<u8> {
-    encoded(&Packet::Hello(Hello {
-        version: VERSION,
-        features: 0,
-        nonce,
-        codec: CodecSettings::DEFAULT,
-        flags: StateFlags { muted: false, deafened: false },
-        priority: Priority::None,
-        resume: None,
-        name,
-        credential,
-    }))
+fn hello_of(nonce: u32, name: &str, credential: &[u8]) -> Vec<u8> {
+    encoded(&Packet::Hello(Hello { nonce, name, credential, ..hello() }))
 }
 
 #[test]
@@ -162,10 +142,10 @@ fn who_is_accepted_is_who_was_looked_at_whatever_it_says_meanwhile() {
     let mut stage = asking();
     let now = stage.now();
     let stranger = stage.server.handle_connected(now).unwrap();
-    let first = hello(1, "Scout", b"a token");
+    let first = hello_of(1, "Scout", b"a token");
     stage.give(stranger, Delivery::Reliable, &first);
     stage.run(10);
-    for other in [hello(2, "Chief", b"a token"), hello(1, "Scout", b"none"), first.clone()] {
+    for other in [hello_of(2, "Chief", b"a token"), hello_of(1, "Scout", b"none"), first.clone()] {
         stage.give(stranger, Delivery::Reliable, &other);
         stage.run(10);
         let request = stage.server.pending_join(stranger).unwrap();
@@ -189,8 +169,8 @@ fn who_was_refused_may_say_something_else_on_the_same_connection() {
     let mut stage = asking();
     let now = stage.now();
     let stranger = stage.server.handle_connected(now).unwrap();
-    stage.give(stranger, Delivery::Reliable, &hello(1, "Scout", b"none"));
+    stage.give(stranger, Delivery::Reliable, &hello_of(1, "Scout", b"none"));
     stage.server.refuse(now, stranger, 200).unwrap();
-    stage.give(stranger, Delivery::Reliable, &hello(2, "Scout", b"a token"));
+    stage.give(stranger, Delivery::Reliable, &hello_of(2, "Scout", b"a token"));
     assert_eq!(stage.server.pending_join(stranger).unwrap().credential(), b"a token");
 }

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use voice_core::{
     ClientEvent, Delivery, LeaveReason, RoomUse, Secret, ServerConfig, ServerEvent, State, StateReason, Volume,
-    wire::{CloseReason, Hello, Kind, Packet, Resume, RoomCloseReason, StateFlags, VERSION},
+    wire::{CloseReason, Hello, Kind, Packet, Resume, RoomCloseReason},
 };
 
-use crate::harness::{End, Sent, Stage, encoded};
+use crate::harness::{End, Sent, Stage, encoded, hello};
 
 /// Takes somebody off the network for so long; it notices at once.
 fn away(stage: &mut Stage, who: usize, ms: u64) {
@@ -160,15 +160,10 @@ fn a_seat_is_given_only_for_its_secret() {
     let (session, client, now) = (stage.server.session(), stage.id(0), stage.now());
     let thief = stage.server.handle_connected(now).unwrap();
     let hello = Packet::Hello(Hello {
-        version: VERSION,
-        features: 0,
         nonce: 9,
-        codec: Default::default(),
-        flags: StateFlags { muted: false, deafened: false },
-        priority: Default::default(),
         resume: Some(Resume { session, client, secret: Secret::from_bytes([0; 16]) }),
         name: "thief",
-        credential: &[],
+        ..hello()
     });
     stage.give(thief, Delivery::Reliable, &encoded(&hello));
     stage.run(200);
