@@ -78,10 +78,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Fail> {
             operator::answer(address, page.clone())?
         );
     }
-    say!("join with: consonance join {} --name NAME --room ROOM", joinable(address));
     let stop = stop_flag();
     let mut adapters: Vec<Box<dyn Adapter>> = vec![Box::new(Udp::new(socket, endpoint))];
     adapters.extend(browsers::let_in(&settings)?);
+    say!("join with: consonance join {} --name NAME --room ROOM", joinable(address));
     let mut server = Session::new(adapters, admission, &settings);
     let clock = Clock::start();
     serve(&mut server, &page, clock, || stop.load(Ordering::Relaxed))?;

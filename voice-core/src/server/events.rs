@@ -86,6 +86,8 @@ pub enum LeaveReason {
     TimedOut,
     /// It was thrown out.
     Kicked,
+    /// The server stops.
+    Stopped,
     /// It, or its transport, broke the protocol's rules.
     Broken,
     /// It joined anew on the same connection.

@@ -40,7 +40,7 @@ impl Engine<'_> {
 
     pub(super) fn kick(&mut self, client: ClientId, reason: u8) -> Done {
         let reason = if reason >= 128 { CloseReason::Embedder(reason) } else { CloseReason::Kicked };
-        self.expel(client, reason)
+        self.expel(client, reason, LeaveReason::Kicked)
     }
 
     pub(super) fn ban(&mut self, client: ClientId) -> Done {
@@ -57,7 +57,7 @@ impl Engine<'_> {
             self.s.bans.push(identity).map_err(|_| ModerationError::BansFull)?;
         }
         while let Some(client) = self.t.seats.iter().find(|s| s.identity == identity).and_then(|s| s.client()) {
-            self.expel(client, CloseReason::Banned)?;
+            self.expel(client, CloseReason::Banned, LeaveReason::Kicked)?;
         }
         Ok(())
     }
@@ -91,7 +91,7 @@ impl Engine<'_> {
             }
         }
         while let Some(client) = self.t.seats.iter().find_map(|seat| seat.client()) {
-            if self.expel(client, CloseReason::ServerStopping).is_err() {
+            if self.expel(client, CloseReason::ServerStopping, LeaveReason::Stopped).is_err() {
                 return;
             }
         }
@@ -109,12 +109,12 @@ impl Engine<'_> {
         }
     }
 
-    fn expel(&mut self, client: ClientId, reason: CloseReason) -> Done {
+    fn expel(&mut self, client: ClientId, told: CloseReason, reason: LeaveReason) -> Done {
         let at = self.known(client)?;
         let connection = self.seat(at).and_then(|seat| seat.connection);
-        self.free_seat(at, LeaveReason::Kicked);
+        self.free_seat(at, reason);
         if let Some(connection) = connection {
-            self.close(connection, reason);
+            self.close(connection, told);
         }
         Ok(())
     }

@@ -67,7 +67,7 @@ reasons! {
     GreetingAtServer = "greeting_at_server",
     /// Voice that reached nobody.
     NobodyHears = "nobody_hears",
-    /// An answer to an older join, ping or greeting.
+    /// An answer to an older join, ping or greeting, or an acknowledgement of what wasn't sent.
     StaleAnswer = "stale_answer",
     /// A call with an earlier time than one before.
     TimeWentBack = "time_went_back",

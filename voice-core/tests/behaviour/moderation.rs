@@ -267,6 +267,8 @@ fn a_server_that_stops_says_so_and_is_asked_again_until_it_is_back() {
     let (now, before) = (stage.now(), stage.server.session());
     stage.server.stop(now);
     stage.run(100);
+    let left = |event: &&ServerEvent| matches!(event, ServerEvent::Left { reason: LeaveReason::Stopped, .. });
+    assert_eq!(stage.server_events.iter().filter(left).count(), 2);
     for person in &stage.people {
         let closed = StateReason::Closed(CloseReason::ServerStopping);
         assert_eq!((person.client.state(), person.client.state_reason()), (State::Reconnecting, closed));

@@ -81,7 +81,8 @@ impl Outgoing {
         self.rtt_us = (self.rtt_us - self.rtt_us / 8 + us / 8).max(1);
     }
 
-    /// `sequence` came in at the other end, and of those before it the ones in `received`.
+    /// `sequence` came in at the other end, and of those before it the ones in `received`. On a long way the packets may be out of the
+    /// window by then; that the path carries voice is told all the same.
     pub(super) fn handle_ack(
         &mut self,
         now: Instant,
@@ -90,10 +91,10 @@ impl Outgoing {
         received: u32,
     ) -> Result<(), DropReason> {
         let age = self.newest.wrapping_sub(sequence);
-        if age >= REACH {
+        if is_newer(sequence, self.newest) {
             return Err(DropReason::StaleAnswer);
         }
-        let covered = low(((u64::from(received) << 1) | 1) << age);
+        let covered = low((u64::from(received) << 1 | 1).checked_shl(age.into()).unwrap_or(0));
         self.open &= !covered;
         self.overdue &= !covered;
         if self.acked.is_none_or(|acked| is_newer(sequence, acked)) {

@@ -481,6 +481,19 @@ fn a_doubted_path_is_trusted_again_when_a_later_packet_is_acknowledged() {
 }
 
 #[test]
+fn a_doubted_path_is_trusted_again_by_acknowledgements_that_come_after_40_more_frames() {
+    let (mut one, _) = proven();
+    one.speak(at(20), 1, None);
+    assert_eq!(one.overdue(at(100)).len(), 1);
+    for frame in 2..=42 {
+        assert!(one.speak(at(100 + 20 * frame), 1, None).relay);
+    }
+    one.ack(at(950), 2, 1).unwrap();
+    assert!(!one.speak(at(960), 1, None).relay);
+    assert_eq!(one.ack(at(961), 44, 0), Err(DropReason::StaleAnswer));
+}
+
+#[test]
 fn one_lost_packet_is_relayed_and_the_path_stays_trusted() {
     let (mut one, _) = proven();
     for frame in 1..=3 {
