@@ -14,6 +14,9 @@ const WINDOW: usize = 240;
 /// Places to splice are this far apart: 5 ms.
 const PLACES: usize = 240;
 
+/// For so long, 1.5 s, a delay that is 60 to 120 ms too long waits for a pause. Then it is too long for who wants it settled within two seconds.
+const PATIENCE: usize = 72_000;
+
 /// A splice that can be made.
 #[derive(Debug, Clone, Copy)]
 struct Splice {
@@ -24,9 +27,9 @@ struct Splice {
 }
 
 /// Makes waiting sound shorter by at most `most` samples, if it can be done without being heard; the likelier, the more there is to
-/// shorten. Returns by how much.
-pub(super) fn shorten(buffer: &mut Buffer, most: usize, quiet: f64) -> usize {
-    let needed = needed_to_shorten(most);
+/// shorten, and the longer it has been `asked` for, in samples. Returns by how much.
+pub(super) fn shorten(buffer: &mut Buffer, most: usize, asked: usize, quiet: f64) -> usize {
+    let needed = needed_to_shorten(most, asked >= PATIENCE);
     if needed >= 1.0 && quiet == 0.0 {
         return 0;
     }
@@ -79,9 +82,10 @@ fn needed_to_stretch(most: usize) -> f64 {
     }
 }
 
-fn needed_to_shorten(most: usize) -> f64 {
+fn needed_to_shorten(most: usize, impatient: bool) -> f64 {
     match most {
         0..2_880 => 1.0,
+        2_880..5_760 if !impatient => 1.0,
         2_880..5_760 => 0.9,
         5_760..9_600 => 0.8,
         _ => 0.6,

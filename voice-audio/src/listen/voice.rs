@@ -24,6 +24,8 @@ pub struct RemoteVoice {
     level: f64,
     /// Samples that it has been silent for, as far as it is speech.
     quiet_for: usize,
+    /// Samples in a row of which the playout has asked that they be shorter.
+    asked: usize,
     reach: Reach,
     stretched: u64,
     shortened: u64,
@@ -41,6 +43,7 @@ impl RemoteVoice {
             silent: true,
             level: 0.0,
             quiet_for: 0,
+            asked: 0,
             reach: Reach::NEW,
             stretched: 0,
             shortened: 0,
@@ -54,7 +57,7 @@ impl RemoteVoice {
         self.decoder.reset();
         self.buffer.clear();
         self.silent = true;
-        (self.level, self.quiet_for) = (0.0, 0);
+        (self.level, self.quiet_for, self.asked) = (0.0, 0, 0);
         self.reach = Reach::NEW;
     }
 
@@ -114,10 +117,15 @@ impl RemoteVoice {
         };
         self.silent = false;
         let quiet = self.follow_level(samples);
+        self.asked = if matches!(pace, Pace::Shorten(_)) { self.asked + samples } else { 0 };
+        let asked = self.asked;
         match pace {
             Pace::Steady => {}
             Pace::Stretch(us) => self.stretched += self.splice(stretch::stretch, samples_of(us), quiet),
-            Pace::Shorten(us) => self.shortened += self.splice(stretch::shorten, samples_of(us), quiet),
+            Pace::Shorten(us) => {
+                let shorten = |buffer: &mut Buffer, most, quiet| stretch::shorten(buffer, most, asked, quiet);
+                self.shortened += self.splice(shorten, samples_of(us), quiet);
+            }
         }
         filled
     }
@@ -139,7 +147,7 @@ impl RemoteVoice {
     }
 
     /// Splices once, or in a pause as often as there is something to be made up.
-    fn splice(&mut self, splice: fn(&mut Buffer, usize, f64) -> usize, most: usize, quiet: f64) -> u64 {
+    fn splice(&mut self, splice: impl Fn(&mut Buffer, usize, f64) -> usize, most: usize, quiet: f64) -> u64 {
         let mut left = most;
         loop {
             let done = splice(&mut self.buffer, left, quiet);

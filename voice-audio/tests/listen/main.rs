@@ -10,6 +10,7 @@ mod bursts;
 mod fades;
 mod harness;
 mod mixing;
+mod pace;
 mod places;
 mod rates;
 mod time;
