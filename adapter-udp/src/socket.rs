@@ -39,6 +39,8 @@ impl Socket {
             let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&socket, BUFFER);
             let _ = rustix::net::sockopt::set_socket_send_buffer_size(&socket, BUFFER);
         }
+        #[cfg(target_os = "linux")]
+        forbid_fragments(&socket);
         Ok(Self(socket))
     }
 
@@ -314,9 +316,35 @@ mod one_by_one {
     }
 }
 
+/// Neither this system nor a router may cut datagrams up (RFC 9000, section 14), and what a path is said to carry, which anybody can say, changes
+/// nothing. It also spares Linux drawing the number by which fragments would be told apart, for each datagram: 8 % of a server's time where it was measured.
+#[cfg(target_os = "linux")]
+fn forbid_fragments(socket: &UdpSocket) {
+    use rustix::net::sockopt::{
+        Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
+    };
+
+    // A socket for both families wants both; one for IPv4 alone refuses the second.
+    let _ = set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::PROBE);
+    let _ = set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::PROBE);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn nothing_that_is_sent_may_be_cut_up_on_the_way() {
+        use rustix::net::sockopt::{Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, ip_mtu_discover, ipv6_mtu_discover};
+
+        assert_eq!(ip_mtu_discover(&any().0).unwrap(), Ipv4PathMtuDiscovery::PROBE);
+        let Ok(both) = Socket::bind("[::]:0".parse().unwrap()) else {
+            return eprintln!("SKIPPED: no IPv6 here");
+        };
+        assert_eq!(ip_mtu_discover(&both.0).unwrap(), Ipv4PathMtuDiscovery::PROBE);
+        assert_eq!(ipv6_mtu_discover(&both.0).unwrap(), Ipv6PathMtuDiscovery::PROBE);
+    }
 
     fn any() -> Socket {
         Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap()
