@@ -1,7 +1,7 @@
 //! Frames that arrive together: a transport packs those for one listener into one datagram, and the datagram is what costs.
 //!
-//! Each room has a point within 20 ms at which its speakers' frames should arrive. There are four, so that not all rooms fall due at once, and those that do are
-//! received and sent together. A speaker whose frames arrive elsewhere is told, and moves in a pause: docs/PROTOCOL.md, section 5.2. And for each
+//! Each room has a point within 20 ms at which its speakers' frames should arrive. There are two, so that not all rooms fall due at once, and those that do are
+//! received and sent together; and two more where there are many rooms, so that none waits long for the others. A speaker whose frames arrive elsewhere is told, and moves in a pause: docs/PROTOCOL.md, section 5.2. And for each
 //! packet it is known whether frames of other speakers of the room are due within the window, for which it may wait.
 
 use core::time::Duration;
@@ -15,8 +15,9 @@ use crate::{
 
 /// Frame lengths are multiples of it or divide it.
 const GRID_US: u64 = 20_000;
-/// From one point to the next.
-const STEP_US: u64 = 5_000;
+/// So many rooms share two points, 10 ms apart, and the next as many have two between those. With fewer points a transport wakes up more seldom, with
+/// more it has less to do at once: docs/PERFORMANCE.md has both measured.
+const SHARING: u16 = 24;
 /// The shortest frame.
 const SHORTEST: Duration = Duration::from_millis(10);
 /// A mean of so many frames says where they arrive.
@@ -25,6 +26,11 @@ const ENOUGH: u8 = 25;
 const NEAR_US: u32 = 1_000;
 /// Speakers of a room that are looked at for one packet, at most.
 const MOST_LOOKED_AT: usize = 16;
+
+/// When in 20 ms the frames of a room should arrive, by its place.
+fn point_us(place: u16) -> u64 {
+    u64::from(place / SHARING % 2) * GRID_US / 4 + u64::from(place % 2) * GRID_US / 2
+}
 
 fn room_link(seat: &mut Seat) -> &mut Link {
     &mut seat.room_link
@@ -104,7 +110,7 @@ impl Phase {
     /// Where in the grid a frame has arrived, and how far the frames are from there: means with seven parts old, one part new (RFC 6298's way).
     fn note(&mut self, now: Instant, place: u16) {
         let grid = self.grid_us();
-        let point = u64::from(place) * STEP_US % GRID_US;
+        let point = point_us(place);
         let off = wrap((now.as_us() % GRID_US + GRID_US - point) as i64, grid);
         if self.frames == 0 {
             (self.off_us, self.jitter_us) = (off as i32, 0);
@@ -133,4 +139,17 @@ impl Phase {
 /// To the nearest number in -grid/2..grid/2 that is the same on the grid.
 fn wrap(off: i64, grid: i64) -> i64 {
     (off + grid / 2).rem_euclid(grid) - grid / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_rooms_share_two_points_and_many_are_spread_over_four() {
+        let rooms_at = |point, rooms| (0..rooms).filter(|&place| point_us(place) == point).count();
+        assert_eq!([0, 5_000, 10_000, 15_000].map(|point| rooms_at(point, 24)), [12, 0, 12, 0]);
+        assert_eq!([0, 5_000, 10_000, 15_000].map(|point| rooms_at(point, 48)), [12; 4]);
+        assert_eq!([0, 5_000, 10_000, 15_000].map(|point| rooms_at(point, 1_008)), [252; 4]);
+    }
 }
