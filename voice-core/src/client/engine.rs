@@ -253,6 +253,8 @@ impl ClientState {
             self.drops.add(DropReason::TimeWentBack);
         }
         self.now = self.now.max(now);
+        // Before the links look at the time, in whatever call: a request for a pair that has become due is no more waited for.
+        self.pending |= self.links.is_due(self.now);
         self.now
     }
 

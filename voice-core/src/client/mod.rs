@@ -243,15 +243,12 @@ impl<M: ClientMemory> Client<M> {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.state.tick(now);
-        // Before the links look at the time: a request for a pair that has become due is no more waited for.
-        self.state.pending |= self.state.links.is_due(now);
         let mut engine = self.engine();
         engine.session_timeout(now);
         engine.talk_timeout(now);
         self.tell_direct_changes(now);
         // After the changes: what was sent to a link that has just gone down goes another way.
         self.engine().relay_overdue(now);
-        self.state.pending |= self.state.links.is_due(now);
     }
 
     /// Writes the next packet into `out`, which has to hold 1,200 bytes: nothing is written into less, and the packet waits.

@@ -185,6 +185,21 @@ fn two_who_were_told_different_secrets_come_to_have_one() {
 }
 
 #[test]
+fn a_request_for_a_pair_that_is_due_is_woken_for_whatever_else_comes_at_that_time() {
+    let mut stage = Stage::new(2);
+    stage.network = Box::new(|sent| if sent.kind() == Kind::Pair { Fate::Drop } else { Fate::Deliver });
+    let (two, now) = (stage.id(1), stage.now());
+    stage.client(0).handle_path_available(now, two, path_to(1)).unwrap();
+    stage.run(10);
+    assert_eq!(stage.sent(|sent| sent.kind() == Kind::PairRequest), 1);
+    let due = Instant::from_us((stage.now().as_us() / 1_000_000 + 5) * 1_000_000);
+    stage.run((due.as_us() - stage.now().as_us()) / 1_000 - 1);
+    assert_eq!(stage.client(0).poll_timeout(), Some(due));
+    stage.client(0).handle_path_lost(due, path_to(7));
+    assert_eq!(stage.client(0).poll_timeout(), Some(due));
+}
+
+#[test]
 fn a_pair_with_somebody_who_is_away_is_told_when_they_are_back() {
     let mut stage = Stage::new(2);
     stage.people[1].cut = true;
