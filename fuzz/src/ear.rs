@@ -95,6 +95,8 @@ pub struct Ear {
     waiting: Vec<usize>,
     /// Numbers that came, at least those of which a copy can still be told.
     came: Vec<i64>,
+    /// Those of them that weren't kept: too late, or older than all that fill the memory. A later packet's copy of them may be heard.
+    refused: Vec<i64>,
     newest: Option<(i64, Instant)>,
     /// Numbers that the newest talkspurt has left out before it.
     pause: std::ops::Range<i64>,
@@ -127,6 +129,7 @@ impl Ear {
             frames: Vec::new(),
             waiting: Vec::new(),
             came: Vec::new(),
+            refused: Vec::new(),
             newest: None,
             pause: 0..0,
             past: i64::MIN,
@@ -309,6 +312,7 @@ impl Ear {
             assert!(!inserted.newest, "the newest packet is never late");
             assert!(lowest.is_none_or(|lowest| number < lowest), "{number} is between those that wait");
             self.counts.late += 1;
+            self.refused.push(number);
             return;
         }
         assert!(number > self.past, "{number} is kept, but {} has passed", self.past);
@@ -335,7 +339,7 @@ impl Ear {
         self.pass_over(number + back);
         let packet = self.frame_of(number + back);
         assert!(!packet.payload.is_empty(), "an end holds no copy");
-        assert!(!self.came.contains(&number), "{number} had come");
+        assert!(!self.came.contains(&number) || self.refused.contains(&number), "{number} had come");
         self.past = number;
         self.concealed_in_a_row_us = 0;
         self.counts.recovered += 1;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use consonance_fuzz::ear::{Ear, Heard, Packet};
 use proptest::{collection::vec, prelude::*};
 use voice_core::{
-    FrameLength, Instant,
+    DropReason, FrameLength, Instant,
     playout::{Pace, PlayoutConfig},
 };
 
@@ -178,6 +178,21 @@ fn always(_: u64) -> u32 {
 /// All from the first one on without a gap.
 fn is_whole(played: &[i64]) -> bool {
     played.windows(2).all(|pair| pair[1] == pair[0] + 1)
+}
+
+#[test]
+fn a_frame_that_comes_when_later_ones_fill_the_memory_is_recovered_from_the_next() {
+    let mut ear = Ear::new(CONFIG, 2);
+    let insert = |ear: &mut Ear, (sequence, media)| {
+        ear.insert(Packet { sequence, media, length: FrameLength::Ms20, mark: false, end: false, bytes: 2 }).dropped
+    };
+    insert(&mut ear, (1, 1));
+    ear.wait(Duration::from_millis(45));
+    assert_eq!(ear.pull(Duration::ZERO).heard, Heard::Played(1));
+    // The fourth is due no later than the third: otherwise both would be due before a memory of two is full.
+    assert_eq!([(3, 3), (4, 3), (2, 2)].map(|place| insert(&mut ear, place)), [None, None, Some(DropReason::Late)]);
+    let heard: Vec<_> = (0..3).map(|_| ear.pull(Duration::ZERO).heard).collect();
+    assert_eq!(heard, [Heard::Recovered(2), Heard::Played(3), Heard::Played(4)]);
 }
 
 proptest! {
