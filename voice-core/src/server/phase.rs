@@ -1,8 +1,9 @@
 //! Frames that arrive together: a transport packs those for one listener into one datagram, and the datagram is what costs.
 //!
 //! Each room has a point within 20 ms at which its speakers' frames should arrive. There are two, so that not all rooms fall due at once, and those that do are
-//! received and sent together; and two more where there are many rooms, so that none waits long for the others. A speaker whose frames arrive elsewhere is told, and moves in a pause: docs/PROTOCOL.md, section 5.2. And for each
-//! packet it is known whether frames of other speakers of the room are due within the window, for which it may wait.
+//! received and sent together; and two more where there are many rooms, so that none waits long for the others. A speaker whose frames arrive
+//! elsewhere is told, and moves in a pause: docs/PROTOCOL.md, section 5.2. And for each packet it is known whether frames of other speakers of the
+//! room are due within the window, for which it may wait.
 
 use core::time::Duration;
 
