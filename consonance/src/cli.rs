@@ -279,6 +279,18 @@ pub(crate) struct LoadArgs {
     /// Speakers don't move their frames as the server hints
     #[arg(long)]
     pub(crate) unmoved: bool,
+    /// Speakers of each room whose voice has high priority; what is lost of it is told apart
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) important: u16,
+    /// Of the rooms, so many speak only in the middle third of the time, and with pauses
+    #[arg(long, value_name = "R", default_value_t = 0)]
+    pub(crate) surge: u16,
+    /// One client more, which writes a text to an empty room ten times a second: how long it waits for the server's answer is told
+    #[arg(long)]
+    pub(crate) ask: bool,
+    /// Print the figures of every S seconds as well, as they come
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) every: Option<u64>,
     /// What the server wants to be told
     #[arg(long, value_name = "PASSWORD", env = "CONSONANCE_PASSWORD", hide_env_values = true)]
     pub(crate) password: Option<String>,

@@ -3,12 +3,13 @@
 use std::{net::SocketAddr, time::Duration};
 
 use voice_core::{
-    ChannelOptions, ChannelSlot, Client, ClientConfig, ClientEvent, ClientStorage, Instant, PersonSlot, RoomHandle,
-    RoomSlot, RoomUse, State, TalkTo,
+    ChannelOptions, ChannelSlot, Client, ClientConfig, ClientEvent, ClientStorage, Instant, PersonSlot, Priority,
+    RoomHandle, RoomSlot, RoomUse, State, TalkTo,
 };
 
 use super::{
-    figures::{Came, Delays},
+    asker::Asker,
+    figures::{Came, Delays, Heard},
     line::Line,
 };
 use crate::{clock::Now, net_client::Core};
@@ -17,6 +18,9 @@ use crate::{clock::Now, net_client::Core};
 const FRAME: usize = 80;
 const FRAME_US: u64 = 20_000;
 const MAGIC: [u8; 4] = *b"LOAD";
+/// Flags of a frame.
+const COUNTS: u8 = 1;
+const IMPORTANT: u8 = 2;
 /// While the talk is warmed up there are pauses, in which frames are moved as the server hints: after so many frames, for so many.
 const TALKS: u64 = 35;
 const PAUSES: u64 = 10;
@@ -26,6 +30,9 @@ pub(super) struct Role {
     pub(super) number: usize,
     pub(super) room: usize,
     pub(super) speaks: bool,
+    /// Its voice has high priority.
+    pub(super) is_important: bool,
+    pub(super) asks: bool,
     pub(super) phase: u64,
     /// Each frame is sent up to so much later, µs, as a network would have it.
     pub(super) jitter: u64,
@@ -36,11 +43,13 @@ pub(super) struct LoadClient {
     line: Line,
     role: Role,
     room: RoomHandle,
+    asker: Option<Asker>,
     granted: bool,
     /// When the next frame begins, and when it is sent.
     next_frame: Option<(Instant, Instant)>,
     frames: u64,
     spoken: u64,
+    talks: bool,
     warms_up: bool,
     counts: bool,
     random: u64,
@@ -60,7 +69,7 @@ impl LoadClient {
             peers: Vec::new(),
             frames: Vec::new(),
             inbox: Vec::new(),
-            outbox: Vec::new(),
+            outbox: if role.asks { vec![0; 256] } else { Vec::new() },
             voice: vec![0; 1_300],
             retained: Vec::new(),
             credential: vec![0; 512],
@@ -68,18 +77,22 @@ impl LoadClient {
         let mut core = Client::new(config, crate::serve::seed(), memory);
         let _ = core.set_credential(password.unwrap_or_default().as_bytes());
         let room = core.use_room(now.core, &format!("load-{}", role.room), RoomUse::Both).expect("a free room");
-        core.open_channel(now.core, TalkTo::Room(room), ChannelOptions::DEFAULT).expect("a free channel");
+        let priority = if role.is_important { Priority::High } else { Priority::Default };
+        let options = ChannelOptions { priority, ..ChannelOptions::DEFAULT };
+        core.open_channel(now.core, TalkTo::Room(room), options).expect("a free channel");
         core.connect(now.core);
         let line = open(core);
         let random = (role.number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         Self {
             line,
+            asker: role.asks.then(Asker::default),
             role,
             room,
             granted: false,
             next_frame: None,
             frames: 0,
             spoken: 0,
+            talks: false,
             warms_up: true,
             counts: false,
             random,
@@ -93,6 +106,15 @@ impl LoadClient {
 
     pub(super) const fn room(&self) -> usize {
         self.role.room
+    }
+
+    pub(super) const fn is_important(&self) -> bool {
+        self.role.is_important
+    }
+
+    /// How long the answers took that came since the last call.
+    pub(super) fn take_answers(&mut self, now: Now) -> Option<Delays> {
+        self.asker.as_mut().map(|asker| asker.take(now.core))
     }
 
     /// Frames spoken since they count.
@@ -109,6 +131,11 @@ impl LoadClient {
         self.line.refusal()
     }
 
+    /// Everybody is in, and those speak who do.
+    pub(super) const fn begin_to_talk(&mut self) {
+        self.talks = self.role.speaks;
+    }
+
     /// From now on there are no pauses.
     pub(super) const fn end_warm_up(&mut self) {
         self.warms_up = false;
@@ -119,7 +146,7 @@ impl LoadClient {
     }
 
     pub(super) const fn stop_talking(&mut self) {
-        self.role.speaks = false;
+        self.talks = false;
     }
 
     pub(super) fn leave(&mut self, now: Now) {
@@ -132,24 +159,32 @@ impl LoadClient {
         now: Now,
         from: SocketAddr,
         datagram: &mut [u8],
-        delays: Option<&mut Delays>,
+        heard: Option<&mut Heard>,
     ) {
-        let mut delays = delays;
+        let mut heard = heard;
         self.line.handle_datagram(now, from, datagram, |packet| {
-            if let (Some(delays), Some((when, true))) = (delays.as_deref_mut(), stamp(packet)) {
-                delays.note(now.core.as_us().saturating_sub(when));
+            if let (Some(heard), Some(stamp)) = (heard.as_deref_mut(), Stamp::of(packet))
+                && stamp.counts
+            {
+                heard.note(now.core.as_us().saturating_sub(stamp.spoken_at), stamp.is_important);
             }
         });
     }
 
     /// Says and does what is due.
     pub(super) fn turn(&mut self, now: Now) {
-        if self.role.speaks && self.is_in() {
+        if self.talks && self.is_in() {
             self.speak(now);
+        }
+        if let Some(asker) = &mut self.asker {
+            asker.turn(now.core, self.line.core_mut(), self.room);
         }
         self.line.turn(now);
         while let Some(event) = self.line.core_mut().poll_event() {
             self.granted |= event == ClientEvent::RoomGranted(self.room);
+            if let Some(asker) = &mut self.asker {
+                asker.event(now.core, event);
+            }
         }
     }
 
@@ -159,8 +194,9 @@ impl LoadClient {
 
     /// How long nothing will be due, at most so long.
     pub(super) fn until(&self, now: Now, most: Duration) -> Duration {
-        let frame = self.next_frame.filter(|_| self.role.speaks).map_or(most, |(_, at)| at.since(now.core));
-        self.line.until(now, most).min(frame)
+        let frame = self.next_frame.filter(|_| self.talks).map_or(most, |(_, at)| at.since(now.core));
+        let asks = self.asker.as_ref().map_or(most, |asker| asker.until(now.core, most));
+        self.line.until(now, most).min(frame).min(asks)
     }
 
     fn speak(&mut self, now: Now) {
@@ -188,7 +224,7 @@ impl LoadClient {
     fn say(&mut self, now: Now) {
         let mut frame = [0x55; FRAME];
         frame[..4].copy_from_slice(&MAGIC);
-        frame[4] = u8::from(self.counts);
+        frame[4] = if self.counts { COUNTS } else { 0 } | if self.role.is_important { IMPORTANT } else { 0 };
         frame[FRAME - 8..].copy_from_slice(&now.core.as_us().to_be_bytes());
         if self.line.core_mut().send_frame(now.core, &frame).is_ok() {
             self.spoken += 1;
@@ -204,9 +240,18 @@ impl LoadClient {
     }
 }
 
-/// When a frame of a load was spoken, and whether it counts.
-fn stamp(packet: &[u8]) -> Option<(u64, bool)> {
-    let frame = packet.len().checked_sub(FRAME).and_then(|at| packet.get(at..)).filter(|_| packet[0] >= 0x80)?;
-    let time = u64::from_be_bytes(*frame.last_chunk()?);
-    (frame[..4] == MAGIC).then_some((time, frame[4] != 0))
+/// What a frame of a load says of itself.
+struct Stamp {
+    spoken_at: u64,
+    counts: bool,
+    is_important: bool,
+}
+
+impl Stamp {
+    fn of(packet: &[u8]) -> Option<Self> {
+        let frame = packet.len().checked_sub(FRAME).and_then(|at| packet.get(at..)).filter(|_| packet[0] >= 0x80)?;
+        let spoken_at = u64::from_be_bytes(*frame.last_chunk()?);
+        let (counts, is_important) = (frame[4] & COUNTS != 0, frame[4] & IMPORTANT != 0);
+        (frame[..4] == MAGIC).then_some(Self { spoken_at, counts, is_important })
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::{Value, json};
+
 /// Delays in classes of 10 µs up to a second.
 pub(super) struct Delays {
     classes: Vec<u32>,
@@ -25,8 +27,11 @@ impl Delays {
         self.most_us = self.most_us.max(us);
     }
 
-    pub(super) const fn count(&self) -> u64 {
-        self.count
+    /// And these.
+    pub(super) fn add(&mut self, others: &Self) {
+        self.classes.iter_mut().zip(&others.classes).for_each(|(count, other)| *count += other);
+        self.count += others.count;
+        self.most_us = self.most_us.max(others.most_us);
     }
 
     /// The delay below which so many thousandths are, µs.
@@ -38,6 +43,58 @@ impl Delays {
             below > wanted
         });
         class.map_or(self.most_us, |class| class as u64 * CLASS_US)
+    }
+
+    fn json(&self) -> Value {
+        json!({"p50": self.at(500), "p90": self.at(900), "p99": self.at(990), "max": self.most_us})
+    }
+}
+
+impl fmt::Display for Delays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |us: u64| us as f64 / 1e3;
+        let (p50, p90, p99) = (self.at(500), self.at(900), self.at(990));
+        write!(f, "p50 {:.2} ms, p90 {:.2} ms, p99 {:.2} ms, max {:.2} ms", ms(p50), ms(p90), ms(p99), ms(self.most_us))
+    }
+}
+
+/// Frames that were heard.
+#[derive(Default)]
+pub(super) struct Heard {
+    delays: Delays,
+    /// Those of high priority among them.
+    important: u64,
+}
+
+impl Heard {
+    pub(super) fn note(&mut self, us: u64, is_important: bool) {
+        self.delays.note(us);
+        self.important += u64::from(is_important);
+    }
+
+    pub(super) const fn count(&self) -> u64 {
+        self.delays.count
+    }
+
+    /// And these.
+    pub(super) fn add(&mut self, others: &Self) {
+        self.delays.add(&others.delays);
+        self.important += others.important;
+    }
+}
+
+/// Frames that should come: one for each that is spoken and each that should hear it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Expected {
+    pub(super) frames: u64,
+    /// Those of high priority among them.
+    pub(super) important: u64,
+}
+
+impl Expected {
+    /// What was expected since.
+    pub(super) const fn since(self, before: Self) -> Self {
+        Self { frames: self.frames - before.frames, important: self.important - before.important }
     }
 }
 
@@ -60,17 +117,18 @@ impl Came {
     }
 }
 
-/// The result.
+/// The result, of all the time or a part of it.
 pub(super) struct Figures {
     pub(super) clients: usize,
     pub(super) seconds: f64,
-    /// Frames that should have come, those that came in time, and with those that came after.
-    pub(super) expected: u64,
-    pub(super) heard: u64,
-    pub(super) heard_in_all: u64,
+    pub(super) expected: Expected,
+    /// Frames that came in time; [`Figures::heard`] has those that came after, too.
+    pub(super) in_time: u64,
+    pub(super) heard: Heard,
     /// What came to all clients.
     pub(super) came: Came,
-    pub(super) delays: Delays,
+    /// How long answers took, if one asks.
+    pub(super) answers: Option<Delays>,
     /// Processor time of the server, ns.
     pub(super) busy: Option<u64>,
     /// Bytes of the server's memory per client.
@@ -79,7 +137,13 @@ pub(super) struct Figures {
 
 impl Figures {
     fn lost_percent(&self) -> f64 {
-        100.0 * self.expected.saturating_sub(self.heard_in_all) as f64 / self.expected.max(1) as f64
+        missing(self.expected.frames, self.heard.count())
+    }
+
+    /// The same of voice of high priority, if there was any.
+    fn important_lost_percent(&self) -> Option<f64> {
+        let expected = self.expected.important;
+        (expected > 0).then(|| missing(expected, self.heard.important))
     }
 
     fn per_datagram(&self) -> f64 {
@@ -87,17 +151,35 @@ impl Figures {
     }
 
     fn us_per_frame(&self) -> Option<f64> {
-        self.busy.map(|busy| busy as f64 / 1e3 / self.heard.max(1) as f64)
+        self.busy.map(|busy| busy as f64 / 1e3 / self.in_time.max(1) as f64)
     }
 
-    pub(super) fn json(&self) -> serde_json::Value {
-        serde_json::json!({
+    /// A part of the time, in one line.
+    pub(super) fn line(&self, from: f64) -> String {
+        let important =
+            self.important_lost_percent().map_or(String::new(), |lost| format!(", of high priority {lost:.2} %"));
+        let answers = self
+            .answers
+            .as_ref()
+            .map_or(String::new(), |answers| format!("; answers {:.1} ms at most", answers.most_us as f64 / 1e3));
+        let rate = self.in_time as f64 / self.seconds;
+        format!(
+            "{from:6.1} s  {rate:.0} frames/s, lost {:.2} %{important}; {}{answers}",
+            self.lost_percent(),
+            self.heard.delays
+        )
+    }
+
+    pub(super) fn json(&self) -> Value {
+        json!({
             "clients": self.clients,
             "seconds": self.seconds,
-            "delivered_per_second": self.heard as f64 / self.seconds,
+            "delivered_per_second": self.in_time as f64 / self.seconds,
             "frames_per_datagram": self.per_datagram(),
             "lost_percent": self.lost_percent(),
-            "latency_us": {"p50": self.delays.at(500), "p90": self.delays.at(900), "p99": self.delays.at(990), "max": self.delays.most_us},
+            "important_lost_percent": self.important_lost_percent(),
+            "latency_us": self.heard.delays.json(),
+            "answer_us": self.answers.as_ref().map(Delays::json),
             "server_us_per_frame": self.us_per_frame(),
             "server_busy_percent": self.busy.map(|busy| busy as f64 / 1e7 / self.seconds),
             "server_bytes_per_client": self.memory,
@@ -105,21 +187,22 @@ impl Figures {
     }
 }
 
+fn missing(expected: u64, came: u64) -> f64 {
+    100.0 * expected.saturating_sub(came) as f64 / expected.max(1) as f64
+}
+
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = |us: u64| us as f64 / 1e3;
-        writeln!(f, "delivered      {:.0} frames/s to {} clients", self.heard as f64 / self.seconds, self.clients)?;
+        writeln!(f, "delivered      {:.0} frames/s to {} clients", self.in_time as f64 / self.seconds, self.clients)?;
         writeln!(f, "packing        {:.2} frames per datagram", self.per_datagram())?;
         writeln!(f, "lost           {:.3} %", self.lost_percent())?;
-        let (p50, p90, p99) = (self.delays.at(500), self.delays.at(900), self.delays.at(990));
-        writeln!(
-            f,
-            "latency        p50 {:.2} ms, p90 {:.2} ms, p99 {:.2} ms, max {:.2} ms",
-            ms(p50),
-            ms(p90),
-            ms(p99),
-            ms(self.delays.most_us)
-        )?;
+        if let Some(lost) = self.important_lost_percent() {
+            writeln!(f, "  high priority {lost:.3} %")?;
+        }
+        writeln!(f, "latency        {}", self.heard.delays)?;
+        if let Some(answers) = &self.answers {
+            writeln!(f, "answers        {answers}")?;
+        }
         if let (Some(us), Some(busy)) = (self.us_per_frame(), self.busy) {
             writeln!(
                 f,
@@ -144,6 +227,6 @@ mod tests {
         (1..=1_000).for_each(|ms| delays.note(ms * 1_000));
         assert!((500_000..=502_000).contains(&delays.at(500)), "{}", delays.at(500));
         assert!((990_000..=992_000).contains(&delays.at(990)), "{}", delays.at(990));
-        assert_eq!((delays.count(), delays.most_us), (1_000, 1_000_000));
+        assert_eq!((delays.count, delays.most_us), (1_000, 1_000_000));
     }
 }

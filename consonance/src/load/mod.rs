@@ -1,5 +1,6 @@
 //! `consonance load`: many clients in one spinning thread, so that no wake-up of theirs is charged to the server, and what the server's work came to.
 
+mod asker;
 mod browser;
 mod client;
 mod cost;
@@ -15,7 +16,7 @@ use voice_core::Instant;
 use crate::{cli::LoadArgs, clock::Clock, fail::Fail};
 use client::LoadClient;
 use cost::Process;
-use figures::{Came, Delays, Figures};
+use figures::{Came, Delays, Expected, Figures, Heard};
 use line::Lines;
 use sockets::Sockets;
 
@@ -33,6 +34,17 @@ const AFTERWARDS: Duration = Duration::from_millis(500);
 pub(crate) fn run(args: &LoadArgs) -> Result<ExitCode, Fail> {
     let lines = Lines::find(args)?;
     let process = args.pid.map(Process::find).transpose()?;
+    if args.surge >= args.rooms {
+        let what = format!(
+            "--surge {}: there are {} rooms, and one at least has to speak all the time",
+            args.surge, args.rooms
+        );
+        return Err(Fail::new(what, "ask for more --rooms, or for fewer of them to surge"));
+    }
+    if args.important > args.speakers {
+        let what = format!("--important {}: only {} of each room speak", args.important, args.speakers);
+        return Err(Fail::new(what, "ask for more --speakers, or fewer of them"));
+    }
     if usize::from(args.rooms) * usize::from(args.speakers) > usize::from(args.clients) {
         let what = format!(
             "{} rooms with {} speakers each need more than {} clients",
@@ -66,7 +78,7 @@ struct Crowd {
     /// Those for whom something came, each once.
     woken: Vec<usize>,
     is_woken: Vec<bool>,
-    delays: Option<Delays>,
+    heard: Option<Heard>,
 }
 
 impl Crowd {
@@ -81,12 +93,12 @@ impl Crowd {
             due: BinaryHeap::new(),
             woken: Vec::new(),
             is_woken: Vec::new(),
-            delays: None,
+            heard: None,
         })
     }
 
     fn join(&mut self, args: &LoadArgs) -> Result<(), Fail> {
-        let (wanted, begin) = (usize::from(args.clients), self.clock.now().real);
+        let (wanted, begin) = (usize::from(args.clients) + usize::from(args.ask), self.clock.now().real);
         while self.clients.len() < wanted || self.clients.iter().any(|client| !client.is_in()) {
             let waiting = self.clients.iter().filter(|client| !client.is_in()).count();
             if waiting < JOINING && self.clients.len() < wanted {
@@ -118,11 +130,15 @@ impl Crowd {
                 "raise the limit of open files (ulimit -n), or ask for fewer --clients",
             )
         })?;
+        let asks = number == usize::from(args.clients);
         let (room, seat) = (number % usize::from(args.rooms), number / usize::from(args.rooms));
         let role = client::Role {
             number,
-            room,
-            speaks: seat < usize::from(args.speakers),
+            // The one who asks has a room to itself, after those of the others.
+            room: if asks { args.rooms.into() } else { room },
+            speaks: !asks && seat < usize::from(args.speakers),
+            is_important: seat < usize::from(args.important),
+            asks,
             // Nobody's frames are in step with another's, unless that is asked for.
             phase: if args.aligned { 0 } else { number as u64 * 7_919 % 20_000 },
             jitter: args.jitter,
@@ -138,11 +154,11 @@ impl Crowd {
 
     /// In, due, out.
     fn turn(&mut self) {
-        let Self { clock, sockets, clients, due, woken, is_woken, delays, .. } = self;
+        let Self { clock, sockets, clients, due, woken, is_woken, heard, .. } = self;
         let now = clock.now();
         sockets.receive(|number, from, datagram| {
             let Some(client) = clients.get_mut(number) else { return };
-            client.handle_datagram(now, from, datagram, delays.as_mut());
+            client.handle_datagram(now, from, datagram, heard.as_mut());
             if !std::mem::replace(&mut is_woken[number], true) {
                 woken.push(number);
             }
@@ -170,6 +186,41 @@ impl Crowd {
         }
     }
 
+    /// Those who speak in these rooms begin to.
+    fn begin_to_talk(&mut self, is_one: impl Fn(usize) -> bool) {
+        let now = self.clock.now();
+        for (number, client) in self.clients.iter_mut().enumerate().filter(|(_, client)| is_one(client.room())) {
+            client.begin_to_talk();
+            self.due.push(Reverse((now.core, number)));
+        }
+    }
+
+    fn stop_talking(&mut self, is_one: impl Fn(usize) -> bool) {
+        self.clients.iter_mut().filter(|client| is_one(client.room())).for_each(LoadClient::stop_talking);
+    }
+
+    fn count(&self, process: Option<&Process>) -> Counted {
+        let mut members = vec![0_u64; self.clients.len()];
+        self.clients.iter().for_each(|client| members[client.room()] += 1);
+        let mut expected = Expected::default();
+        for client in &self.clients {
+            let frames = client.spoken() * (members[client.room()] - 1);
+            expected.frames += frames;
+            expected.important += if client.is_important() { frames } else { 0 };
+        }
+        let came = self.clients.iter().map(LoadClient::came).fold(Came::default(), Came::and);
+        Counted { at: self.clock.now().real, expected, came, busy: process.and_then(Process::busy) }
+    }
+
+    fn take_heard(&mut self) -> Heard {
+        self.heard.replace(Heard::default()).unwrap_or_default()
+    }
+
+    fn take_answers(&mut self) -> Option<Delays> {
+        let now = self.clock.now();
+        self.clients.iter_mut().find_map(|client| client.take_answers(now))
+    }
+
     fn leave(&mut self) {
         let now = self.clock.now();
         for (number, client) in self.clients.iter_mut().enumerate() {
@@ -182,33 +233,75 @@ impl Crowd {
 
 fn measure(args: &LoadArgs, crowd: &mut Crowd, process: Option<&Process>, memory: Option<(u64, u64)>) -> Figures {
     // Talkspurts begin, frames are moved to where the server wants them, and the server learns who hears whom, before anything counts.
+    // The last rooms are those of the surge; who asks is in a room after them.
+    let calm = usize::from(args.rooms - args.surge);
+    crowd.begin_to_talk(|room| room < calm);
     crowd.turn_until(crowd.clock.now().real + WARM_UP);
-    crowd.clients.iter_mut().for_each(LoadClient::end_warm_up);
+    crowd.clients.iter_mut().filter(|client| client.room() < calm).for_each(LoadClient::end_warm_up);
     crowd.turn_until(crowd.clock.now().real + Duration::from_millis(500));
-    let before: Vec<_> = crowd.clients.iter().map(LoadClient::came).collect();
-    let (busy, from) = (process.and_then(Process::busy), crowd.clock.now().real);
+    crowd.take_answers();
     crowd.clients.iter_mut().for_each(LoadClient::begin_count);
-    crowd.delays = Some(Delays::default());
-    crowd.turn_until(from + Duration::from_secs(args.seconds));
-    let (busy, to) = (process.and_then(Process::busy).zip(busy), crowd.clock.now().real);
-    let heard = crowd.delays.as_ref().map_or(0, Delays::count);
-    let came = crowd.clients.iter().zip(&before).map(|(client, before)| client.came().since(*before));
-    let came = came.fold(Came::default(), Came::and);
-    let mut members = vec![0_u64; usize::from(args.rooms)];
-    crowd.clients.iter().for_each(|client| members[client.room()] += 1);
-    let expected = crowd.clients.iter().map(|client| client.spoken() * (members[client.room()] - 1)).sum();
-    crowd.clients.iter_mut().for_each(LoadClient::stop_talking);
-    crowd.turn_until(to + AFTERWARDS);
-    let delays = crowd.delays.take().unwrap_or_default();
+    crowd.heard = Some(Heard::default());
+    let (begin, mut all) = (crowd.count(process), Heard::default());
+    let third = Duration::from_secs(args.seconds) / 3;
+    let (end, [surge, calmed]) = (begin.at + 3 * third, [1, 2].map(|thirds| begin.at + thirds * third));
+    let mut answers: Option<Delays> = None;
+    let mut before = begin;
+    while before.at < end {
+        let mut next = args.every.map_or(end, |every| end.min(before.at + Duration::from_secs(every)));
+        // A part of the time is all calm or all surge.
+        if args.surge > 0 && before.at < surge {
+            next = next.min(surge);
+        } else if args.surge > 0 && before.at < calmed {
+            next = next.min(calmed);
+            crowd.begin_to_talk(|room| room >= calm);
+        } else if args.surge > 0 {
+            crowd.stop_talking(|room| room >= calm);
+        }
+        crowd.turn_until(next);
+        let (after, heard, answered) = (crowd.count(process), crowd.take_heard(), crowd.take_answers());
+        all.add(&heard);
+        if let Some(answered) = &answered {
+            answers.get_or_insert_default().add(answered);
+        }
+        if args.every.is_some() {
+            let part = figures(crowd, before, after, heard, answered);
+            if args.json {
+                say!("{}", part.json())
+            } else {
+                say!("{}", part.line((before.at - begin.at).as_secs_f64()))
+            }
+        }
+        before = after;
+    }
+    let in_time = all.count();
+    crowd.stop_talking(|_| true);
+    crowd.turn_until(before.at + AFTERWARDS);
+    all.add(&crowd.take_heard());
+    let memory = memory.map(|(after, before)| after.saturating_sub(before) / crowd.clients.len() as u64);
+    Figures { in_time, memory, ..figures(crowd, begin, before, all, answers) }
+}
+
+/// What is counted all the time.
+#[derive(Clone, Copy)]
+struct Counted {
+    at: std::time::Instant,
+    expected: Expected,
+    came: Came,
+    busy: Option<u64>,
+}
+
+/// What happened between two counts.
+fn figures(crowd: &Crowd, before: Counted, after: Counted, heard: Heard, answers: Option<Delays>) -> Figures {
     Figures {
         clients: crowd.clients.len(),
-        seconds: to.duration_since(from).as_secs_f64(),
-        expected,
+        seconds: after.at.duration_since(before.at).as_secs_f64(),
+        expected: after.expected.since(before.expected),
+        in_time: heard.count(),
         heard,
-        heard_in_all: delays.count(),
-        came,
-        delays,
-        busy: busy.map(|(after, before)| after - before),
-        memory: memory.map(|(after, before)| after.saturating_sub(before) / crowd.clients.len() as u64),
+        came: after.came.since(before.came),
+        answers,
+        busy: after.busy.zip(before.busy).map(|(after, before)| after - before),
+        memory: None,
     }
 }
