@@ -30,7 +30,6 @@ type Core =
 
 const COPY_US: u64 = 10;
 const FRAME_US: u64 = 10_000;
-const PEOPLE: usize = 60;
 
 /// What is between the people and the server: nothing but queues.
 #[derive(Default)]
@@ -38,6 +37,8 @@ struct Between {
     to_server: VecDeque<(Event, Vec<u8>)>,
     to_people: VecDeque<(usize, Delivery, Vec<u8>)>,
     copies: u64,
+    /// Who stands for all that hear.
+    last: usize,
 }
 
 struct Wire(Rc<RefCell<Between>>);
@@ -61,7 +62,7 @@ impl Adapter for Wire {
         let mut between = self.0.borrow_mut();
         between.copies += links.len() as u64;
         // All hear the same: one stands for them.
-        if let Some(one) = links.iter().find(|link| link.index() == PEOPLE - 1) {
+        if let Some(one) = links.iter().find(|link| link.index() == between.last) {
             between.to_people.push_back((one.index(), Delivery::Unreliable, packet.to_vec()));
         }
     }
@@ -117,7 +118,7 @@ fn key(_: usize) -> Option<Fingerprint> {
 }
 
 impl Crowd {
-    fn new() -> Self {
+    fn new(people: usize) -> Self {
         let clock = Clock::start();
         let begin = clock.now().real;
         let between = Rc::new(RefCell::new(Between::default()));
@@ -153,7 +154,8 @@ impl Crowd {
             answers: Vec::new(),
             asked: None,
         };
-        (0..PEOPLE).for_each(|who| crowd.add(who));
+        crowd.between.borrow_mut().last = people - 1;
+        (0..people).for_each(|who| crowd.add(who));
         crowd.run(2_000);
         assert!(crowd.people.iter().all(|person| person.state() == State::Connected));
         crowd
@@ -224,7 +226,7 @@ impl Crowd {
                 continue;
             }
             // RoomGranted or RoomClosed answers the question below.
-            if who == PEOPLE - 1
+            if who == self.people.len() - 1
                 && matches!(packet[0], 0x23 | 0x24)
                 && let Some(asked) = self.asked.take()
             {
@@ -237,7 +239,7 @@ impl Crowd {
     /// The last person wants to use another room.
     fn ask(&mut self, name: &str) {
         let now = self.now().core;
-        self.people[PEOPLE - 1].use_room(now, name, RoomUse::Listen).unwrap();
+        self.people.last_mut().unwrap().use_room(now, name, RoomUse::Listen).unwrap();
         self.asked = Some(self.us);
     }
 
@@ -249,7 +251,7 @@ impl Crowd {
 
 #[test]
 fn of_three_times_what_it_can_pass_on_the_important_and_those_who_spoke_first_are_heard_whole_and_nothing_comes_late() {
-    let mut crowd = Crowd::new();
+    let mut crowd = Crowd::new(60);
     // 51 speakers, 100 frames a second each, 59 listeners: 300,900 copies, where 100,000 can be made.
     crowd.speakers = 51;
     crowd.run(1_000);
@@ -276,4 +278,23 @@ fn of_three_times_what_it_can_pass_on_the_important_and_those_who_spoke_first_ar
     crowd.run(800);
     assert!((0..10).all(|who| crowd.heard[&crowd.people[who].id().unwrap().get()] >= 79), "{:?}", crowd.heard);
     assert!(crowd.oldest_us < 25_000, "{} µs, a second after", crowd.oldest_us);
+}
+
+#[test]
+fn whoever_asks_is_answered_within_the_turn_however_many_others_spoke_in_it() {
+    let mut crowd = Crowd::new(120);
+    crowd.session.copies = usize::MAX;
+    crowd.speakers = 119;
+    for name in ["one", "two", "three"] {
+        crowd.run(100);
+        crowd.us += FRAME_US;
+        crowd.next_frame.fill(crowd.us);
+        crowd.ask(name);
+        crowd.people_act();
+        let before = crowd.between.borrow().copies;
+        crowd.session.turn(crowd.now());
+        crowd.deliver();
+        assert!(crowd.between.borrow().copies - before >= 119 * 119, "all of them spoke");
+        assert_eq!(crowd.answers.pop(), Some(0));
+    }
 }
