@@ -145,6 +145,28 @@ fn a_machine_can_ask_how_the_server_is() {
 }
 
 #[test]
+fn a_load_tells_each_second_what_comes_of_the_important_and_how_long_answers_take() {
+    let home = Folder::new("load");
+    let server = Server::start(&home, "127.0.0.1:0", &[]);
+    let mut load = program(&home, "load");
+    load.args(["load", &server.address, "--clients", "12", "--rooms", "3", "--speakers", "2", "--seconds", "6"]);
+    load.args(["--important", "1", "--ask", "--surge", "2", "--every", "1", "--json"]);
+    let output = load.output().expect("the program runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect();
+    assert_eq!(lines.len(), 7, "a line a second, and the sum: {text} {}", String::from_utf8_lossy(&output.stderr));
+    let number = |line: usize, name: &str| lines[line].pointer(name).and_then(|value| value.as_f64());
+    let number = |line: usize, name: &str| number(line, name).unwrap_or_else(|| panic!("{name} in {text}"));
+    let rate = |second: usize| number(second, "/delivered_per_second");
+    // Two speakers of a room of four are heard by three each; in the middle third those of two rooms more, who pause for a fifth of the time.
+    assert!((200.0..400.0).contains(&rate(0)) && (200.0..400.0).contains(&rate(5)), "{text}");
+    assert!(rate(2) + rate(3) > 2.0 * (rate(0) + rate(5)), "{text}");
+    assert!(number(6, "/important_lost_percent") < 10.0 && number(6, "/lost_percent") < 10.0, "{text}");
+    assert!(number(6, "/answer_us/p50") < 200_000.0, "{text}");
+}
+
+#[test]
 fn what_cannot_work_is_one_line_with_the_cure() {
     let home = Folder::new("wrong");
     let server = Server::start(&home, "127.0.0.1:0", &[]);
@@ -152,7 +174,7 @@ fn what_cannot_work_is_one_line_with_the_cure() {
     fs::write(&broken, "no sound").expect("a file");
     let broken = broken.to_str().expect("a path in UTF-8");
     let long = "x".repeat(65);
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 9] = [
         (&["serve", "--listen", &server.address], "stop the other program"),
         (&["serve", "--listen", "192.0.2.1:9"], "name an address of this machine"),
         (&["serve", "--password", ""], "choose another"),
@@ -160,6 +182,8 @@ fn what_cannot_work_is_one_line_with_the_cure() {
         (&["join", "127.0.0.1", "--room", &long], "has 65 bytes"),
         (&["join", "127.0.0.1", "--say", broken], "can't be used as speech"),
         (&["join", "127.0.0.1", "--say", "missing.wav"], "can't be read"),
+        (&["load", "127.0.0.1", "--important", "9"], "ask for more --speakers"),
+        (&["load", "127.0.0.1", "--surge", "1"], "ask for more --rooms"),
     ];
     for (arguments, wanted) in cases {
         let output = program(&home, "wrong").args(arguments).output().expect("the program runs");
