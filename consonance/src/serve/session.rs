@@ -1,6 +1,6 @@
 //! The core's server and its adapters, brought together: links become connections, packets go where the core says.
 
-use std::{collections::BTreeSet, io, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use adapter_udp::{Fingerprint, Flush, LinkId};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
@@ -30,7 +30,8 @@ pub(super) type Core = Server<
 const COPIES: usize = 4_096;
 /// Connections with nothing to say that one call of the core's passes over at least.
 const PASSED_OVER: usize = 64;
-/// Of voice that has waited so many packets for the same listeners go together at most: fewer than an outbox holds.
+/// Of voice that has waited so many packets for the same listeners go together at most, of all priorities: fewer than an outbox holds, in which the first,
+/// which are the most important, would give way.
 const TOGETHER: usize = 48;
 /// A copy that shares its datagram with another costs about an eighth. A turn makes as much of such work as of other copies.
 const SHARED: usize = 8;
@@ -236,8 +237,9 @@ impl Session {
                 return;
             }
             // Too much voice comes: it waits for its turn, and everything else is answered all the same.
-            if let Some(priority) = self.core.voice_priority(from, packet) {
-                let audience = Voice::decode(packet).ok().and_then(|voice| Some(voice.channels.iter().next()?.target));
+            if let Ok(voice) = Voice::decode(packet) {
+                let priority = self.core.voice_priority(from, &voice);
+                let audience = voice.channels.iter().next().map(|channel| channel.target);
                 return self.ingress.push(now.real, priority, audience, (which, link), packet);
             }
         }
@@ -250,10 +252,12 @@ impl Session {
 
     fn pass_on_voice(&mut self, now: Now) {
         let mut packet = std::mem::take(&mut self.packet);
-        let (mut passed_on, mut along) = (BTreeSet::new(), 0);
+        // How many packets have gone to each audience.
+        let (mut gone, mut along) = (BTreeMap::new(), 0);
         for turn in self.ingress.turns(now.real) {
-            for _ in 0..TOGETHER {
-                let shares = passed_on.contains(&turn.audience);
+            let gone = gone.entry(turn.audience).or_insert(0);
+            while *gone < TOGETHER {
+                let shares = *gone > 0;
                 let made = if shares { along } else { self.made };
                 if made >= self.copies {
                     break;
@@ -264,8 +268,8 @@ impl Session {
                     along += copies.div_ceil(SHARED);
                 } else {
                     self.made += copies;
-                    passed_on.insert(turn.audience);
                 }
+                *gone += 1;
             }
         }
         self.packet = packet;

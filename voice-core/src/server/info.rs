@@ -126,15 +126,14 @@ impl<'a> Tables<'a> {
         self.seats.iter().filter(|seat| seat.id != 0).map(ClientInfo)
     }
 
-    pub(super) fn voice_priority(self, from: ConnectionId, packet: &[u8]) -> Option<Priority> {
-        let voice = Voice::decode(packet).ok()?;
+    pub(super) fn voice_priority(self, from: ConnectionId, voice: &Voice<'_>) -> Priority {
         let connection =
             self.connections.get(from.index()).filter(|connection| connection.generation == from.generation());
         let seat = connection.and_then(|connection| self.seats.get(usize::from(connection.seat?)));
         let own = seat.map(|seat| seat.priority).filter(|own| *own != Priority::None).unwrap_or(Priority::Default);
         let or_own = |priority: Priority| if priority == Priority::None { own } else { priority };
         let highest = voice.channels.iter().map(|channel| or_own(channel.options.priority)).max();
-        Some(highest.unwrap_or(own))
+        highest.unwrap_or(own)
     }
 
     pub(super) fn room(self, room: RoomId) -> Option<RoomInfo<'a>> {

@@ -45,7 +45,7 @@ use crate::{
         ClientId, ConnectionId, Counters, Delivery, DropCounts, DropReason, Identity, Instant, Priority, RoomId,
         SessionId, Transmit,
     },
-    wire::{FEATURE_DIRECT, FEATURE_PHASE, FEATURE_REPORTS, limits},
+    wire::{FEATURE_DIRECT, FEATURE_PHASE, FEATURE_REPORTS, Voice, limits},
 };
 
 /// Who may join.
@@ -329,10 +329,10 @@ impl<M: ServerMemory> Server<M> {
         self.memory.tables().clients()
     }
 
-    /// The priority of a voice packet that came in: the highest of its channels', its speaker's own for those that have none. `None` if it is no
-    /// voice. For an embedder that gets more than it can pass on, and has to choose.
-    pub fn voice_priority(&self, from: ConnectionId, packet: &[u8]) -> Option<Priority> {
-        self.memory.tables().voice_priority(from, packet)
+    /// The priority of a voice packet that came in: the highest of its channels', its speaker's own for those that have none. For an embedder that
+    /// gets more than it can pass on, and has to choose.
+    pub fn voice_priority(&self, from: ConnectionId, voice: &Voice<'_>) -> Priority {
+        self.memory.tables().voice_priority(from, voice)
     }
 
     /// A room.
