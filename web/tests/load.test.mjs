@@ -50,7 +50,10 @@ browserTest("while ten people speak the page is not held up, leaves the machine 
 
 const sounding = ({ page }) => page.evaluate(() => document.querySelectorAll("#people > .sounding").length);
 
-/** In the page: notes its long tasks, and when it found that a block came too late, all in ms since 1970 and for how long. */
+/**
+ * In the page: notes its long tasks, and when it found that a block came too late, all in ms since 1970 and for how long. A count tells of what was up to `backMs`
+ * ago: what it says that soon after the beginning may have been before, when ten programs and a browser started.
+ */
 async function watch(windowMs) {
   const { app } = await import("/page/app.js");
   const seen = (window.seen = { tasks: [], dry: [], late: [] });
@@ -58,14 +61,16 @@ async function watch(windowMs) {
     for (const { startTime, duration } of list.getEntries()) seen.tasks.push({ from: performance.timeOrigin + startTime, ms: duration });
   }).observe({ type: "longtask" });
   const rises = (list, everyMs, backMs, count) => {
+    const begin = Date.now() + backMs;
     let last;
     setInterval(async () => {
       const now = await count();
-      if (now > last) list.push({ from: Date.now() - backMs, ms: backMs, blocks: now - last });
+      if (now > last && Date.now() > begin) list.push({ from: Date.now() - backMs, ms: backMs, blocks: now - last });
       last = now;
     }, everyMs);
   };
-  rises(seen.dry, 50, 150, () => app.voice.context.playbackStats?.underrunEvents ?? 0);
+  // The browser tells it once a second.
+  rises(seen.dry, 50, 1_150, () => app.voice.context.playbackStats?.underrunEvents ?? 0);
   rises(seen.late, 500, 2 * windowMs + 500, async () => (await app.voice.stats()).underruns);
 }
 
