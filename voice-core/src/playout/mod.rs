@@ -9,8 +9,9 @@
 //! time seen lately (`delay.rs`, which also learns the target). So a pull may come early, late or not at all.
 //!
 //! * Nothing has come for the next place: 10 ms are concealed, and the place is kept. A frame that was late is still played then, later.
-//! * A number is missing, and a later one has come: it is lost. As many frames are recovered or concealed as the target delay has room for,
-//!   and the rest, for which something was concealed already, is left out.
+//! * A number is missing, and a later one has come: it is lost. The last frames of the hole are recovered from the later packet, as far as it may reach, and what is before
+//!   them is concealed, less what was concealed already while nothing was there: speech goes on in its time. Only if the delay is far from its target, the
+//!   hole is made longer or shorter than what is missing.
 //! * Media time jumped and no number is missing: the speaker was silent, and the delay moves freely.
 //!
 //! All is O(1) in time, and fixed in memory.
@@ -38,10 +39,14 @@ const TALKSPURT_TIMEOUT: Duration = Duration::from_millis(400);
 const STEP_US: u32 = 10_000;
 /// A beginning that is due within this time is due, µs: no answer is shorter.
 const SOON_US: i32 = 2_500;
+/// A decoder conceals no less, µs.
+const SHORTEST_US: u32 = 2_500;
 /// Concealed in a row at most, µs: more than that sounds worse than silence.
 const CONCEAL_LIMIT_US: u32 = 100_000;
 /// Off the target by less than this, the delay is left alone, µs.
 const TOLERANCE_US: i32 = 10_000;
+/// In a hole it is left alone even by less than this, µs: more often it would be changed there and back by the same jitter.
+const IN_A_HOLE_US: i32 = 20_000;
 /// A hole is made longer, so that the delay reaches its target, up to this length, µs.
 const HOLD_LIMIT_US: u32 = 60_000;
 /// More than this isn't queued by who plays what it pulls; it counts as this much.
@@ -209,6 +214,8 @@ pub struct Playout {
     /// The delay is on its way to the target.
     moving: bool,
     concealed_in_a_row_us: u32,
+    /// How much of the next frame's place is over, and was concealed or silent, µs.
+    filled_us: u32,
     delay_us: u32,
     target_us: u32,
     /// The most that was lately queued when a frame was pulled, µs.
@@ -237,6 +244,7 @@ impl Playout {
         playing: 0,
         moving: false,
         concealed_in_a_row_us: 0,
+        filled_us: 0,
         delay_us: 0,
         target_us: 0,
         ahead_us: 0,
@@ -482,7 +490,7 @@ impl Playout {
         self.phase = Phase::Beginning;
         self.next = placed.sequence;
         self.media = placed.media;
-        self.concealed_in_a_row_us = 0;
+        (self.concealed_in_a_row_us, self.filled_us) = (0, 0);
         self.moving = false;
         if mark {
             self.floor = self.next;
@@ -543,11 +551,9 @@ impl Playout {
                 return self.silence_for(early.unsigned_abs().min(STEP_US));
             }
         } else if missing > 0 {
-            let frame_us = i32::try_from(self.frame_us()).unwrap_or(i32::MAX);
-            let room = early.saturating_add(frame_us / 2) / frame_us;
-            let fill = u64::try_from(room).unwrap_or(0).min(missing);
-            if fill > 0 {
-                return self.fill(config, missing, fill, next.payload);
+            let hole_us = self.hole_us(ahead, early);
+            if hole_us >= SOON_US {
+                return self.fill(config, missing, hole_us.unsigned_abs(), next.payload);
             }
         } else if early >= TOLERANCE_US && (1..HOLD_LIMIT_US).contains(&self.concealed_in_a_row_us) {
             // One longer hole now is heard less than another one soon.
@@ -556,21 +562,49 @@ impl Playout {
         self.play(at, next)
     }
 
-    /// Fills the place of a frame that is lost: `fill` of the `missing` before the next one that waits, whose payload this is, are filled, and
-    /// those before them left out.
-    fn fill<'m>(&mut self, config: &PlayoutConfig, missing: u64, fill: u64, packet: &'m [u8]) -> Pulled<'m> {
-        let left_out = missing.saturating_sub(fill);
+    /// How much is still to be filled before the first frame that waits, some before it being lost, µs. If the delay is about right, it is what they leave
+    /// of their places, so that speech goes on in its time; otherwise so much that the delay gets right.
+    fn hole_us(&self, ahead: i32, early: i32) -> i32 {
+        let places = ahead.saturating_mul(self.frame_us().cast_signed());
+        let left = places.saturating_sub(i32::try_from(self.filled_us).unwrap_or(i32::MAX));
+        if left.saturating_sub(early).saturating_abs() < IN_A_HOLE_US { left } else { early }
+    }
+
+    /// Fills the hole before the frame that waits next, whose payload this is. The last of the `missing` frames are recovered from it, as many as it may bring
+    /// back and the hole has room for; what is longer is concealed first.
+    fn fill<'m>(&mut self, config: &PlayoutConfig, missing: u64, hole_us: u32, packet: &'m [u8]) -> Pulled<'m> {
+        let frame_us = self.frame_us();
         self.phase = Phase::Running;
-        self.pass(self.next.wrapping_add(left_out));
-        self.media = self.media.wrapping_add(u32::try_from(left_out).unwrap_or(0)).wrapping_add(1);
-        let length_us = self.frame_us();
-        match u8::try_from(fill) {
-            Ok(back) if back <= config.redundancy && !packet.is_empty() => {
-                self.concealed_in_a_row_us = 0;
+        let held = if packet.is_empty() { 0 } else { config.redundancy };
+        let room = (hole_us + frame_us / 2) / frame_us;
+        let back = missing.min(room.into()).min(held.into());
+        let concealed_us = hole_us.saturating_sub(frame_us * u32::try_from(back).unwrap_or(0));
+        match u8::try_from(back) {
+            Ok(back @ 1..) if concealed_us < SOON_US.unsigned_abs() => {
+                let left_out = missing - u64::from(back);
+                self.pass(self.next.wrapping_add(left_out));
+                self.media = self.media.wrapping_add(u32::try_from(left_out).unwrap_or(0)).wrapping_add(1);
+                (self.concealed_in_a_row_us, self.filled_us) = (0, 0);
                 self.counts.recovered = self.counts.recovered.saturating_add(1);
-                Pulled { sound: Sound::Recover { packet, back }, length_us, pace: Pace::Steady }
+                Pulled { sound: Sound::Recover { packet, back }, length_us: frame_us, pace: Pace::Steady }
             }
-            _ => self.conceal_for(length_us),
+            _ => {
+                let pulled = self.conceal_for(concealed_us.clamp(SHORTEST_US, frame_us));
+                self.leave_places(missing, hole_us.saturating_sub(pulled.length_us));
+                pulled
+            }
+        }
+    }
+
+    /// Gives up so many of the missing frames that the others' places are what is still to be filled, µs, or a little more.
+    fn leave_places(&mut self, missing: u64, still_us: u32) {
+        let frame_us = self.frame_us();
+        let frames = u32::try_from(missing).unwrap_or(u32::MAX).min(still_us.div_ceil(frame_us));
+        let left_out = missing - u64::from(frames);
+        if left_out > 0 {
+            self.pass(self.next.wrapping_add(left_out - 1));
+            self.media = self.media.wrapping_add(u32::try_from(left_out).unwrap_or(0));
+            self.filled_us = (frames * frame_us).saturating_sub(still_us);
         }
     }
 
@@ -590,7 +624,7 @@ impl Playout {
         if payload.is_empty() {
             return self.silence_for(STEP_US);
         }
-        self.concealed_in_a_row_us = 0;
+        (self.concealed_in_a_row_us, self.filled_us) = (0, 0);
         self.counts.played = self.counts.played.saturating_add(1);
         let pace = self.pace(excess, short_by);
         let length_us = frame.length.us_u32();
@@ -630,10 +664,12 @@ impl Playout {
 
     fn conceal_for<'m>(&mut self, length_us: u32) -> Pulled<'m> {
         let left_us = CONCEAL_LIMIT_US.saturating_sub(self.concealed_in_a_row_us);
-        if left_us == 0 {
+        let concealed_us = length_us.min(left_us);
+        let length_us = if concealed_us == 0 { length_us } else { concealed_us };
+        self.filled_us = self.filled_us.saturating_add(length_us);
+        if concealed_us == 0 {
             return self.silence_for(length_us);
         }
-        let length_us = length_us.min(left_us);
         self.concealed_in_a_row_us += length_us;
         self.counts.concealed_us = self.counts.concealed_us.saturating_add(length_us.into());
         Pulled { sound: Sound::Conceal, length_us, pace: Pace::Steady }

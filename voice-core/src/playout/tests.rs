@@ -219,6 +219,26 @@ fn a_lost_frame_is_recovered_from_the_next_packet_and_a_longer_hole_concealed() 
 }
 
 #[test]
+fn speech_goes_on_in_its_time_after_every_hole_however_long_it_was_and_whatever_filled_it() {
+    // From one to four frames at a time, with jitter of 10 ms; the packet that ends a hole comes when up to half of it has been filled.
+    let lost = |at: u64| at >= 1_000 && matches!(at / 20 % 25, 3 | 8 | 9 | 14..=16 | 20..=23);
+    let sent = steady(1_000, |at| (!lost(at)).then_some(25 + at / 20 * 7 % 10));
+    for redundancy in [0, 1, 3] {
+        let config = PlayoutConfig { redundancy, ..CONFIG };
+        let (playout, notes) = run(&sent, 20_000, config, never);
+        let mouth_to_ear: List<u64> = notes
+            .played
+            .iter()
+            .filter(|(at, _)| *at >= 10_000)
+            .map(|(at, number)| at - u64::from(*number) * 20)
+            .collect();
+        let (least, most) = (mouth_to_ear.iter().min().unwrap(), mouth_to_ear.iter().max().unwrap());
+        assert!(most - least <= 1, "{redundancy}: from {least} to {most} ms");
+        assert_eq!(playout.stats().recovered > 0, redundancy > 0);
+    }
+}
+
+#[test]
 fn no_more_than_100_ms_in_a_row_are_concealed_even_of_frames_of_60_ms() {
     let fixed = Duration::from_millis(250);
     let config = PlayoutConfig { min_delay: fixed, max_delay: fixed, redundancy: 0, ..CONFIG };
