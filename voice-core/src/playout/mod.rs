@@ -213,9 +213,9 @@ pub struct Playout {
     playing: u8,
     /// The delay is on its way to the target.
     moving: bool,
-    concealed_in_a_row_us: u32,
-    /// How much of the next frame's place is over, and was concealed or silent, µs.
+    /// The hole at whose end the playout is: what has been concealed in it, and silent beyond [`CONCEAL_LIMIT_US`], µs, and how many lost frames have been left out for that.
     filled_us: u32,
+    left_out: u16,
     delay_us: u32,
     target_us: u32,
     /// The most that was lately queued when a frame was pulled, µs.
@@ -243,8 +243,8 @@ impl Playout {
         timeline: 0,
         playing: 0,
         moving: false,
-        concealed_in_a_row_us: 0,
         filled_us: 0,
+        left_out: 0,
         delay_us: 0,
         target_us: 0,
         ahead_us: 0,
@@ -490,7 +490,7 @@ impl Playout {
         self.phase = Phase::Beginning;
         self.next = placed.sequence;
         self.media = placed.media;
-        (self.concealed_in_a_row_us, self.filled_us) = (0, 0);
+        (self.filled_us, self.left_out) = (0, 0);
         self.moving = false;
         if mark {
             self.floor = self.next;
@@ -526,7 +526,7 @@ impl Playout {
     fn skip_old<'m>(&mut self, at: Instant, memory: &'m [u8], frame_bytes: usize, first: Next<'m>) -> Next<'m> {
         let mut first = first;
         let half = (self.frame_us() / 2).cast_signed();
-        let concealed = self.concealed_in_a_row_us > 0;
+        let concealed = self.filled_us > 0;
         if self.excess(&first) <= if concealed { half } else { SKIP_US } {
             return first;
         }
@@ -555,7 +555,7 @@ impl Playout {
             if hole_us >= SOON_US {
                 return self.fill(config, missing, hole_us.unsigned_abs(), next.payload);
             }
-        } else if early >= TOLERANCE_US && (1..HOLD_LIMIT_US).contains(&self.concealed_in_a_row_us) {
+        } else if early >= TOLERANCE_US && (1..HOLD_LIMIT_US).contains(&self.filled_us) {
             // One longer hole now is heard less than another one soon.
             return self.conceal_for(early.unsigned_abs().min(STEP_US));
         }
@@ -565,7 +565,7 @@ impl Playout {
     /// How much is still to be filled before the first frame that waits, some before it being lost, µs. If the delay is about right, it is what they leave
     /// of their places, so that speech goes on in its time; otherwise so much that the delay gets right.
     fn hole_us(&self, ahead: i32, early: i32) -> i32 {
-        let places = ahead.saturating_mul(self.frame_us().cast_signed());
+        let places = ahead.saturating_add(self.left_out.into()).saturating_mul(self.frame_us().cast_signed());
         let left = places.saturating_sub(i32::try_from(self.filled_us).unwrap_or(i32::MAX));
         if left.saturating_sub(early).saturating_abs() < IN_A_HOLE_US { left } else { early }
     }
@@ -584,7 +584,7 @@ impl Playout {
                 let left_out = missing - u64::from(back);
                 self.pass(self.next.wrapping_add(left_out));
                 self.media = self.media.wrapping_add(u32::try_from(left_out).unwrap_or(0)).wrapping_add(1);
-                (self.concealed_in_a_row_us, self.filled_us) = (0, 0);
+                (self.filled_us, self.left_out) = (0, 0);
                 self.counts.recovered = self.counts.recovered.saturating_add(1);
                 Pulled { sound: Sound::Recover { packet, back }, length_us: frame_us, pace: Pace::Steady }
             }
@@ -604,7 +604,7 @@ impl Playout {
         if left_out > 0 {
             self.pass(self.next.wrapping_add(left_out - 1));
             self.media = self.media.wrapping_add(u32::try_from(left_out).unwrap_or(0));
-            self.filled_us = (frames * frame_us).saturating_sub(still_us);
+            self.left_out = self.left_out.saturating_add(u16::try_from(left_out).unwrap_or(u16::MAX));
         }
     }
 
@@ -624,7 +624,7 @@ impl Playout {
         if payload.is_empty() {
             return self.silence_for(STEP_US);
         }
-        (self.concealed_in_a_row_us, self.filled_us) = (0, 0);
+        (self.filled_us, self.left_out) = (0, 0);
         self.counts.played = self.counts.played.saturating_add(1);
         let pace = self.pace(excess, short_by);
         let length_us = frame.length.us_u32();
@@ -663,14 +663,13 @@ impl Playout {
     }
 
     fn conceal_for<'m>(&mut self, length_us: u32) -> Pulled<'m> {
-        let left_us = CONCEAL_LIMIT_US.saturating_sub(self.concealed_in_a_row_us);
-        let concealed_us = length_us.min(left_us);
-        let length_us = if concealed_us == 0 { length_us } else { concealed_us };
+        let left_us = CONCEAL_LIMIT_US.saturating_sub(self.filled_us);
+        let silent = left_us == 0;
+        let length_us = if silent { length_us } else { length_us.min(left_us) };
         self.filled_us = self.filled_us.saturating_add(length_us);
-        if concealed_us == 0 {
+        if silent {
             return self.silence_for(length_us);
         }
-        self.concealed_in_a_row_us += length_us;
         self.counts.concealed_us = self.counts.concealed_us.saturating_add(length_us.into());
         Pulled { sound: Sound::Conceal, length_us, pace: Pace::Steady }
     }
