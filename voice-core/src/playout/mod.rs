@@ -208,7 +208,7 @@ pub struct Playout {
     playing: u8,
     /// The delay is on its way to the target.
     moving: bool,
-    /// The hole at whose end the playout is: what has been concealed in it, and silent beyond [`CONCEAL_LIMIT_US`], µs, and how many lost frames have been left out for that.
+    /// The hole at whose end the playout is: what has been concealed in it, and silent after 100 ms of that, µs, and how many lost frames have been left out for it.
     filled_us: u32,
     left_out: u16,
     delay_us: u32,
