@@ -48,6 +48,28 @@ fn speech_plays_and_its_losses_are_recovered_and_concealed() {
 }
 
 #[test]
+fn a_hole_of_any_number_of_steps_of_a_decoder_is_filled_to_its_end_and_speech_goes_on() {
+    let packets = packets();
+    let (before, after) = packets.split_at(12);
+    for steps in 1..=24 {
+        let (mut decoder, mut out) = (OpusDecoder::new().unwrap(), [0; 2_880]);
+        let hear = |decoder: &mut OpusDecoder, packets: &[&[u8]]| {
+            let mut out = [0; 960];
+            packets.iter().for_each(|packet| assert_eq!(decoder.decode(packet, &mut out), Ok(960), "{steps} steps"));
+            out
+        };
+        let speech = hear(&mut decoder, before);
+        let hole = &mut out[..steps * 120];
+        decoder.conceal(hole).unwrap();
+        assert!(loudest(&hole[(steps - 1) * 120..]) > 0, "{steps} steps: the last one is empty");
+        assert!(loudest(hole) < 2 * loudest(&speech), "{steps} steps: {} after {}", loudest(hole), loudest(&speech));
+        let jump = i32::from(speech[959]).abs_diff(i32::from(hole[0]));
+        assert!(jump < u32::from(loudest(&speech)) / 2, "{steps} steps: from {} to {}", speech[959], hole[0]);
+        assert!(loudest(&hear(&mut decoder, after)) > 0);
+    }
+}
+
+#[test]
 fn a_listener_hears_it() {
     let packets = packets();
     let mut listener = Listener::new(ListenerConfig { voices: 2, ..ListenerConfig::default() }).unwrap();
