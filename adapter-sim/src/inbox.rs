@@ -1,25 +1,38 @@
-//! Relayed voice that has come in, until the client's loop turns: the next tick of its audio clock, or anything else that the client is told or
-//! asked. A game's loop reads its socket like that, once per turn; and a simulator of a thousand clients has each of them in its caches for one
-//! visit instead of three. The client is told when each packet came, and nothing is pulled in between, so nothing that is heard or sent changes.
+//! What waits for a client until its loop turns: relayed voice that has come in, and ticks of its audio clock that nobody has to see at their time.
+//!
+//! A game's loop reads its socket like that, once per turn; and a simulator of a thousand clients has each of them in its caches for one visit
+//! instead of many. The client is told when each packet came and when each tick was, in their order, so nothing that is heard or sent changes.
 
-use voice_core::{Delivery, Instant, Source};
+use voice_core::Instant;
 
-use crate::{
-    net::{ConnId, PacketBytes},
-    person::HeapClient,
-};
+use crate::net::{ConnId, PacketBytes};
 
-/// A packet, and when it came by the client's own clock.
-struct Arrived {
-    now: Instant,
-    conn: ConnId,
-    bytes: PacketBytes,
+/// Ticks of somebody who only listens that wait at most: 160 ms of usual frames, less than anything after which a client wants to send.
+const MOST_TICKS: u8 = 8;
+
+/// One thing that waits.
+pub(crate) enum Waiting {
+    /// A packet came by this connection.
+    Packet {
+        /// When, by the client's own clock.
+        now: Instant,
+        conn: ConnId,
+        bytes: PacketBytes,
+    },
+    /// The audio clock ticked.
+    Tick {
+        /// True time, µs.
+        now: u64,
+        /// The client's own.
+        local: Instant,
+    },
 }
 
-/// What has come for one client.
+/// What waits for one client.
 #[derive(Default)]
 pub(crate) struct Inbox {
-    packets: Vec<Arrived>,
+    waiting: Vec<Waiting>,
+    ticks: u8,
     /// Whether the world has it on its list of those that may not be empty.
     listed: bool,
 }
@@ -30,9 +43,15 @@ impl Inbox {
         !reliable && bytes.first().is_some_and(|first| *first >= 0x80)
     }
 
-    /// Puts a packet by; whether the inbox has to be listed.
-    pub(crate) fn put(&mut self, now: Instant, conn: ConnId, bytes: PacketBytes) -> bool {
-        self.packets.push(Arrived { now, conn, bytes });
+    /// Whether another tick may wait here.
+    pub(crate) const fn takes_tick(&self) -> bool {
+        self.ticks < MOST_TICKS
+    }
+
+    /// Puts something by; whether the inbox has to be listed.
+    pub(crate) fn put(&mut self, what: Waiting) -> bool {
+        self.ticks += u8::from(matches!(what, Waiting::Tick { .. }));
+        self.waiting.push(what);
         !std::mem::replace(&mut self.listed, true)
     }
 
@@ -41,14 +60,14 @@ impl Inbox {
         self.listed = false;
     }
 
-    /// Hands all to the client that came by the connection it has now; whether there was any.
-    pub(crate) fn hand_over(&mut self, conn: Option<ConnId>, client: &mut HeapClient) -> bool {
-        let any = !self.packets.is_empty();
-        for packet in self.packets.drain(..) {
-            if conn == Some(packet.conn) {
-                client.handle_packet(packet.now, Source::Server, Delivery::Unreliable, &packet.bytes);
-            }
-        }
-        any
+    /// All that waits, in the order in which it came; [`Inbox::give_back`] takes the emptied list for its memory.
+    pub(crate) fn take(&mut self) -> Vec<Waiting> {
+        self.ticks = 0;
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Takes an emptied list back.
+    pub(crate) fn give_back(&mut self, empty: Vec<Waiting>) {
+        self.waiting = empty;
     }
 }

@@ -3,6 +3,8 @@
 //! The world is an adapter like any other: it moves packets and wakes the cores when they ask for it. What people do and notice is the
 //! [`People`]'s business.
 
+mod audio_clock;
+
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -16,10 +18,10 @@ pub use crate::person::{HeapClient, PersonConfig};
 pub use crate::server_node::HeapServer;
 use crate::server_node::ServerNode;
 use crate::wake::Wake;
-use crate::{ear::Ear, inbox::Inbox};
-
-/// Sound that is pulled at once is no shorter than this, so that a tick ends.
-const SHORTEST_SOUND_US: u32 = 1_000;
+use crate::{
+    ear::Ear,
+    inbox::{Inbox, Waiting},
+};
 
 /// No time at all.
 const NEVER: u64 = u64::MAX;
@@ -51,6 +53,12 @@ pub trait People {
     /// The audio clock has pulled a frame of one speaker: how much sound it becomes, µs.
     fn hear(&mut self, now: u64, listener: PersonId, speaker: ClientId, frame: &Frame<'_>) -> u32 {
         frame.length_us
+    }
+
+    /// Whether a person's ticks may be made up for a little later, several at once: it says nothing now, and nobody minds when its client tells of
+    /// what it heard. [`People::hear`] is told the time of each tick all the same.
+    fn may_wait(&self, now: u64, person: PersonId) -> bool {
+        false
     }
 
     /// Something happened to a client.
@@ -259,7 +267,6 @@ impl World {
 
     /// Lets a person's client do something; it is driven when time goes on.
     pub fn command<R>(&mut self, person: PersonId, what: impl FnOnce(Instant, &mut HeapClient) -> R) -> R {
-        self.open_inbox(person);
         let now = self.local(person);
         let result = what(now, &mut self.clients[usize::from(person)]);
         self.schedule(self.net.now(), Wake::Client(person));
@@ -312,19 +319,40 @@ impl World {
         while let Some(event) = self.net.poll(until) {
             self.on_net(event, people);
         }
-        // Whoever looks at a client now sees all that has come.
+        // Whoever looks at a client now, or tells it something, finds it as it is at this time.
         for person in std::mem::take(&mut self.waiting) {
             self.inboxes[usize::from(person)].unlist();
-            if self.open_inbox(person) {
+            if self.open_inbox(person, people) {
                 self.schedule(self.net.now(), Wake::Client(person));
             }
         }
     }
 
-    /// Hands over what has come for a client; whether there was any. The caller drives it.
-    fn open_inbox(&mut self, person: PersonId) -> bool {
+    /// Does what waits for a client; whether a packet was among it. The caller drives it.
+    fn open_inbox<P: People + ?Sized>(&mut self, person: PersonId, people: &mut P) -> bool {
         let at = usize::from(person);
-        self.inboxes[at].hand_over(self.people[at].conn, &mut self.clients[at])
+        let (mut came, conn) = (false, self.people[at].conn);
+        let tick = Duration::from_micros(self.people[at].frame_us.into());
+        let mut waiting = self.inboxes[at].take();
+        for what in waiting.drain(..) {
+            match what {
+                Waiting::Packet { now, conn: by, bytes } => {
+                    came = true;
+                    if conn == Some(by) {
+                        self.clients[at].handle_packet(now, Source::Server, Delivery::Unreliable, &bytes);
+                    }
+                }
+                Waiting::Tick { now, local } => self.pull(now, person, local, tick, people),
+            }
+        }
+        self.inboxes[at].give_back(waiting);
+        came
+    }
+
+    fn put_by(&mut self, person: PersonId, what: Waiting) {
+        if self.inboxes[usize::from(person)].put(what) {
+            self.waiting.push(person);
+        }
     }
 
     fn new_client(&mut self, config: &PersonConfig) -> HeapClient {
@@ -339,18 +367,12 @@ impl World {
         self.net.wake(at, wake.to_token());
     }
 
-    fn schedule_tick(&mut self, person: PersonId) {
-        let who = &self.people[usize::from(person)];
-        let at = self.net.true_time(who.endpoint, who.tick_at).max(self.net.now());
-        self.schedule(at, Wake::Audio(person));
-    }
-
     fn on_wake<P: People + ?Sized>(&mut self, wake: Wake, people: &mut P) {
         let at = self.net.now();
         match wake {
             Wake::Audio(person) => self.on_tick(person, people),
             Wake::Client(person) => {
-                self.open_inbox(person);
+                self.open_inbox(person, people);
                 let now = self.local(person);
                 let who = &mut self.people[usize::from(person)];
                 if who.wake_at == at {
@@ -370,54 +392,6 @@ impl World {
                     node.server.handle_timeout(now);
                 }
                 self.drive_server(people);
-            }
-        }
-    }
-
-    fn on_tick<P: People + ?Sized>(&mut self, person: PersonId, people: &mut P) {
-        let (now, local) = (self.net.now(), self.local(person));
-        let voice_came = self.open_inbox(person);
-        let who = &mut self.people[usize::from(person)];
-        who.frame_us = self.clients[usize::from(person)].frame_length().span().subsec_micros();
-        who.ticked(local.as_us());
-        let tick = Duration::from_micros(who.frame_us.into());
-        if who.alive {
-            let client = &mut self.clients[usize::from(person)];
-            let mut told = voice_came;
-            match people.speak(now, person) {
-                Some(payload) => {
-                    told |= client.send_frame(local, &payload).is_ok();
-                    who.talking = true;
-                }
-                None if who.talking => {
-                    client.end_talkspurt(local);
-                    (who.talking, told) = (false, true);
-                }
-                None => {}
-            }
-            if !people.listen(now, local, person, tick, client) {
-                self.pull(person, local, tick, people);
-            }
-            if told {
-                self.drive(person, local, people);
-            }
-        }
-        self.schedule_tick(person);
-    }
-
-    /// Pulls one tick of each speaker.
-    fn pull<P: People + ?Sized>(&mut self, person: PersonId, local: Instant, tick: Duration, people: &mut P) {
-        let now = self.net.now();
-        let client = &mut self.clients[usize::from(person)];
-        self.speakers.clear();
-        self.speakers.extend(client.speakers());
-        for &speaker in &self.speakers {
-            let ear = &mut self.ears[usize::from(person)];
-            let until = ear.until(speaker, local);
-            while *until < local.after(tick) {
-                let frame = client.next_frame(local, until.since(local), speaker);
-                let heard = people.hear(now, person, speaker, &frame).max(SHORTEST_SOUND_US);
-                *until = until.after(Duration::from_micros(heard.into()));
             }
         }
     }
@@ -451,7 +425,8 @@ impl World {
                 let Some(person) = self.person_of_conn(conn) else { return };
                 people.arrived(self.net.now(), person, false, &bytes);
                 if Inbox::takes(reliable, &bytes) {
-                    return self.put_by(person, conn, bytes);
+                    let now = self.local(person);
+                    return self.put_by(person, Waiting::Packet { now, conn, bytes });
                 }
                 self.at_client(person, conn, people, |now, client| {
                     client.handle_packet(now, Source::Server, delivery(reliable), &bytes);
@@ -465,13 +440,6 @@ impl World {
         }
     }
 
-    fn put_by(&mut self, person: PersonId, conn: ConnId, bytes: PacketBytes) {
-        let now = self.local(person);
-        if self.inboxes[usize::from(person)].put(now, conn, bytes) {
-            self.waiting.push(person);
-        }
-    }
-
     fn at_client<P: People + ?Sized>(
         &mut self,
         person: PersonId,
@@ -479,7 +447,7 @@ impl World {
         people: &mut P,
         what: impl FnOnce(Instant, &mut HeapClient),
     ) {
-        self.open_inbox(person);
+        self.open_inbox(person, people);
         let now = self.local(person);
         let who = &self.people[usize::from(person)];
         if who.conn == Some(conn) && who.alive {
@@ -494,7 +462,7 @@ impl World {
 
     fn on_direct<P: People + ?Sized>(&mut self, from: EndpointId, to: EndpointId, bytes: &[u8], people: &mut P) {
         let Some(person) = self.person_at[to.index()] else { return };
-        self.open_inbox(person);
+        self.open_inbox(person, people);
         let now = self.local(person);
         people.arrived(self.net.now(), person, true, bytes);
         if self.people[usize::from(person)].alive {
@@ -591,10 +559,10 @@ impl World {
                 ClientEvent::StateChanged(State::Connected) => {
                     if let Some(id) = self.clients[usize::from(person)].id() {
                         self.person_of.insert(id, person);
-                        self.offer_to_others(person, id);
+                        self.offer_to_others(person, id, people);
                     }
                 }
-                ClientEvent::Joined(id) => self.offer_path(person, id, now),
+                ClientEvent::Joined(id) => self.offer_path(person, id, now, people),
                 _ => {}
             }
             people.event(true_now, person, &event, &mut self.clients[usize::from(person)]);
@@ -603,25 +571,25 @@ impl World {
     }
 
     /// Others may have learnt of the client before it did itself.
-    fn offer_to_others(&mut self, person: PersonId, id: ClientId) {
+    fn offer_to_others<P: People + ?Sized>(&mut self, person: PersonId, id: ClientId, people: &mut P) {
         if !self.configs[usize::from(person)].direct {
             return;
         }
         for other in 0..self.people() {
             let knows = || self.clients[usize::from(other)].person(id).is_some();
             if self.configs[usize::from(other)].direct && knows() {
-                self.offer_path(other, id, self.local(other));
+                self.offer_path(other, id, self.local(other), people);
             }
         }
     }
 
-    fn offer_path(&mut self, person: PersonId, id: ClientId, now: Instant) {
+    fn offer_path<P: People + ?Sized>(&mut self, person: PersonId, id: ClientId, now: Instant, people: &mut P) {
         if !self.configs[usize::from(person)].direct {
             return;
         }
         let Some(&other) = self.person_of.get(&id) else { return };
         if self.configs[usize::from(other)].direct {
-            self.open_inbox(person);
+            self.open_inbox(person, people);
             let path = PathId(self.people[usize::from(other)].endpoint.0.into());
             // A full table leaves the pair on the relay.
             let _ = self.clients[usize::from(person)].handle_path_available(now, id, path);
@@ -669,16 +637,6 @@ impl World {
             self.server_wake_at = Some(at);
             self.schedule(at, Wake::Server);
         }
-    }
-}
-
-impl Person {
-    /// The audio clock has ticked, at this time of the person's own clock: when it does next.
-    fn ticked(&mut self, local: u64) {
-        let (frame, phase) = (u64::from(self.frame_us), u64::from(self.phase_us));
-        let within = local.checked_sub(self.tick_at).is_some_and(|late| late < frame.saturating_sub(phase));
-        // A division takes longer than all else here, and is needed only when the clock has changed its pace.
-        self.tick_at = if within { self.tick_at + frame } else { (local / frame + 1) * frame + phase };
     }
 }
 

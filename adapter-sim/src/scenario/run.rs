@@ -22,7 +22,12 @@ const SECOND: u64 = 1_000_000;
 impl Plan {
     /// Carries it out.
     pub fn run(&self) -> Outcome {
-        let mut run = Run::new(self);
+        self.run_with(self.scenario == "crowd")
+    }
+
+    /// Carries it out; whether the ticks of those who only listen may wait. Without faults it comes to the same.
+    fn run_with(&self, patient: bool) -> Outcome {
+        let mut run = Run::new(self, patient);
         for (at, action) in &self.actions {
             run.world.run_until(*at, &mut run.crowd);
             run.act(action);
@@ -45,11 +50,12 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(plan: &'a Plan) -> Self {
+    fn new(plan: &'a Plan, patient: bool) -> Self {
         let people = plan.people.len();
         let mut world = World::new(plan.seed, people.next_multiple_of(64), plan.rooms.into());
         world.start_server();
-        let crowd = Crowd::new(people);
+        let mut crowd = Crowd::new(people);
+        crowd.patient = patient;
         let mut run = Self { plan, world, crowd };
         for ((number, person), rooms) in plan.people.iter().enumerate().zip(plan.rooms_used()) {
             let mut config = PersonConfig::new(&format!("person-{number}"), person.preset);
@@ -410,5 +416,20 @@ fn seen(name: &str, rooms: Vec<u16>, flags: voice_core::wire::PersonFlags) -> Pe
         name: name.into(),
         rooms,
         flags: [flags.muted, flags.deafened, flags.server_muted, flags.reconnecting],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scenario::Scenario;
+
+    #[test]
+    fn a_crowd_comes_to_the_same_when_its_ticks_may_wait() {
+        for seed in 1..4 {
+            let plan = Scenario::from_name("crowd").expect("a scenario").plan(seed, 6, Some(80));
+            let (at_once, later) = (plan.run_with(false), plan.run_with(true));
+            assert!(at_once.deliveries > 5_000, "{}", at_once.deliveries);
+            assert_eq!(format!("{at_once:?}"), format!("{later:?}"), "seed {seed}");
+        }
     }
 }

@@ -11,3 +11,4 @@ mod rooms;
 mod roster;
 mod session;
 mod text;
+mod waiting;
