@@ -7,8 +7,8 @@ use voice_core::Instant;
 
 use crate::net::{ConnId, PacketBytes};
 
-/// Ticks of somebody who only listens that wait at most: 160 ms of usual frames, less than anything after which a client wants to send.
-const MOST_TICKS: u8 = 8;
+/// Ticks of somebody who only listens that wait at most: 240 ms of usual frames, less than anything after which a client wants to send.
+const MOST_TICKS: u8 = 12;
 
 /// One thing that waits.
 pub(crate) enum Waiting {
