@@ -7,7 +7,7 @@ use voice_core::Instant;
 
 use crate::net::{ConnId, PacketBytes};
 
-/// Ticks of somebody who only listens that wait at most: 240 ms of usual frames, less than anything after which a client wants to send.
+/// Ticks of somebody who only listens that wait at most: 240 ms of usual frames. More make no run faster.
 const MOST_TICKS: u8 = 12;
 
 /// One thing that waits.

@@ -56,7 +56,8 @@ pub trait People {
     }
 
     /// Whether a person's ticks may be made up for a little later, several at once: it says nothing now, and nobody minds when its client tells of
-    /// what it heard. [`People::hear`] is told the time of each tick all the same.
+    /// what it heard. [`People::hear`] is told the time of each tick all the same. Those who may have direct paths never wait: their clients answer
+    /// some voice soon.
     fn may_wait(&self, now: u64, person: PersonId) -> bool {
         false
     }
@@ -82,6 +83,8 @@ struct Person {
     endpoint: EndpointId,
     talking: bool,
     alive: bool,
+    /// Whether its client may have direct paths.
+    direct: bool,
     /// How long a frame is, and when in it the audio clock ticks, µs.
     frame_us: u32,
     phase_us: u32,
@@ -209,6 +212,7 @@ impl World {
             endpoint,
             talking: false,
             alive: true,
+            direct: config.direct,
             frame_us,
             phase_us,
             attempt: None,
@@ -349,6 +353,7 @@ impl World {
         came
     }
 
+    /// Lets a packet or a tick wait for a client.
     fn put_by(&mut self, person: PersonId, what: Waiting) {
         if self.inboxes[usize::from(person)].put(what) {
             self.waiting.push(person);

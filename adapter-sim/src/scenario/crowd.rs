@@ -63,7 +63,7 @@ pub(super) struct Crowd {
     pub(super) counting: bool,
     /// Damaged datagrams reach the cores: what a bit more or less does to a payload is not theirs to notice.
     pub(super) damage: bool,
-    /// Nothing breaks and nobody is in a hurry: listeners' ticks may wait, which a thousand of them make up for in half of the time.
+    /// Whether the ticks of those who only listen may wait. It comes to the same, sooner.
     pub(super) patient: bool,
     pub(super) truth: Truth,
     stamps: StampReader,
@@ -85,7 +85,7 @@ impl Crowd {
             person_of: BTreeMap::new(),
             counting: false,
             damage: false,
-            patient: false,
+            patient: true,
             truth: Truth::default(),
             stamps: StampReader::default(),
             audience: AudienceChecker,

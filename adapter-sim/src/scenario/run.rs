@@ -22,24 +22,7 @@ const SECOND: u64 = 1_000_000;
 impl Plan {
     /// Carries it out.
     pub fn run(&self) -> Outcome {
-        self.run_with(self.scenario == "crowd")
-    }
-
-    /// Carries it out; whether the ticks of those who only listen may wait. Without faults it comes to the same.
-    fn run_with(&self, patient: bool) -> Outcome {
-        let mut run = Run::new(self, patient);
-        for (at, action) in &self.actions {
-            run.world.run_until(*at, &mut run.crowd);
-            run.act(action);
-        }
-        run.world.run_until(self.span_us, &mut run.crowd);
-        if self.heals {
-            run.heal();
-        }
-        if self.heals || self.scenario == "storm" {
-            run.judge_rosters();
-        }
-        run.finish()
+        Run::new(self).carry_out()
     }
 }
 
@@ -50,12 +33,11 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(plan: &'a Plan, patient: bool) -> Self {
+    fn new(plan: &'a Plan) -> Self {
         let people = plan.people.len();
         let mut world = World::new(plan.seed, people.next_multiple_of(64), plan.rooms.into());
         world.start_server();
-        let mut crowd = Crowd::new(people);
-        crowd.patient = patient;
+        let crowd = Crowd::new(people);
         let mut run = Self { plan, world, crowd };
         for ((number, person), rooms) in plan.people.iter().enumerate().zip(plan.rooms_used()) {
             let mut config = PersonConfig::new(&format!("person-{number}"), person.preset);
@@ -68,6 +50,21 @@ impl<'a> Run<'a> {
             run.settle(id);
         }
         run
+    }
+
+    fn carry_out(mut self) -> Outcome {
+        for (at, action) in &self.plan.actions {
+            self.world.run_until(*at, &mut self.crowd);
+            self.act(action);
+        }
+        self.world.run_until(self.plan.span_us, &mut self.crowd);
+        if self.plan.heals {
+            self.heal();
+        }
+        if self.plan.heals || self.plan.scenario == "storm" {
+            self.judge_rosters();
+        }
+        self.finish()
     }
 
     /// Everybody's beginning: in the own room, with a channel to it.
@@ -421,15 +418,22 @@ fn seen(name: &str, rooms: Vec<u16>, flags: voice_core::wire::PersonFlags) -> Pe
 
 #[cfg(test)]
 mod tests {
+    use super::Run;
     use crate::scenario::Scenario;
 
     #[test]
-    fn a_crowd_comes_to_the_same_when_its_ticks_may_wait() {
-        for seed in 1..4 {
-            let plan = Scenario::from_name("crowd").expect("a scenario").plan(seed, 6, Some(80));
-            let (at_once, later) = (plan.run_with(false), plan.run_with(true));
-            assert!(at_once.deliveries > 5_000, "{}", at_once.deliveries);
-            assert_eq!(format!("{at_once:?}"), format!("{later:?}"), "seed {seed}");
+    fn every_run_comes_to_the_same_whether_ticks_wait_or_not() {
+        let plan = |name, seed, clients| Scenario::from_name(name).expect("a scenario").plan(seed, 6, clients);
+        let crowds = (1..4).map(|seed| plan("crowd", seed, Some(80)));
+        let swarms = (1..41).map(|seed| plan("swarm", seed, None));
+        let mut heard = 0;
+        for plan in crowds.chain(swarms) {
+            let (mut told_at_once, told_later) = (Run::new(&plan), Run::new(&plan));
+            told_at_once.crowd.patient = false;
+            let (at_once, later) = (told_at_once.carry_out(), told_later.carry_out());
+            heard += at_once.deliveries;
+            assert_eq!(format!("{at_once:?}"), format!("{later:?}"), "{} {}", plan.scenario, plan.seed);
         }
+        assert!(heard > 50_000, "{heard}");
     }
 }

@@ -57,6 +57,7 @@ impl World {
     fn tick_may_wait<P: People + ?Sized>(&self, person: PersonId, people: &P) -> bool {
         let who = &self.people[usize::from(person)];
         who.alive
+            && !who.direct
             && !who.talking
             && self.inboxes[usize::from(person)].takes_tick()
             && people.may_wait(self.net.now(), person)
