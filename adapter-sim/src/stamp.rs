@@ -3,6 +3,8 @@
 
 use arrayvec::ArrayVec;
 
+use crate::net::PacketBytes;
+
 /// Whom a person in the simulation speaks to: numbers of the scenario, not ids of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Audience {
@@ -31,7 +33,7 @@ const CHECK: usize = 4;
 /// A voice packet's header with one channel, bytes.
 const USUAL_HEADER: usize = 12;
 /// How many stamps a reader keeps, and of at most how long payloads, bytes.
-const KEPT: usize = 512;
+const KEPT: usize = 2_048;
 const KEPT_BYTES: usize = 64;
 
 impl Stamp {
@@ -100,12 +102,14 @@ pub struct StampReader {
     kept: Vec<(ArrayVec<u8, KEPT_BYTES>, Stamp)>,
     /// For payloads that are too long to be kept.
     long: Stamp,
+    /// Packets: what is kept is given again for the very same copy.
+    packets: Vec<Option<(PacketBytes, Stamp)>>,
 }
 
 impl Default for StampReader {
     fn default() -> Self {
         let none = Stamp { speaker: 0, serial: 0, spoken_at: 0, audience: ArrayVec::new() };
-        Self { kept: vec![(ArrayVec::new(), none.clone()); KEPT], long: none }
+        Self { kept: vec![(ArrayVec::new(), none.clone()); KEPT], long: none, packets: vec![None; KEPT] }
     }
 }
 
@@ -113,7 +117,7 @@ impl StampReader {
     /// Reads a stamp; `None` if the bytes aren't one or were changed on their way.
     pub fn read(&mut self, payload: &[u8]) -> Option<&Stamp> {
         let [.., speaker, _, _, _, serial] = *payload.first_chunk::<10>()?;
-        let place = (usize::from(speaker) * 31 + usize::from(serial)) % KEPT;
+        let place = (usize::from(speaker) * 97 + usize::from(serial)) % KEPT;
         if self.kept[place].0[..] == *payload {
             return Some(&self.kept[place].1);
         }
@@ -127,8 +131,13 @@ impl StampReader {
     }
 
     /// Finds a stamp at the end of a voice packet.
-    pub fn find(&mut self, packet: &[u8]) -> Option<&Stamp> {
-        self.read(payload(packet)?)
+    pub fn find(&mut self, packet: &PacketBytes) -> Option<&Stamp> {
+        let place = packet.fingerprint() as usize % KEPT;
+        if !matches!(&self.packets[place], Some((kept, _)) if kept.is(packet)) {
+            let stamp = Stamp::find(packet)?;
+            self.packets[place] = Some((packet.clone(), stamp));
+        }
+        self.packets[place].as_ref().map(|(_, stamp)| stamp)
     }
 }
 

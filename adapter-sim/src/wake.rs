@@ -11,6 +11,14 @@ pub(crate) enum Wake {
 }
 
 impl Wake {
+    /// Of what is due at one time, sound comes first: then it is no matter whether a client's earlier ticks were made up for at theirs or now.
+    pub(crate) const fn rank(self) -> u8 {
+        match self {
+            Self::Audio(_) => 1,
+            Self::Client(_) | Self::Server => 2,
+        }
+    }
+
     /// The token that the network gives back.
     pub(crate) fn to_token(self) -> u64 {
         match self {

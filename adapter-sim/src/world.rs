@@ -20,7 +20,7 @@ use crate::server_node::ServerNode;
 use crate::wake::Wake;
 use crate::{
     ear::Ear,
-    inbox::{Inbox, Waiting},
+    inbox::{Inbox, Letter},
 };
 
 /// No time at all.
@@ -55,11 +55,12 @@ pub trait People {
         frame.length_us
     }
 
-    /// Whether a person's ticks may be made up for a little later, several at once: it says nothing now, and nobody minds when its client tells of
-    /// what it heard. [`People::hear`] is told the time of each tick all the same. Those who may have direct paths never wait: their clients answer
-    /// some voice soon.
-    fn may_wait(&self, now: u64, person: PersonId) -> bool {
-        false
+    /// Until when a person certainly says nothing, however often [`People::speak`] were called, and nobody minds when its client tells of what it
+    /// heard: its ticks may be made up for a little later, several at once. [`People::hear`] and [`People::arrived`] are told the true times all
+    /// the same. 0 is not at all; what [`World::run_until`]'s caller does is no matter. Those who may have direct paths never wait: their clients
+    /// answer some voice soon.
+    fn quiet_until(&self, now: u64, person: PersonId) -> u64 {
+        0
     }
 
     /// Something happened to a client.
@@ -68,8 +69,8 @@ pub trait People {
     /// Something happened at the server.
     fn server_event(&mut self, now: u64, event: &ServerEvent) {}
 
-    /// A person's transport received a packet.
-    fn arrived(&mut self, now: u64, at: PersonId, direct: bool, bytes: &[u8]) {}
+    /// A person's transport received a packet, at this time. Of relayed voice its loop, and this, learn a little later.
+    fn arrived(&mut self, now: u64, at: PersonId, direct: bool, bytes: &PacketBytes) {}
 
     /// A packet was not taken, since too much waits on its connection; the server is `None`.
     fn lane_full(&mut self, now: u64, by: Option<PersonId>, delivery: Delivery) {}
@@ -83,6 +84,8 @@ struct Person {
     endpoint: EndpointId,
     talking: bool,
     alive: bool,
+    /// Its ticks wait, all but the one for which it is woken.
+    dozes: bool,
     /// Whether its client may have direct paths.
     direct: bool,
     /// How long a frame is, and when in it the audio clock ticks, µs.
@@ -93,8 +96,9 @@ struct Person {
     /// When it is woken, and the time of the client's own clock for which that is; [`NEVER`] if it isn't.
     wake_at: u64,
     wake_for: Instant,
-    /// When the audio clock ticks next, by the person's own clock.
+    /// When the audio clock ticks next, by the person's own clock, and when it is woken for a tick.
     tick_at: u64,
+    woken_at: u64,
 }
 
 /// The world.
@@ -212,6 +216,7 @@ impl World {
             endpoint,
             talking: false,
             alive: true,
+            dozes: false,
             direct: config.direct,
             frame_us,
             phase_us,
@@ -220,6 +225,7 @@ impl World {
             wake_at: NEVER,
             wake_for: Instant::from_us(NEVER),
             tick_at: phase_us.into(),
+            woken_at: NEVER,
         });
         self.clients.push(client);
         self.ears.push(Ear::default());
@@ -326,38 +332,32 @@ impl World {
         // Whoever looks at a client now, or tells it something, finds it as it is at this time.
         for person in std::mem::take(&mut self.waiting) {
             self.inboxes[usize::from(person)].unlist();
-            if self.open_inbox(person, people) {
+            if self.open_inbox(person, self.net.now() + 1, people) {
                 self.schedule(self.net.now(), Wake::Client(person));
             }
-        }
-    }
-
-    /// Does what waits for a client; whether a packet was among it. The caller drives it.
-    fn open_inbox<P: People + ?Sized>(&mut self, person: PersonId, people: &mut P) -> bool {
-        let at = usize::from(person);
-        let (mut came, conn) = (false, self.people[at].conn);
-        let tick = Duration::from_micros(self.people[at].frame_us.into());
-        let mut waiting = self.inboxes[at].take();
-        for what in waiting.drain(..) {
-            match what {
-                Waiting::Packet { now, conn: by, bytes } => {
-                    came = true;
-                    if conn == Some(by) {
-                        self.clients[at].handle_packet(now, Source::Server, Delivery::Unreliable, &bytes);
-                    }
-                }
-                Waiting::Tick { now, local } => self.pull(now, person, local, tick, people),
+            if std::mem::take(&mut self.people[usize::from(person)].dozes) {
+                self.schedule_tick(person);
             }
         }
-        self.inboxes[at].give_back(waiting);
-        came
     }
 
-    /// Lets a packet or a tick wait for a client.
-    fn put_by(&mut self, person: PersonId, what: Waiting) {
-        if self.inboxes[usize::from(person)].put(what) {
-            self.waiting.push(person);
+    /// Does what waits for a client from before this true time; whether a packet was among it. The caller drives it.
+    fn open_inbox<P: People + ?Sized>(&mut self, person: PersonId, before: u64, people: &mut P) -> bool {
+        let at = usize::from(person);
+        let (endpoint, conn) = (self.people[at].endpoint, self.people[at].conn);
+        let mut letters = self.inboxes[at].take();
+        let came = !letters.is_empty();
+        for letter in letters.drain(..) {
+            self.catch_up(person, letter.at, people);
+            people.arrived(letter.at, person, false, &letter.bytes);
+            if conn == Some(letter.conn) {
+                let now = Instant::from_us(self.net.local(endpoint, letter.at));
+                self.clients[at].handle_packet(now, Source::Server, Delivery::Unreliable, &letter.bytes);
+            }
         }
+        self.inboxes[at].give_back(letters);
+        self.catch_up(person, before, people);
+        came
     }
 
     fn new_client(&mut self, config: &PersonConfig) -> HeapClient {
@@ -369,7 +369,7 @@ impl World {
     }
 
     fn schedule(&mut self, at: u64, wake: Wake) {
-        self.net.wake(at, wake.to_token());
+        self.net.wake(at, wake.rank(), wake.to_token());
     }
 
     fn on_wake<P: People + ?Sized>(&mut self, wake: Wake, people: &mut P) {
@@ -377,7 +377,7 @@ impl World {
         match wake {
             Wake::Audio(person) => self.on_tick(person, people),
             Wake::Client(person) => {
-                self.open_inbox(person, people);
+                self.open_inbox(person, at + 1, people);
                 let now = self.local(person);
                 let who = &mut self.people[usize::from(person)];
                 if who.wake_at == at {
@@ -428,11 +428,12 @@ impl World {
             }
             NetEvent::Packet { conn, at: Side::Client, reliable, bytes } => {
                 let Some(person) = self.person_of_conn(conn) else { return };
-                people.arrived(self.net.now(), person, false, &bytes);
                 if Inbox::takes(reliable, &bytes) {
-                    let now = self.local(person);
-                    return self.put_by(person, Waiting::Packet { now, conn, bytes });
+                    let letter = Letter { at: self.net.now(), conn, bytes };
+                    let list = self.inboxes[usize::from(person)].put(letter);
+                    return self.waiting.extend(list.then_some(person));
                 }
+                people.arrived(self.net.now(), person, false, &bytes);
                 self.at_client(person, conn, people, |now, client| {
                     client.handle_packet(now, Source::Server, delivery(reliable), &bytes);
                 });
@@ -452,7 +453,7 @@ impl World {
         people: &mut P,
         what: impl FnOnce(Instant, &mut HeapClient),
     ) {
-        self.open_inbox(person, people);
+        self.open_inbox(person, self.net.now(), people);
         let now = self.local(person);
         let who = &self.people[usize::from(person)];
         if who.conn == Some(conn) && who.alive {
@@ -465,9 +466,9 @@ impl World {
         self.person_at[self.net.ends(conn).0.index()]
     }
 
-    fn on_direct<P: People + ?Sized>(&mut self, from: EndpointId, to: EndpointId, bytes: &[u8], people: &mut P) {
+    fn on_direct<P: People + ?Sized>(&mut self, from: EndpointId, to: EndpointId, bytes: &PacketBytes, people: &mut P) {
         let Some(person) = self.person_at[to.index()] else { return };
-        self.open_inbox(person, people);
+        self.open_inbox(person, self.net.now(), people);
         let now = self.local(person);
         people.arrived(self.net.now(), person, true, bytes);
         if self.people[usize::from(person)].alive {
@@ -594,7 +595,7 @@ impl World {
         }
         let Some(&other) = self.person_of.get(&id) else { return };
         if self.configs[usize::from(other)].direct {
-            self.open_inbox(person, people);
+            self.open_inbox(person, self.net.now(), people);
             let path = PathId(self.people[usize::from(other)].endpoint.0.into());
             // A full table leaves the pair on the relay.
             let _ = self.clients[usize::from(person)].handle_path_available(now, id, path);

@@ -3,7 +3,7 @@
 use super::{
     Break, EndpointId, NetEvent, Network, PacketBytes,
     endpoint::Address,
-    event::{Due, Fan, Load, Packet},
+    event::{Due, Fan, Load, NETWORK, Packet},
     lane::{Ack, LaneIn, LaneOut},
 };
 
@@ -175,7 +175,7 @@ impl Network {
         self.connections.lanes.push(Default::default());
         self.connections.opened_at.push(self.now);
         self.transfer(id, Side::Server, Load::Syn);
-        self.due.push(self.now + SYN_EVERY, Due::Connect(id));
+        self.due.push(self.now + SYN_EVERY, NETWORK, Due::Connect(id));
         id
     }
 
@@ -382,7 +382,7 @@ impl Network {
             self.on_down(id, Side::Client);
         } else {
             self.transfer(id, Side::Server, Load::Syn);
-            self.due.push(self.now + SYN_EVERY, Due::Connect(id));
+            self.due.push(self.now + SYN_EVERY, NETWORK, Due::Connect(id));
         }
     }
 
@@ -407,7 +407,7 @@ impl Network {
             && lanes.timer_at.is_none_or(|at| deadline < at)
         {
             lanes.timer_at = Some(deadline);
-            self.due.push(deadline, Due::LaneTimer(id, side));
+            self.due.push(deadline, NETWORK, Due::LaneTimer(id, side));
         }
     }
 

@@ -1,9 +1,4 @@
-use std::rc::Rc;
-
-use super::{ConnId, EndpointId, Side, endpoint::Address, lane::Ack};
-
-/// A packet's bytes, of which all who get the packet share one copy.
-pub type PacketBytes = Rc<[u8]>;
+use super::{ConnId, EndpointId, PacketBytes, Side, endpoint::Address, lane::Ack};
 
 /// Something that reaches a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +90,9 @@ pub(super) struct Fan {
     /// The connections, each with the address that it goes to.
     pub(super) to: Vec<(ConnId, Address)>,
 }
+
+/// What the network does comes before all who asked to be woken at the same time.
+pub(super) const NETWORK: u8 = 0;
 
 /// Something that is due; packets and fans by their numbers.
 #[derive(Debug, Clone, Copy)]

@@ -13,6 +13,7 @@
 //!
 //! The loop: [`Network::poll`] until `None`, act on each [`NetEvent`], poll again.
 
+mod bytes;
 mod clock;
 mod connection;
 mod counts;
@@ -30,10 +31,11 @@ mod slab;
 mod timeline;
 mod trace;
 
+pub use bytes::PacketBytes;
 pub use connection::{ConnId, Rebind, Side};
 pub use counts::FaultCounts;
 pub use endpoint::EndpointId;
-pub use event::{NetEvent, PacketBytes};
+pub use event::NetEvent;
 pub use lane::{Break, LANE_MESSAGE_BYTES, LANE_QUEUE_MESSAGES};
 use link::Link;
 pub use nat::NatKind;

@@ -4,7 +4,7 @@ use super::{
     ConnId, EndpointId, FaultCounts, Link, NatKind, NetEvent, Preset, Rng, Trace,
     connection::Connections,
     endpoint::{Address, Endpoint},
-    event::{Due, Fan, Packet},
+    event::{Due, Fan, NETWORK, Packet},
     faults::Blocks,
     link::AllTerms,
     nat::Contacts,
@@ -113,9 +113,10 @@ impl Network {
         }
     }
 
-    /// Asks for [`NetEvent::Wake`] with this token at a true time, µs; one that has passed is taken as now.
-    pub fn wake(&mut self, at: u64, token: u64) {
-        self.due.push(at.max(self.now), Due::Wake(token));
+    /// Asks for [`NetEvent::Wake`] with this token at a true time, µs; one that has passed is taken as now. Whoever is woken at a time is so
+    /// after all that reaches machines then, and those of a lower rank, 1 to 3, come first.
+    pub fn wake(&mut self, at: u64, rank: u8, token: u64) {
+        self.due.push(at.max(self.now), rank.clamp(NETWORK + 1, 3), Due::Wake(token));
     }
 
     /// How often each fault struck.
@@ -177,7 +178,7 @@ impl Network {
         self.trace.number(self.now);
         self.trace.number(kind << 56 | who);
         if let Some(bytes) = bytes {
-            self.trace.bytes(bytes);
+            self.trace.number(bytes.fingerprint());
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     EndpointId, NetEvent, Network, PacketBytes,
-    event::{Due, Fan, Hop, Load, Packet},
+    event::{Due, Fan, Hop, Load, NETWORK, Packet},
     faults::Obstacle,
 };
 
@@ -36,12 +36,12 @@ impl Network {
         let Some(passage) = uplinks[packet.from.index()].pass(*now, bytes, terms, rng, faults) else { return };
         packet.damaged |= passage.corrupted;
         if let Some(again) = passage.again {
-            self.due.push(again, Due::Downlink(self.packets.put(packet.clone())));
+            self.due.push(again, NETWORK, Due::Downlink(self.packets.put(packet.clone())));
         }
         if passage.arrives == self.now {
             self.enter_downlink(packet);
         } else {
-            self.due.push(passage.arrives, Due::Downlink(self.packets.put(packet)));
+            self.due.push(passage.arrives, NETWORK, Due::Downlink(self.packets.put(packet)));
         }
     }
 
@@ -52,7 +52,7 @@ impl Network {
         let free = from.alive && !from.dark && !from.clogged_up;
         let arrives = self.uplinks[fan.from.index()].pass_plainly(self.now, &self.terms).filter(|_| free);
         match arrives {
-            Some(at) if at > self.now => self.due.push(at, Due::Fan(self.fans.put(fan))),
+            Some(at) if at > self.now => self.due.push(at, NETWORK, Due::Fan(self.fans.put(fan))),
             Some(_) => self.part(fan, Self::enter_downlink),
             None => self.part(fan, Self::launch),
         }
@@ -86,10 +86,10 @@ impl Network {
         let Some(passage) = endpoints[packet.to.index()].down.pass(*now, bytes, terms, rng, faults) else { return };
         packet.damaged |= passage.corrupted;
         if let Some(again) = passage.again {
-            self.due.push(again, Due::Arrival(self.packets.put(packet.clone())));
+            self.due.push(again, NETWORK, Due::Arrival(self.packets.put(packet.clone())));
         }
         // By the timeline even without delay: nothing may arrive within the call that sends it.
-        self.due.push(passage.arrives, Due::Arrival(self.packets.put(packet)));
+        self.due.push(passage.arrives, NETWORK, Due::Arrival(self.packets.put(packet)));
     }
 
     pub(super) fn arrive(&mut self, packet: Packet) -> Option<NetEvent> {
@@ -135,7 +135,7 @@ impl Network {
         let mut damaged = bytes.to_vec();
         let bit = self.rng.below(damaged.len() as u64 * 8);
         damaged[(bit / 8) as usize] ^= 1 << (bit % 8);
-        *bytes = damaged.into();
+        *bytes = PacketBytes::from(&damaged[..]);
         Some(packet)
     }
 }

@@ -1,4 +1,4 @@
-//! What is due when. Order is by time, then by insertion.
+//! What is due when. Order is by time, then by rank, then by insertion.
 //!
 //! Time is cut into millisecond boxes, and the one that is open into slots. What is due within the next quarter of a second is appended to its
 //! box, so that a thousand packets under way are written and read in a row, as caches like it; a box that is opened is dealt into its slots, and
@@ -6,8 +6,10 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
+/// Ranks are below 2^2. A moment is a time and, in its lowest bits, a rank.
+const RANK_BITS: u32 = 2;
 /// A slot spans 2^6 = 64 µs, a box 2^4 of them.
-const SLOT_BITS: u32 = 6;
+const SLOT_BITS: u32 = RANK_BITS + 6;
 const BOX_BITS: u32 = 4;
 const SLOTS: u64 = 1 << BOX_BITS;
 const BOXES: u64 = 256;
@@ -17,7 +19,7 @@ const FEW: usize = 16;
 /// Small, and copied about: what is due is a name or a number, and the thing itself lies elsewhere.
 #[derive(Debug, Clone, Copy)]
 struct Entry<T> {
-    at: u64,
+    moment: u64,
     what: T,
 }
 
@@ -48,12 +50,16 @@ pub(super) struct Timeline<T> {
     order: u64,
 }
 
-const fn slot_of(at: u64) -> u64 {
-    at >> SLOT_BITS
+const fn time_of(moment: u64) -> u64 {
+    moment >> RANK_BITS
 }
 
-const fn box_of(at: u64) -> u64 {
-    at >> (SLOT_BITS + BOX_BITS)
+const fn slot_of(moment: u64) -> u64 {
+    moment >> SLOT_BITS
+}
+
+const fn box_of(moment: u64) -> u64 {
+    moment >> (SLOT_BITS + BOX_BITS)
 }
 
 impl<T: Copy> Timeline<T> {
@@ -71,14 +77,16 @@ impl<T: Copy> Timeline<T> {
         }
     }
 
-    pub(super) fn push(&mut self, at: u64, what: T) {
-        let entry = Entry { at, what };
-        if slot_of(at) <= self.cursor {
-            let before = self.ready.iter().rev().take_while(|other| other.at <= at).count();
+    /// Puts something in that is due at this time, after all of a lower rank, which is below 4.
+    pub(super) fn push(&mut self, at: u64, rank: u8, what: T) {
+        let moment = at << RANK_BITS | u64::from(rank);
+        let entry = Entry { moment, what };
+        if slot_of(moment) <= self.cursor {
+            let before = self.ready.iter().rev().take_while(|other| other.moment <= moment).count();
             self.ready.insert(self.ready.len() - before, entry);
-        } else if box_of(at) <= self.open {
+        } else if box_of(moment) <= self.open {
             self.put_in_slot(entry);
-        } else if box_of(at) - self.open < BOXES {
+        } else if box_of(moment) - self.open < BOXES {
             self.put_in_box(entry);
         } else {
             self.order += 1;
@@ -89,35 +97,35 @@ impl<T: Copy> Timeline<T> {
     /// When the next is due.
     pub(super) fn next_at(&self) -> Option<u64> {
         if let Some(entry) = self.ready.last() {
-            return Some(entry.at);
+            return Some(time_of(entry.moment));
         }
-        let first = |entries: &Vec<Entry<T>>| entries.iter().map(|entry| entry.at).min();
+        let first = |entries: &Vec<Entry<T>>| entries.iter().map(|entry| time_of(entry.moment)).min();
         if let Some(slot) = self.next_slot() {
             return first(&self.slots[(slot % SLOTS) as usize]);
         }
         match self.next_box() {
             Some(number) => first(&self.boxes[(number % BOXES) as usize]),
-            None => self.far.peek().map(|Reverse(far)| far.entry.at),
+            None => self.far.peek().map(|Reverse(far)| time_of(far.entry.moment)),
         }
     }
 
     /// Takes the next if it is due at `until`.
     pub(super) fn pop(&mut self, until: u64) -> Option<(u64, T)> {
         if self.ready.is_empty() {
-            self.turn(until);
+            self.turn(until << RANK_BITS);
         }
-        let entry = self.ready.pop_if(|entry| entry.at <= until)?;
-        Some((entry.at, entry.what))
+        let entry = self.ready.pop_if(|entry| time_of(entry.moment) <= until)?;
+        Some((time_of(entry.moment), entry.what))
     }
 
     fn put_in_slot(&mut self, entry: Entry<T>) {
-        let slot = slot_of(entry.at) % SLOTS;
+        let slot = slot_of(entry.moment) % SLOTS;
         self.filled_slots |= 1 << slot;
         self.slots[slot as usize].push(entry);
     }
 
     fn put_in_box(&mut self, entry: Entry<T>) {
-        let number = box_of(entry.at) % BOXES;
+        let number = box_of(entry.moment) % BOXES;
         self.filled_boxes[(number / 64) as usize] |= 1 << (number % 64);
         self.boxes[number as usize].push(entry);
     }
@@ -134,7 +142,7 @@ impl<T: Copy> Timeline<T> {
                 }
                 return;
             }
-            let far = self.far.peek().map(|Reverse(far)| box_of(far.entry.at));
+            let far = self.far.peek().map(|Reverse(far)| box_of(far.entry.moment));
             match self.next_box().or(far).filter(|number| *number <= box_of(until)) {
                 Some(number) => self.open(number),
                 None => {
@@ -167,7 +175,7 @@ impl<T: Copy> Timeline<T> {
     fn reach(&mut self, open: u64) {
         self.open = open;
         while let Some(Reverse(far)) = self.far.peek()
-            && box_of(far.entry.at) - open < BOXES
+            && box_of(far.entry.moment) - open < BOXES
         {
             let entry = far.entry;
             self.far.pop();
@@ -178,7 +186,7 @@ impl<T: Copy> Timeline<T> {
     /// The next comes to lie last; what is due at one time stays in its order, which makes it lie backwards.
     fn sort(&mut self) {
         self.ready.reverse();
-        self.ready.sort_by_key(|entry| Reverse(entry.at));
+        self.ready.sort_by_key(|entry| Reverse(entry.moment));
     }
 
     /// The first slot after the cursor that has entries, in the open box.
@@ -209,7 +217,7 @@ impl<T: Copy> Timeline<T> {
 
 impl<T> Far<T> {
     const fn key(&self) -> (u64, u64) {
-        (self.entry.at, self.order)
+        (self.entry.moment, self.order)
     }
 }
 
@@ -244,25 +252,26 @@ mod tests {
     proptest! {
         #[test]
         fn the_timeline_gives_what_a_sorted_set_gives(
-            steps in prop::collection::vec((any::<bool>(), prop_oneof![0u64..600, 0u64..100_000, 0u64..5_000_000]), 1..300),
+            steps in prop::collection::vec((any::<bool>(), 0u8..4, prop_oneof![0u64..600, 0u64..100_000, 0u64..5_000_000]), 1..300),
         ) {
             let (mut timeline, mut model) = (Timeline::new(), BTreeSet::new());
             let mut now = 0;
-            for (number, (push, span)) in steps.into_iter().enumerate() {
+            let next = |model: &mut BTreeSet<(u64, u8, usize)>| model.pop_first().map(|(at, _, number)| (at, number));
+            for (number, (push, rank, span)) in steps.into_iter().enumerate() {
                 if push {
-                    timeline.push(now + span, number);
-                    model.insert((now + span, number));
+                    timeline.push(now + span, rank, number);
+                    model.insert((now + span, rank, number));
                     continue;
                 }
                 now += span;
-                prop_assert_eq!(timeline.next_at(), model.first().map(|(at, _)| *at));
+                prop_assert_eq!(timeline.next_at(), model.first().map(|(at, ..)| *at));
                 while let Some(due) = timeline.pop(now) {
-                    prop_assert_eq!(Some(due), model.pop_first());
+                    prop_assert_eq!(Some(due), next(&mut model));
                 }
-                prop_assert!(model.first().is_none_or(|(at, _)| *at > now));
+                prop_assert!(model.first().is_none_or(|(at, ..)| *at > now));
             }
-            while let Some(due) = timeline.pop(u64::MAX) {
-                prop_assert_eq!(Some(due), model.pop_first());
+            while let Some(due) = timeline.pop(u64::MAX >> RANK_BITS) {
+                prop_assert_eq!(Some(due), next(&mut model));
             }
             prop_assert!(model.is_empty());
         }

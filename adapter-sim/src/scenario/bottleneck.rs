@@ -6,7 +6,7 @@ use voice_core::{
 };
 
 use crate::{
-    net::{LinkProfile, Preset},
+    net::{LinkProfile, PacketBytes, Preset},
     world::{HeapClient, People, PersonConfig, PersonId, World},
 };
 
@@ -196,7 +196,7 @@ impl People for Talk {
         }
     }
 
-    fn arrived(&mut self, now: u64, at: PersonId, _: bool, bytes: &[u8]) {
+    fn arrived(&mut self, now: u64, at: PersonId, _: bool, bytes: &PacketBytes) {
         if at != LISTENER {
             return self.note_summary(bytes);
         }

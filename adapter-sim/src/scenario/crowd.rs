@@ -10,6 +10,7 @@ use voice_core::{
 
 use crate::{
     check::{AudienceChecker, LaneChecker, LimitChecker, OrderChecker, RecoveryChecker, Violations},
+    net::PacketBytes,
     stamp::{Audience, Stamp, StampReader},
     truth::Truth,
     world::{HeapClient, People, PersonId},
@@ -205,8 +206,9 @@ impl People for Crowd {
         frame.length_us
     }
 
-    fn may_wait(&self, _now: u64, person: PersonId) -> bool {
-        self.patient && !self.doers[usize::from(person)].speaking
+    fn quiet_until(&self, _now: u64, person: PersonId) -> u64 {
+        let quiet = self.patient && !self.doers[usize::from(person)].speaking;
+        if quiet { u64::MAX } else { 0 }
     }
 
     fn event(&mut self, now: u64, person: PersonId, event: &ClientEvent, client: &mut HeapClient) {
@@ -247,7 +249,7 @@ impl People for Crowd {
         }
     }
 
-    fn arrived(&mut self, now: u64, at: PersonId, _direct: bool, bytes: &[u8]) {
+    fn arrived(&mut self, now: u64, at: PersonId, _direct: bool, bytes: &PacketBytes) {
         if bytes.first().is_none_or(|first| *first < 0x80) {
             self.lanes.came_back(at.into(), bytes);
             return;

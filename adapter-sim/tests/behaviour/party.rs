@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use adapter_sim::{
-    net::Preset,
+    net::{PacketBytes, Preset},
     world::{HeapClient, HeapServer, People, PersonConfig, PersonId, World},
 };
 use voice_core::{
@@ -66,7 +66,7 @@ impl People for Record {
         self.server_events.push(*event);
     }
 
-    fn arrived(&mut self, _now: u64, at: PersonId, direct: bool, bytes: &[u8]) {
+    fn arrived(&mut self, _now: u64, at: PersonId, direct: bool, bytes: &PacketBytes) {
         if direct && bytes[0] >= 0x80 {
             *self.arrived_direct.entry(at).or_default() += 1;
         }

@@ -39,8 +39,9 @@ impl People for Talk {
         frame.length_us
     }
 
-    fn may_wait(&self, now: u64, person: PersonId) -> bool {
-        self.may_wait && !speaks(now, person)
+    fn quiet_until(&self, now: u64, person: PersonId) -> u64 {
+        // By turns of two seconds: until then nothing changes.
+        if self.may_wait && !speaks(now, person) { (now / SECOND / 2 + 1) * SECOND * 2 } else { 0 }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use adapter_sim::world::{HeapClient, People, PersonId};
+use adapter_sim::{
+    net::PacketBytes,
+    world::{HeapClient, People, PersonId},
+};
 use voice_core::{ClientEvent, ClientId, Instant, Message, ServerEvent, State, StateReason, wire::Voice};
 
 use super::{
@@ -119,7 +122,7 @@ impl People for Scene {
         }
     }
 
-    fn arrived(&mut self, now: u64, at: PersonId, direct: bool, bytes: &[u8]) {
+    fn arrived(&mut self, now: u64, at: PersonId, direct: bool, bytes: &PacketBytes) {
         let Ok(voice) = Voice::decode(bytes) else { return };
         let Some(speaker) = self.who(voice.header.speaker) else { return };
         let way = if direct { Way::Direct } else { Way::Relay };
