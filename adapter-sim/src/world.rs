@@ -346,9 +346,11 @@ impl World {
         let at = usize::from(person);
         let (endpoint, conn) = (self.people[at].endpoint, self.people[at].conn);
         let mut letters = self.inboxes[at].take();
-        let came = !letters.is_empty();
+        let (came, mut next_tick) = (!letters.is_empty(), 0);
         for letter in letters.drain(..) {
-            self.catch_up(person, letter.at, people);
+            if next_tick < letter.at {
+                next_tick = self.catch_up(person, letter.at, people);
+            }
             people.arrived(letter.at, person, false, &letter.bytes);
             if conn == Some(letter.conn) {
                 let now = Instant::from_us(self.net.local(endpoint, letter.at));
@@ -356,7 +358,9 @@ impl World {
             }
         }
         self.inboxes[at].give_back(letters);
-        self.catch_up(person, before, people);
+        if next_tick < before {
+            self.catch_up(person, before, people);
+        }
         came
     }
 

@@ -4,11 +4,11 @@ use core::time::Duration;
 
 use voice_core::Instant;
 
-use super::{People, Person, PersonId, World};
+use super::{NEVER, People, Person, PersonId, World};
 use crate::wake::Wake;
 
-/// Ticks of who says nothing that wait at most: 240 ms of usual frames. More make no run faster.
-const MOST_TICKS: u64 = 12;
+/// Ticks of who says nothing that wait at most: 480 ms of usual frames. More make no run faster.
+const MOST_TICKS: u64 = 24;
 
 /// Sound that is pulled at once is no shorter than this, so that a tick ends.
 const SHORTEST_SOUND_US: u32 = 1_000;
@@ -81,13 +81,13 @@ impl World {
         self.wake_for_tick(person, tick_at);
     }
 
-    /// Makes up for the ticks of who dozes that were before this true time.
-    pub(super) fn catch_up<P: People + ?Sized>(&mut self, person: PersonId, before: u64, people: &mut P) {
-        while self.people[usize::from(person)].dozes {
+    /// Makes up for the ticks of who dozes that were before this true time; when the next is.
+    pub(super) fn catch_up<P: People + ?Sized>(&mut self, person: PersonId, before: u64, people: &mut P) -> u64 {
+        loop {
             let who = &mut self.people[usize::from(person)];
-            let at = self.net.true_time(who.endpoint, who.tick_at);
+            let at = if who.dozes { self.net.true_time(who.endpoint, who.tick_at) } else { NEVER };
             if at >= before {
-                return;
+                return at;
             }
             let local = self.net.local(who.endpoint, at);
             who.ticked(local);
