@@ -1,6 +1,6 @@
 // Servers and networks come and go; people stay.
 import assert from "node:assert/strict";
-import { connected, meets, state, stateIs, talk } from "./harness/bare.mjs";
+import { connected, hears, meets, misses, state, stateIs, talk } from "./harness/bare.mjs";
 import { launch, PROGRAM } from "./harness/browser.mjs";
 import { Server, whyNoProgram } from "./harness/consonance.mjs";
 import { Lab, whyNoLab } from "./harness/lab.mjs";
@@ -8,7 +8,6 @@ import { shareAbove } from "./harness/sound.mjs";
 import { babble } from "./harness/speech.mjs";
 import { browserTest, figure, until } from "./harness/test.mjs";
 
-const hears = (person) => stateIs(person, "the other one is heard", (state) => state.people.some((other) => other.audible));
 const away = (person) => stateIs(person, "the server is missed", (state) => state.status !== "connected" && state.status !== "degraded");
 
 /** Sound again, not in shreds: within some seconds, since what was under way when the network went may hold up what comes after it (docs/WEBRTC.md, 4). */
@@ -49,7 +48,7 @@ browserTest("after a cut of 5 s and one of 60 s a page is back by itself, heard 
     lab.cut();
     const since = Date.now();
     await away(anna);
-    await stateIs(bert, "Anna is missed", (state, id) => state.people.find((other) => other.id === id)?.reconnecting !== false, id);
+    await misses(bert, id);
     await anna.page.waitForTimeout(Math.max(0, since + seconds * 1_000 - Date.now()));
     lab.heal();
     const healed = Date.now();

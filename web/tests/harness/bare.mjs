@@ -51,6 +51,11 @@ export async function stateIs(person, what, condition, argument, seconds = 30) {
   }
 }
 
+export const hears = (person) => stateIs(person, "the other one is heard", (state) => state.people.some((other) => other.audible));
+
+/** Waits until a person is shown to be reconnecting, or gone. */
+export const misses = (person, id) => stateIs(person, "the other one is missed", (state, id) => state.people.find((other) => other.id === id)?.reconnecting !== false, id);
+
 export const connected = (person, seconds) => stateIs(person, "connected", (state) => state.status === "connected", null, seconds);
 
 /** Waits until somebody of that name is there, and gives their id. */

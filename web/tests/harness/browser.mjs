@@ -19,6 +19,11 @@ const FLAGS = [
   "--allow-loopback-in-peer-connection",
 ];
 
+/** Whoever asks for a microphone gets one of the machine's. */
+const REAL_MICROPHONE = ["--use-fake-ui-for-media-stream"];
+/** With these, which playwright gives to every browser, a hidden tab is treated like one that is looked at. */
+const HIDDEN_AS_SHOWN = ["--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding"];
+
 /** Why there can't be a browser, or null. */
 export function whyNoBrowser() {
   return existsSync(PROGRAM) ? null : `${PROGRAM} is missing: install Chromium, or name another one in CHROMIUM`;
@@ -29,16 +34,19 @@ export function whyNoBrowser() {
  *
  * @param {{
  *   microphone?: string | null,  a WAV file of 48 kHz that is said again and again; null: there is a microphone, but nobody has allowed it
+ *   pulse?: Pulse,               a sound server instead, whose usual microphone is taken
  *   program?: string,            another program to start, as one that enters a network namespace
  *   flags?: string[],
  *   context?: object,            options of playwright's context: viewport, colour scheme
+ *   hiding?: boolean,            whether hidden tabs get as little as in a usual browser
  *   ears?: boolean,              whether what is heard is recorded, and what it costs
  *   mouth?: boolean,             whether what the microphone gives is recorded, too
  * }} options
  */
 export async function launch(t, options = {}) {
-  const { microphone = null, program = PROGRAM, flags = [], context: settings = {}, ears = true, mouth = false } = options;
-  const browser = await chromium.launch({ executablePath: program, args: [...FLAGS, ...microphoneFlags(microphone), ...flags] });
+  const { microphone = null, pulse, program = PROGRAM, flags = [], context: settings = {}, hiding = false, ears = true, mouth = false } = options;
+  const args = [...FLAGS, ...(pulse ? REAL_MICROPHONE : microphoneFlags(microphone)), ...flags];
+  const browser = await chromium.launch({ executablePath: program, args, ignoreDefaultArgs: [...(hiding ? HIDDEN_AS_SHOWN : []), ...(pulse ? ["--mute-audio"] : [])], env: pulse?.env });
   t.after(() => browser.close());
   // The page's policy knows nothing of the tests' recorder. That the page keeps to it is tested without one.
   const context = await browser.newContext({ bypassCSP: ears, ...settings });

@@ -3,13 +3,13 @@
  *
  * Protocol: https://firefox-source-docs.mozilla.org/testing/marionette/Protocol.html
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./consonance.mjs";
+import { Pulse, whyNoPulse } from "./pulse.mjs";
 import { until } from "./test.mjs";
 
 const PROGRAMS = process.env.FIREFOX ? [process.env.FIREFOX] : ["firefox-esr", "firefox"];
@@ -19,16 +19,15 @@ const runs = (program) => spawnSync(program, ["--version"]).status === 0;
 /** Why there can't be a Firefox, or null. */
 export function whyNoFirefox() {
   if (!PROGRAMS.some(runs)) return "Firefox is missing: install it, or name another one in FIREFOX";
-  return runs("pulseaudio") ? null : "pulseaudio is missing, and without a loudspeaker Firefox plays nothing";
+  const why = whyNoPulse();
+  return why && `${why}, and without a loudspeaker Firefox plays nothing`;
 }
 
 /** Starts Firefox for a test, which closes it at its end. */
 export async function launchFirefox(t) {
-  const home = mkdtempSync(join(tmpdir(), "consonance-firefox-"));
-  t.after(() => rmSync(home, { recursive: true, force: true }));
-  const env = { ...process.env, HOME: home, XDG_RUNTIME_DIR: home, PULSE_RUNTIME_PATH: home, PULSE_SERVER: `unix:${home}/native` };
-  const loads = ["module-null-sink", "module-native-protocol-unix auth-anonymous=1"].flatMap((module) => ["-L", module]);
-  start(t, "pulseaudio", ["-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", ...loads], env);
+  const pulse = await Pulse.start(t);
+  pulse.loudspeaker("loudspeaker");
+  const { home } = pulse;
   const port = await freePort();
   const settings = {
     "marionette.port": port,
@@ -39,7 +38,7 @@ export async function launchFirefox(t) {
     "app.update.enabled": false,
   };
   writeFileSync(join(home, "user.js"), Object.entries(settings).map(([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});\n`).join(""));
-  start(t, PROGRAMS.find(runs), ["--headless", "--marionette", "--no-remote", "--profile", home], env);
+  pulse.run(PROGRAMS.find(runs), ["--headless", "--marionette", "--no-remote", "--profile", home]);
   const socket = await until("Firefox can be driven", () => reach(port));
   t.after(() => socket.destroy());
   const firefox = new Firefox(socket);
@@ -94,16 +93,6 @@ class Firefox {
     if (error) failed(new Error(`${error.error}: ${error.message}`));
     else done(result);
   }
-}
-
-function start(t, program, args, env) {
-  const child = spawn(program, args, { env, stdio: "ignore" });
-  t.after(async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, "exit");
-    child.kill("SIGKILL");
-    await gone;
-  });
 }
 
 async function reach(port) {

@@ -63,6 +63,16 @@ export class Person {
     return person;
   }
 
+  /** Puts another tab in front of the page. */
+  async hide() {
+    // Playwright has every page believe that it is looked at; only the session that said so can take it back.
+    const session = this.page._connection.toImpl(this.page).delegate._mainFrameSession._client;
+    await session.send("Emulation.setFocusEmulationEnabled", { enabled: false });
+    const front = await this.page.context().newPage();
+    await front.bringToFront();
+    await this.page.waitForFunction(() => document.visibilityState === "hidden", null, { polling: 200 });
+  }
+
   /** The page's clock now, for `heard`. */
   now() {
     return this.page.evaluate(() => performance.now());
