@@ -4,7 +4,7 @@ import { connected, hears, meets, misses, state, stateIs, talk } from "./harness
 import { launch, PROGRAM } from "./harness/browser.mjs";
 import { Server, whyNoProgram } from "./harness/consonance.mjs";
 import { Lab, whyNoLab } from "./harness/lab.mjs";
-import { shareAbove } from "./harness/sound.mjs";
+import { longestBelow, shareAbove } from "./harness/sound.mjs";
 import { babble } from "./harness/speech.mjs";
 import { browserTest, figure, until } from "./harness/test.mjs";
 
@@ -34,7 +34,8 @@ browserTest("two pages talk on after the server was started anew, and after it w
   }
 }, [whyNoProgram]);
 
-browserTest("after a cut of 5 s and one of 60 s a page is back by itself, heard and hearing", async (t) => {
+/** Anna on a machine of her own, Bert on the server's, who hear each other; and Anna's id. */
+async function apart(t) {
   const lab = await Lab.start(t);
   const server = await Server.start(t, { address: lab.address, enter: lab.enter(0) });
   const flags = [`--unsafely-treat-insecure-origin-as-secure=${new URL(server.url).origin}`];
@@ -44,6 +45,11 @@ browserTest("after a cut of 5 s and one of 60 s a page is back by itself, heard 
   const anna = await talk(far, server, { name: "Anna" });
   const id = await meets(bert, "Anna");
   await Promise.all([hears(anna), hears(bert)]);
+  return { lab, anna, bert, id };
+}
+
+browserTest("after a cut of 5 s and one of 60 s a page is back by itself, heard and hearing", async (t) => {
+  const { lab, anna, bert, id } = await apart(t);
   for (const seconds of [5, 60]) {
     lab.cut();
     const since = Date.now();
@@ -59,4 +65,18 @@ browserTest("after a cut of 5 s and one of 60 s a page is back by itself, heard 
     if (seconds < 30) assert.equal((await state(anna)).me.id, id, "her seat was kept");
     await Promise.all([assertSound(anna, "Anna"), assertSound(bert, "Bert")]);
   }
+}, [whyNoProgram, whyNoLab]);
+
+browserTest("in another network a page is back at its seat by itself, heard and hearing", async (t) => {
+  const { lab, anna, bert, id } = await apart(t);
+  const since = await Promise.all([anna.now(), bert.now()]);
+  lab.move();
+  await anna.page.waitForTimeout(6_000);
+  // The old address is nobody's: what is heard now came by another connection.
+  const heard = await Promise.all([anna, bert].map((person, at) => person.heard(since[at])));
+  const gaps = heard.map((recording) => longestBelow(recording.mono(), -50) * 10);
+  figure("in another network Anna hears nothing for, and Bert nothing of her for, ms", gaps.join(", "));
+  for (const gap of gaps) assert.ok(gap < 3_000, `a gap of ${gap} ms`);
+  assert.equal((await state(anna)).me.id, id, "her seat was kept");
+  await Promise.all([assertSound(anna, "Anna"), assertSound(bert, "Bert")]);
 }, [whyNoProgram, whyNoLab]);

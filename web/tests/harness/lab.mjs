@@ -9,6 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const ADDRESSES = ["10.77.0.1", "10.77.0.2"];
+/** The page's, after it has moved. */
+const ELSEWHERE = "10.77.0.3";
 /** Nobody's. What is sent there is lost, and no sender notices. */
 const NOWHERE = "02:00:00:00:00:99";
 const root = process.getuid?.() === 0;
@@ -63,6 +65,13 @@ export class Lab {
     writeFileSync(file, `#!/bin/sh\nexec ${this.enter(at).join(" ")} ${program} "$@"\n`);
     chmodSync(file, 0o755);
     return file;
+  }
+
+  /** Takes the page's machine to another network: its address is gone, and it gets one of those. */
+  move() {
+    this.run(1, "ip", "address", "flush", "dev", "wire1");
+    this.run(1, "ip", "address", "add", `${ELSEWHERE}/24`, "dev", "wire1");
+    this.run(1, "ip", "route", "replace", "default", "via", ADDRESSES[0]);
   }
 
   cut() {

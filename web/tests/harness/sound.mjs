@@ -28,6 +28,16 @@ export function shareAbove(samples, threshold) {
   return all.filter((block) => block > threshold).length / Math.max(1, all.length);
 }
 
+/** Blocks of 10 ms in a row that are not louder than `threshold`, dBFS, at most. */
+export function longestBelow(samples, threshold) {
+  let [longest, now] = [0, 0];
+  for (const block of levels(samples)) {
+    now = block > threshold ? 0 : now + 1;
+    longest = Math.max(longest, now);
+  }
+  return longest;
+}
+
 /** Level of the loudest second, dBFS. */
 export function loudestSecond(samples) {
   let best = -100;
