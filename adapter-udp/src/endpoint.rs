@@ -346,6 +346,9 @@ impl Endpoint {
                 if fits {
                     let kept = self.outboxes.keep(packet);
                     self.outboxes.add(now, index, kept, Flush::Now);
+                    if link.expect_answer(now) {
+                        self.set_timer(index);
+                    }
                 }
                 fits.then_some(()).ok_or(SendError::Refused)
             }

@@ -21,7 +21,7 @@ use crate::{
 
 /// Most bytes of a datagram.
 pub(crate) const DATAGRAM: usize = 1_200;
-/// A client that hears nothing for so long asks by QUIC.
+/// A client that has sent something and hears nothing for so long asks by QUIC.
 const SILENCE: Duration = Duration::from_secs(1);
 /// A link that is closed gives what is on its lane so long to be acknowledged: some repetitions, and no more than a server that stops can wait.
 const LINGER: Duration = Duration::from_millis(300);
@@ -92,7 +92,7 @@ pub(crate) struct Link {
     linger_until: Option<Instant>,
     /// Until when the handshake has to be over.
     handshake_until: Option<Instant>,
-    /// A client's: when it looks whether anything has come since the last time.
+    /// A client's: when it looks whether anything has come since it sent something, or since the last time. `None` when it has sent nothing since something came.
     look_at: Option<Instant>,
     pub(crate) quic: Connection,
 }
@@ -164,7 +164,7 @@ impl Link {
         self.media = Some(Media { sealer: Sealer::new(out), opener: Opener::new(into), id: u32::from_be_bytes(id) });
         if self.is_client {
             self.stream = Some(self.quic.streams().open(Dir::Bi)?);
-            self.look_at = Some(now + SILENCE);
+            self.expect_answer(now);
         }
         self.peer = self.quic.remote_address();
         self.is_up = true;
@@ -243,14 +243,24 @@ impl Link {
             }
         }
         if self.look_at.is_some_and(|at| at <= now) {
-            if !std::mem::replace(&mut self.heard, false) {
+            self.look_at = None;
+            if !self.heard {
                 self.quic.ping();
+                self.expect_answer(now);
             }
-            self.look_at = Some(now + SILENCE);
         }
         if self.linger_until.is_some_and(|until| until <= now) {
             self.shut(now);
         }
+    }
+
+    /// Notes that something is sent that has an answer sooner or later. Returns whether there is a new time to look.
+    pub(crate) fn expect_answer(&mut self, now: Instant) -> bool {
+        let looks_anew = self.is_client && self.look_at.is_none();
+        if looks_anew {
+            (self.look_at, self.heard) = (Some(now + SILENCE), false);
+        }
+        looks_anew
     }
 
     /// Sends a packet on the lane; false if too many wait.

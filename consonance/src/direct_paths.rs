@@ -1,18 +1,12 @@
 //! Direct paths of a client to those in its rooms: whom it wants to reach, where it may be reached, and by which way each voice comes.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
 
-use adapter_udp::{Direct, DirectConfig, Endpoint, Families, LinkId, local_addresses};
+use adapter_udp::{Direct, DirectConfig, Endpoint, Families, LinkId};
 use voice_core::{Client, ClientEvent, ClientId, ClientMemory, PathId, RoomId, wire::Voice};
 
 use crate::clock::Now;
 
-/// How often this machine's addresses are looked at.
-const LOOK: Duration = Duration::from_secs(5);
 /// A voice has changed its way when so many packets in a row have come by the other one: half a second of speech.
 const STREAK: u32 = 25;
 
@@ -81,9 +75,7 @@ impl Ways {
 
 pub(crate) struct DirectPaths {
     pub(crate) direct: Direct,
-    server: SocketAddr,
     port: u16,
-    look_at: Option<Instant>,
     /// Whether somebody may have come into a room of this client, or left one.
     stale: bool,
     /// The rooms of this client, as the server last said; no event tells of the own ones.
@@ -95,7 +87,13 @@ impl DirectPaths {
     pub(crate) fn new(server: SocketAddr, port: u16, families: Families) -> Self {
         let loopback = server.ip().to_canonical().is_loopback();
         let direct = Direct::new(DirectConfig { families, loopback, ..DirectConfig::DEFAULT });
-        Self { direct, server, port, look_at: None, stale: false, rooms: Vec::new() }
+        Self { direct, port, stale: false, rooms: Vec::new() }
+    }
+
+    /// Takes the addresses that this machine has now.
+    pub(crate) fn set_local(&mut self, now: Instant, addresses: &[SocketAddr]) {
+        let with_port: Vec<_> = addresses.iter().map(|address| SocketAddr::new(address.ip(), self.port)).collect();
+        self.direct.set_local(now, &with_port);
     }
 
     /// Takes note of what may change who is wanted.
@@ -121,10 +119,6 @@ impl DirectPaths {
         server: (&mut Endpoint, Option<LinkId>),
         ways: &mut Ways,
     ) {
-        if self.look_at.is_none_or(|at| at <= now.real) {
-            self.look_at = Some(now.real + LOOK);
-            self.direct.set_local(now.real, &local_addresses(self.server, self.port));
-        }
         self.direct.set_session(now.real, core.session().zip(core.id()));
         let rooms = core.id().and_then(|id| core.person(id)).map_or(&[][..], |me| me.rooms());
         if rooms != self.rooms {
@@ -138,7 +132,7 @@ impl DirectPaths {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.direct.poll_timeout().into_iter().chain(self.look_at).min()
+        self.direct.poll_timeout()
     }
 }
 

@@ -106,6 +106,7 @@ impl<'d, 'a> Draw<'d, 'a> {
                 rtt_ms: self.input.u16(),
                 loss: self.input.byte(),
                 jitter_ms: self.input.u16(),
+                idle: flag,
             }),
             21 => Packet::Pong { session: lane.session, stamp: self.input.u32(), next: number },
             22 if flag => {

@@ -159,7 +159,7 @@ fn client(number: u16) -> ClientId {
 }
 
 fn ping(session: SessionId) -> Packet<'static> {
-    Packet::Ping(Ping { session, stamp: 1, next: 1, rtt_ms: 0, loss: 0, jitter_ms: 0 })
+    Packet::Ping(Ping { session, stamp: 1, next: 1, rtt_ms: 0, loss: 0, jitter_ms: 0, idle: false })
 }
 
 fn hello(version: u8, nonce: u32) -> Vec<u8> {

@@ -41,7 +41,8 @@ enum Say {
     RosterRequest,
     /// A packet of seven bytes, of another session.
     Stale,
-    Ping,
+    /// Whether it is idle.
+    Ping(bool),
     LaneAck,
     Report(u16, [u8; 3]),
     Voice {
@@ -100,7 +101,7 @@ fn say() -> impl Strategy<Value = Say> {
         1 => Just(Say::Leave),
         1 => Just(Say::RosterRequest),
         2 => Just(Say::Stale),
-        2 => Just(Say::Ping),
+        2 => any::<bool>().prop_map(Say::Ping),
         2 => Just(Say::LaneAck),
         3 => (1..9_u16, any::<[u8; 3]>()).prop_map(|(speaker, hearing)| Say::Report(speaker, hearing)),
         8 => (vec(to(), 1..5), relay, prop_oneof![8 => 2..5_u16, 1 => 0..70_u16], prop_oneof![Just(40), 1..1_001_usize])
@@ -398,7 +399,11 @@ impl Peer {
                 let session = SessionId::new(session.get() ^ 1).unwrap_or(session);
                 Packet::RosterRequest { lane: Lane { session, ..lane } }
             }
-            Say::Ping => Packet::Ping(Ping { session, stamp: 1, next: self.in_next, rtt_ms: 5, loss: 0, jitter_ms: 1 }),
+            Say::Ping(idle) => {
+                let ping =
+                    Ping { session, stamp: 1, next: self.in_next, rtt_ms: 5, loss: 0, jitter_ms: 1, idle: *idle };
+                Packet::Ping(ping)
+            }
             Say::LaneAck => Packet::LaneAck { session, next: self.in_next },
             Say::Report(speaker, [loss, delay, growth]) => {
                 let hearing = Hearing { loss: *loss, late: 0, jitter_ms: 9, delay: *delay, growth: *growth };
@@ -561,7 +566,7 @@ fn a_servers_packet_that_does_not_fit_waits_for_a_larger_buffer() {
     let (mut server, guest) = one_joined(600);
     let (now, connection) = (Instant::from_ms(600), guest.connection.unwrap());
     let session = server.session();
-    let ping = Ping { session, stamp: 1, next: 1, rtt_ms: 0, loss: 0, jitter_ms: 0 };
+    let ping = Ping { session, stamp: 1, next: 1, rtt_ms: 0, loss: 0, jitter_ms: 0, idle: false };
     let mut ping = packet_bytes(&Packet::Ping(ping));
     _ = server.handle_packet(now, connection, Delivery::Unreliable, &mut ping);
     assert_eq!(server.poll_transmit(now, &mut [0; 10]), None);

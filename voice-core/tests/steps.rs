@@ -140,7 +140,7 @@ fn tell_everything(server: &mut Server<Tables>, mut now: Instant, connections: &
             said |= transmit.delivery == Delivery::Reliable;
         }
         for (connection, next) in connections.iter().zip(&next) {
-            let ping = Ping { session, stamp: 1, next: *next, rtt_ms: 0, loss: 0, jitter_ms: 0 };
+            let ping = Ping { session, stamp: 1, next: *next, rtt_ms: 0, loss: 0, jitter_ms: 0, idle: false };
             give(server, now, *connection, Delivery::Unreliable, &Packet::Ping(ping));
         }
         // A call passes over so many connections with nothing to say, and no more.

@@ -172,12 +172,12 @@ fn of_clients() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn unreliable() -> impl Strategy<Value = Vec<u8>> {
-    let numbers = any::<(u32, u16, u16, u8, u16, u64, u64)>();
+    let numbers = any::<(u32, u16, u16, u8, u16, u64, u64, bool)>();
     (session(), client(), client(), numbers, 0..7).prop_map(|(session, sender, receiver, numbers, which)| {
-        let (stamp, next, rtt_ms, loss, jitter_ms, nonce, proof) = numbers;
+        let (stamp, next, rtt_ms, loss, jitter_ms, nonce, proof, idle) = numbers;
         let greeting = Greeting { session, sender, receiver, nonce, proof };
         checked(&match which {
-            0 => Packet::Ping(Ping { session, stamp, next, rtt_ms, loss, jitter_ms }),
+            0 => Packet::Ping(Ping { session, stamp, next, rtt_ms, loss, jitter_ms, idle }),
             1 => Packet::Pong { session, stamp, next },
             2 => Packet::LaneAck { session, next },
             3 => Packet::WrongSession { ours: session, theirs: stamp },

@@ -98,11 +98,14 @@ fn the_document_names_all_limits_with_their_values() {
 fn the_document_names_all_timers_with_their_values() {
     let known = [
         ("PING_INTERVAL", limits::PING_INTERVAL),
+        ("IDLE_AFTER", limits::IDLE_AFTER),
+        ("IDLE_PING_INTERVAL", limits::IDLE_PING_INTERVAL),
         ("DEGRADED_AFTER", limits::DEGRADED_AFTER),
         ("CLIENT_TIMEOUT", limits::CLIENT_TIMEOUT),
         ("CONNECT_TIMEOUT", limits::CONNECT_TIMEOUT),
         ("JOIN_TIMEOUT", limits::JOIN_TIMEOUT),
         ("SERVER_TIMEOUT", limits::SERVER_TIMEOUT),
+        ("IDLE_TIMEOUT", limits::IDLE_TIMEOUT),
         ("HELLO_TIMEOUT", limits::HELLO_TIMEOUT),
         ("GRACE", limits::GRACE),
         ("LANE_STALL", limits::LANE_STALL),
@@ -223,7 +226,7 @@ fn fixed() -> Vec<Packet<'static>> {
         Packet::Pair { lane, client, secret },
         Packet::PairGone { lane, client },
         Packet::Closed { lane, reason: CloseReason::Left },
-        Packet::Ping(Ping { session, stamp: 1, next: 2, rtt_ms: 3, loss: 4, jitter_ms: 5 }),
+        Packet::Ping(Ping { session, stamp: 1, next: 2, rtt_ms: 3, loss: 4, jitter_ms: 5, idle: false }),
         Packet::Pong { session, stamp: 1, next: 2 },
         Packet::LaneAck { session, next: 2 },
         Packet::WrongSession { ours: session, theirs: 0 },

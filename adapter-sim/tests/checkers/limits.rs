@@ -136,7 +136,7 @@ fn answers_to_a_stranger(times: usize) -> u64 {
     let mut server = Server::new(ServerConfig::DEFAULT, 1, server_storage_vec!(clients: 4, rooms: 4));
     let stranger = server.handle_connected(Instant::ORIGIN).unwrap();
     let session = SessionId::new(9).unwrap();
-    let ping = wire::Packet::Ping(Ping { session, stamp: 0, next: 0, rtt_ms: 0, loss: 0, jitter_ms: 0 });
+    let ping = wire::Packet::Ping(Ping { session, stamp: 0, next: 0, rtt_ms: 0, loss: 0, jitter_ms: 0, idle: false });
     let mut buffer = [0; 1_200];
     let cause = ping.encode(&mut buffer).unwrap();
     server.handle_packet(Instant::ORIGIN, stranger, Delivery::Unreliable, &mut buffer[..cause]);

@@ -99,7 +99,8 @@ fn serve(server: &mut Session, page: &Page, clock: Clock, is_over: impl Fn() -> 
     while !is_over() {
         let now = clock.now();
         if now.real >= page_at {
-            page.put(server.metrics(), server.reading(clock.seconds()));
+            let reading = server.reading(clock.seconds());
+            page.put(server.metrics(&reading), reading);
             page_at = now.real + PAGE_EVERY;
         }
         page.offer_state(now.real, || server.state(clock.seconds()));

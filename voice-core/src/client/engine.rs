@@ -41,6 +41,10 @@ pub(super) struct Link {
     pub(super) ponged: Option<u32>,
     pub(super) ack: bool,
     pub(super) heard_at: Instant,
+    /// When the first Ping was sent since something was last heard.
+    pub(super) asked_at: Option<Instant>,
+    /// From then on it is idle.
+    pub(super) lively_until: Instant,
     pub(super) out_next: u16,
     pub(super) out_acked: u16,
     /// When something was last acknowledged, or sent with nothing before it unacknowledged.
@@ -62,6 +66,8 @@ impl Link {
         ponged: None,
         ack: false,
         heard_at: Instant::ORIGIN,
+        asked_at: None,
+        lively_until: Instant::ORIGIN,
         out_next: 0,
         out_acked: 0,
         progress_at: Instant::ORIGIN,

@@ -19,6 +19,7 @@ mod direct;
 mod engine;
 mod events;
 mod heard;
+mod keep_alive;
 mod memory;
 mod receive;
 mod reports;
@@ -218,7 +219,8 @@ impl<M: ClientMemory> Client<M> {
         self.engine().transport_down(now);
     }
 
-    /// The network is there again, or another one: the next attempt needn't wait. Does nothing unless the client waits to try again.
+    /// The network is there again, or another one: the next attempt needn't wait, and one who is joined asks the server at once whether it hears, which shows it a
+    /// new address. Does nothing otherwise.
     pub fn handle_network_back(&mut self, now: Instant) {
         let now = self.state.tick(now);
         self.engine().network_back(now);

@@ -41,6 +41,9 @@ impl Engine<'_> {
             (None, Packet::Pong { session, stamp, next }) => {
                 if self.is_ours(session.get()) {
                     let (answered, acknowledged) = (self.on_pong(now, stamp), self.on_ack(next));
+                    if answered && self.s.link.ponged == self.s.link.pinged {
+                        self.s.link.rest(now);
+                    }
                     self.expect(answered && acknowledged);
                 }
             }
@@ -194,6 +197,7 @@ impl Engine<'_> {
             link.ack = true;
             self.s.pending = true;
         }
+        self.ping_soon(now);
         true
     }
 

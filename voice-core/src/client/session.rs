@@ -12,7 +12,7 @@ use crate::{
     types::{DropReason, Instant},
     wire::{
         CloseReason, RefuseReason, Welcome,
-        limits::{CLIENT_TIMEOUT, CONNECT_TIMEOUT, DEGRADED_AFTER, JOIN_TIMEOUT, ROSTER_REQUEST_INTERVAL},
+        limits::{CONNECT_TIMEOUT, IDLE_AFTER, JOIN_TIMEOUT, ROSTER_REQUEST_INTERVAL},
     },
 };
 
@@ -69,6 +69,8 @@ impl Engine<'_> {
         if self.s.state == State::Reconnecting {
             self.s.attempts_in_a_row = 0;
             self.s.phase_until = Some(now);
+        } else if self.s.is_joined() {
+            self.ping_within(now, Duration::ZERO);
         }
     }
 
@@ -88,7 +90,8 @@ impl Engine<'_> {
         self.s.features = welcome.features;
         let link = &mut self.s.link;
         (link.out_next, link.out_acked, link.in_next, link.in_acked) = (1, 1, 1, 1);
-        (link.heard_at, link.ping_at) = (now, Some(now));
+        (link.heard_at, link.asked_at, link.ping_at) = (now, None, Some(now));
+        link.lively_until = now.after(IDLE_AFTER);
         self.s.connected_at = now;
         self.s.phase_until = None;
         self.ask_audience();
@@ -143,14 +146,6 @@ impl Engine<'_> {
         self.retry(now, StateReason::WrongSession);
     }
 
-    /// Notes a sign of life from the server.
-    pub(super) fn heard(&mut self, now: Instant) {
-        self.s.link.heard_at = now;
-        if self.s.state == State::Degraded {
-            self.enter(State::Connected, StateReason::HeardAgain);
-        }
-    }
-
     pub(super) fn session_timeout(&mut self, now: Instant) {
         if self.s.phase_until.is_some_and(|until| until <= now) {
             self.s.phase_until = None;
@@ -162,14 +157,7 @@ impl Engine<'_> {
             }
         }
         if self.s.is_joined() {
-            let silent = now.since(self.s.link.heard_at);
-            if silent >= CLIENT_TIMEOUT {
-                self.retry(now, StateReason::Silence);
-            } else if self.s.link.stalled_at().is_some_and(|at| at <= now) {
-                self.on_broken_lane(now);
-            } else if silent >= DEGRADED_AFTER && self.s.state == State::Connected {
-                self.enter(State::Degraded, StateReason::Silence);
-            }
+            self.silence_timeout(now);
         }
         let due = [self.s.link.ping_at, self.s.roster_request_due(), self.s.report_at];
         if due.into_iter().flatten().any(|at| at <= now) {
@@ -185,7 +173,7 @@ impl Engine<'_> {
     }
 
     /// Gives the transport up and waits out the back-off.
-    fn retry(&mut self, now: Instant, reason: StateReason) {
+    pub(super) fn retry(&mut self, now: Instant, reason: StateReason) {
         if self.s.is_joined() && now.since(self.s.connected_at) >= STEADY_AFTER {
             self.s.attempts_in_a_row = 0;
         }
@@ -243,7 +231,7 @@ impl Engine<'_> {
         }
     }
 
-    fn enter(&mut self, state: State, reason: StateReason) {
+    pub(super) fn enter(&mut self, state: State, reason: StateReason) {
         self.s.reason = reason;
         if self.s.state != state {
             self.s.state = state;
@@ -254,15 +242,9 @@ impl Engine<'_> {
 
 impl ClientState {
     pub(super) fn session_due(&self) -> Option<Instant> {
-        let heard_at = self.link.heard_at;
-        let silence = match self.state {
-            State::Connected => Some(heard_at.after(DEGRADED_AFTER)),
-            State::Degraded => Some(heard_at.after(CLIENT_TIMEOUT)),
-            _ => None,
-        };
         let ping = Instant::earlier(self.link.ping_at, self.report_at).filter(|_| self.is_joined());
         let asks = Instant::earlier(self.roster_request_due(), self.link.stalled_at()).filter(|_| self.is_joined());
-        Instant::earlier(Instant::earlier(self.phase_until, silence), Instant::earlier(ping, asks))
+        Instant::earlier(Instant::earlier(self.phase_until, self.silence_due()), Instant::earlier(ping, asks))
     }
 
     /// When the server is to be asked for the whole roster.

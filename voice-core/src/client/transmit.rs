@@ -3,14 +3,12 @@
 use super::{
     State,
     engine::Engine,
-    receive::stamp_of,
     tables::{RoomSlot, Telling},
-    voice_in::used,
 };
 use crate::{
     types::{Delivery, Instant, PathId, Route, Transmit},
     wire::{
-        FEATURE_DIRECT, FEATURE_PHASE, FEATURE_REPORTS, Hello, Lane, Packet, Ping, Resume, VERSION,
+        FEATURE_DIRECT, FEATURE_PHASE, FEATURE_REPORTS, Hello, Lane, Packet, Resume, VERSION,
         limits::{MAX_PACKET_BYTES, MAX_UNANSWERED_ROOMS, PING_INTERVAL},
     },
 };
@@ -90,27 +88,6 @@ impl Engine<'_> {
         Some((greeting.path, packet.encode(out)?))
     }
 
-    fn write_ping(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
-        self.s.link.ping_at.filter(|at| *at <= now)?;
-        let session = self.s.seat?.session;
-        let loss = used(self.t.speakers).map(|slot| slot.playout.stats().loss).max().unwrap_or(0);
-        let link = &mut self.s.link;
-        let ms = |us: u32| u16::try_from(us.div_ceil(1_000)).unwrap_or(u16::MAX);
-        let ping = Ping {
-            session,
-            stamp: stamp_of(now),
-            next: link.in_next,
-            rtt_ms: ms(link.rtt_us),
-            loss,
-            jitter_ms: ms(link.jitter_us),
-        };
-        let len = Packet::Ping(ping).encode(out)?;
-        link.pinged = Some(ping.stamp);
-        link.ping_at = Some(now.after(PING_INTERVAL));
-        (link.in_acked, link.ack) = (link.in_next, false);
-        Some(len)
-    }
-
     fn write_ack(&mut self, out: &mut [u8]) -> Option<usize> {
         let session = self.s.seat?.session;
         let link = &mut self.s.link;
@@ -143,6 +120,8 @@ impl Engine<'_> {
             link.progress_at = self.s.now;
         }
         link.out_next = lane.number.wrapping_add(1);
+        // Its acknowledgement comes with a Pong.
+        self.ping_within(self.s.now, PING_INTERVAL);
         Some(len)
     }
 

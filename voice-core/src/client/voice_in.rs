@@ -43,6 +43,7 @@ impl<'a> Engine<'a> {
         if voice.relay.is_some() {
             return Err(DropReason::Malformed);
         }
+        self.voice_came(now);
         let place = used(self.t.speakers).position(|slot| slot.client == Some(speaker));
         self.check_wishes(path, speaker, place)?;
         let listened = self.listened_channels(seat.id, voice.channels);

@@ -16,7 +16,7 @@ use crate::{
         rate::Rate,
     },
     types::{ClientId, ConnectionId, Counters, DropCounts, DropReason, Identity, Instant, RoomId, SessionId, Target},
-    wire::limits::{HELLO_TIMEOUT, ROSTER_INTERVAL, ROSTER_SHARE, SERVER_TIMEOUT, TALKSPURT_TIMEOUT},
+    wire::limits::{HELLO_TIMEOUT, IDLE_TIMEOUT, ROSTER_INTERVAL, ROSTER_SHARE, SERVER_TIMEOUT, TALKSPURT_TIMEOUT},
 };
 
 pub(super) const VOICE_RATE: Rate = Rate { per_second: 200, at_once: 100 };
@@ -61,6 +61,8 @@ pub(super) struct State {
     pub(super) free_connections: List,
     pub(super) fresh: List,
     pub(super) heard: List,
+    /// The same, of those whose clients are idle.
+    pub(super) heard_idle: List,
     /// Connections that the adapter is still to be told to close: none is forgotten, however many end at once. The next is looked for from here on.
     pub(super) untold: u16,
     pub(super) told_up_to: u16,
@@ -99,6 +101,7 @@ impl State {
             free_connections: List::EMPTY,
             fresh: List::EMPTY,
             heard: List::EMPTY,
+            heard_idle: List::EMPTY,
             untold: 0,
             told_up_to: 0,
             busy: List::EMPTY,
@@ -287,7 +290,7 @@ impl<'a> Engine<'a> {
         }
         self.forget_pending(id);
         let (Ok(at), s) = (u16::try_from(id.index()), &mut *self.s) else { return None };
-        List::remove(&mut [&mut s.fresh, &mut s.heard], self.t.connections, timer_link, at);
+        List::remove(&mut [&mut s.fresh, &mut s.heard, &mut s.heard_idle], self.t.connections, timer_link, at);
         List::remove(&mut [&mut s.busy, &mut s.idle], self.t.connections, work_link, at);
         Some(at)
     }
@@ -456,7 +459,8 @@ impl<'a> Engine<'a> {
             (connection.heard_at.after(span) <= now).then_some(at)
         };
         let fresh = self.s.fresh.first().and_then(|at| late(at, HELLO_TIMEOUT));
-        fresh.or_else(|| self.s.heard.first().and_then(|at| late(at, SERVER_TIMEOUT)))
+        let heard = || self.s.heard.first().and_then(|at| late(at, SERVER_TIMEOUT));
+        fresh.or_else(heard).or_else(|| self.s.heard_idle.first().and_then(|at| late(at, IDLE_TIMEOUT)))
     }
 
     fn expired_seat(&self, now: Instant) -> Option<u16> {
@@ -477,6 +481,7 @@ impl State {
             self.roster_due,
             connection(&self.fresh, HELLO_TIMEOUT),
             connection(&self.heard, SERVER_TIMEOUT),
+            connection(&self.heard_idle, IDLE_TIMEOUT),
             seat(&self.grace).map(|seat| seat.lost_at.after(self.config.grace)),
             seat(&self.talking).map(|seat| seat.voice.last_at.after(TALKSPURT_TIMEOUT)),
         ];

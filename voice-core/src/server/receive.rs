@@ -83,6 +83,9 @@ impl Engine<'_> {
             self.drop(if seat.is_some() { DropReason::WrongSession } else { DropReason::NotJoined });
             return self.answer_wrong_session(now, from, ping.session.get(), len);
         };
+        if let Some(connection) = self.connection(from) {
+            connection.idle = ping.idle;
+        }
         self.keep_alive(now, from);
         self.on_ack(now, from, ping.next);
         if let Some(seat) = self.seat(at) {
@@ -201,10 +204,12 @@ impl Engine<'_> {
     pub(super) fn note_heard(&mut self, now: Instant, from: ConnectionId) {
         let Some(connection) = self.connection(from) else { return };
         connection.heard_at = now;
+        let idle = connection.idle;
         let Ok(at) = u16::try_from(from.index()) else { return };
         let s = &mut *self.s;
-        List::remove(&mut [&mut s.fresh, &mut s.heard], self.t.connections, timer_link, at);
-        s.heard.push_back(self.t.connections, timer_link, at);
+        List::remove(&mut [&mut s.fresh, &mut s.heard, &mut s.heard_idle], self.t.connections, timer_link, at);
+        let list = if idle { &mut s.heard_idle } else { &mut s.heard };
+        list.push_back(self.t.connections, timer_link, at);
     }
 }
 

@@ -288,6 +288,8 @@ pub struct Connection {
     pub(super) generation: u16,
     pub(super) seat: Option<u16>,
     pub(super) heard_at: Instant,
+    /// Its client said that it is idle, and has more time.
+    pub(super) idle: bool,
     pub(super) lane: Lanes,
     pub(super) answers: Answers,
     pub(super) roster: Cursor,
@@ -308,6 +310,7 @@ impl Connection {
         generation: 0,
         seat: None,
         heard_at: Instant::ORIGIN,
+        idle: false,
         lane: Lanes::NEW,
         answers: Answers::NONE,
         roster: Cursor::NOWHERE,

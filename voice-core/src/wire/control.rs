@@ -23,6 +23,8 @@ pub struct Ping {
     pub loss: u8,
     /// Jitter, ms, saturating.
     pub jitter_ms: u16,
+    /// The client is idle: the next Ping comes after `IDLE_PING_INTERVAL`.
+    pub idle: bool,
 }
 
 /// Which voice packets came in on a direct path.
@@ -69,6 +71,7 @@ impl<'a> Packet<'a> {
                 rtt_ms: reader.u16()?,
                 loss: reader.u8()?,
                 jitter_ms: reader.u16()?,
+                idle: reader.flag()?,
             }),
             Kind::Pong => Self::Pong { session, stamp: reader.u32()?, next: reader.u16()? },
             Kind::LaneAck => Self::LaneAck { session, next: reader.u16()? },
@@ -167,8 +170,8 @@ impl<'a> Packet<'a> {
             Self::TextRefused { number, reason, .. } => _ = w.u16(number).u8(reason.number()),
             Self::Pair { client, secret, .. } => _ = w.u16(client.get()).bytes(&secret.0),
             Self::Closed { reason, .. } => _ = w.u8(reason.number()),
-            Self::Ping(Ping { session, stamp, next, rtt_ms, loss, jitter_ms }) => {
-                w.u32(session.get()).u32(stamp).u16(next).u16(rtt_ms).u8(loss).u16(jitter_ms);
+            Self::Ping(Ping { session, stamp, next, rtt_ms, loss, jitter_ms, idle }) => {
+                w.u32(session.get()).u32(stamp).u16(next).u16(rtt_ms).u8(loss).u16(jitter_ms).u8(idle.into());
             }
             Self::Pong { session, stamp, next } => _ = w.u32(session.get()).u32(stamp).u16(next),
             Self::LaneAck { session, next } => _ = w.u32(session.get()).u16(next),

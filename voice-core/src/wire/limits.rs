@@ -33,6 +33,11 @@ pub const LANE_ACK_EVERY: u16 = 16;
 
 /// Between two Pings.
 pub const PING_INTERVAL: Duration = Duration::from_secs(1);
+/// No voice either way: idle.
+pub const IDLE_AFTER: Duration = Duration::from_secs(10);
+/// Between two Pings of a client that is idle, whose last one was answered: NATs keep what is used every 30 s (RFC 4787 wants 120 s of them), and a server
+/// hardly notices its idle clients.
+pub const IDLE_PING_INTERVAL: Duration = Duration::from_secs(15);
 /// Nothing heard: Degraded.
 pub const DEGRADED_AFTER: Duration = Duration::from_secs(3);
 /// Nothing heard: Reconnecting.
@@ -43,6 +48,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Nothing heard: the seat waits for a resume.
 pub const SERVER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same, of a client that is idle.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
 /// A connection without a seat is closed.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// A seat without a connection is freed, unless the embedder says otherwise.
@@ -79,6 +86,11 @@ const _: () =
     assert!(DEGRADED_AFTER.as_micros() > 2 * PING_INTERVAL.as_micros(), "two lost Pings are no reason to worry");
 const _: () = assert!(CLIENT_TIMEOUT.as_micros() > DEGRADED_AFTER.as_micros());
 const _: () = assert!(SERVER_TIMEOUT.as_micros() > CLIENT_TIMEOUT.as_micros(), "the client gives up first");
+const _: () = assert!(
+    IDLE_TIMEOUT.as_micros() > IDLE_PING_INTERVAL.as_micros() + CLIENT_TIMEOUT.as_micros(),
+    "the client gives up first"
+);
+const _: () = assert!(IDLE_AFTER.as_micros() > CLIENT_TIMEOUT.as_micros());
 const _: () = assert!(PATH_PROVEN.as_micros() > 2 * GREET_REFRESH.as_micros(), "a proof outlives one lost greeting");
 const _: () = assert!(SUMMARY_INTERVAL.as_micros() < REPORT_INTERVAL.as_micros());
 const _: () = assert!(MAX_TEXT_BYTES <= 2 * TEXT_PART_BYTES);

@@ -118,7 +118,8 @@ fn no_answer_to_somebody_who_has_not_joined_is_larger_than_its_cause() {
     let mut stage = Stage::new(1);
     let ours = stage.server.session();
     let theirs = SessionId::new(ours.get() ^ 1).unwrap();
-    let ping = |session| Packet::Ping(Ping { session, stamp: 1, next: 0, rtt_ms: 0, loss: 0, jitter_ms: 0 });
+    let ping =
+        |session| Packet::Ping(Ping { session, stamp: 1, next: 0, rtt_ms: 0, loss: 0, jitter_ms: 0, idle: false });
     let lane = |session| Lane { session, number: 1 };
     let mut causes = vec![
         encoded(&Packet::Hello(Hello { version: 2, ..hello() })),

@@ -8,6 +8,7 @@ mod flood;
 mod hang_ups;
 mod harness;
 mod join;
+mod keep_alive;
 mod lane;
 mod moderation;
 mod mutes;

@@ -25,6 +25,7 @@ fn the_round_trip_is_what_the_network_takes() {
         (_, End::Person(1)) => Fate::DelayMs(30),
         _ => Fate::Deliver,
     });
+    stage.people[0].says = true;
     stage.run(60_000);
     let rtt = |who: usize| stage.people[who].client.rtt().unwrap().as_micros();
     assert_eq!(rtt(0), 2_000 * u128::from(LATENCY_MS));

@@ -12,7 +12,7 @@ fn stranger(stage: &mut Stage) -> (ConnectionId, SessionId) {
 }
 
 fn ping(session: SessionId) -> Vec<u8> {
-    encoded(&Packet::Ping(Ping { session, stamp: 1, next: 1, rtt_ms: 0, loss: 0, jitter_ms: 0 }))
+    encoded(&Packet::Ping(Ping { session, stamp: 1, next: 1, rtt_ms: 0, loss: 0, jitter_ms: 0, idle: false }))
 }
 
 fn answers(stage: &Stage, to: ConnectionId) -> Vec<Packet<'_>> {
@@ -103,6 +103,8 @@ fn the_back_off_begins_anew_after_ten_quiet_seconds() {
     stage.run(12_000);
     stage.log.clear();
     stage.replace_server(3);
+    // Who is idle doesn't ask by itself for a while.
+    stage.act(0, |now, client| client.handle_network_back(now));
     stage.run(2_000);
     let told = stage.log.iter().find(|sent| sent.kind() == Kind::WrongSession).unwrap().at_us;
     let hello = stage.log.iter().find(|sent| sent.kind() == Kind::Hello).unwrap().at_us;

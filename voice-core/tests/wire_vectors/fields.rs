@@ -203,6 +203,7 @@ fn unreliable(kind: Kind, fields: &Value) -> Packet<'_> {
             rtt_ms: number(&fields["rtt_ms"]),
             loss: number(&fields["loss"]),
             jitter_ms: number(&fields["jitter_ms"]),
+            idle: flag(&fields["idle"]),
         }),
         Kind::Pong => Packet::Pong { session, stamp: number(&fields["stamp"]), next: number(&fields["next"]) },
         Kind::LaneAck => Packet::LaneAck { session, next: number(&fields["next"]) },

@@ -204,9 +204,11 @@ fn rosters() -> Vec<Good> {
 }
 
 fn unreliable() -> Vec<Good> {
-    let ping = json!({ "session": SESSION, "stamp": 258, "next": 7, "rtt_ms": 37, "loss": 3, "jitter_ms": 4 });
+    let ping =
+        json!({ "session": SESSION, "stamp": 258, "next": 7, "rtt_ms": 37, "loss": 3, "jitter_ms": 4, "idle": false });
     vec![
         good("Ping", Kind::Ping, ping.clone()),
+        good("Ping, idle", Kind::Ping, with(ping.clone(), json!({ "idle": true }))),
         good("Ping, saturated", Kind::Ping, with(ping, json!({ "rtt_ms": 65_535, "loss": 255, "jitter_ms": 65_535 }))),
         good("Pong", Kind::Pong, json!({ "session": SESSION, "stamp": 258, "next": 7 })),
         good("LaneAck", Kind::LaneAck, json!({ "session": SESSION, "next": 16 })),

@@ -153,7 +153,7 @@ fn packets_put_together_by_hand_are_among_the_vectors() {
         ("Hello, fresh, without name", "01 434e5356 01 00000001 11223344 01 14 00005dc0 00 00 00 00 0000"),
         ("UseRoom, both", "02 0a0b0c0d 0001 03 05 6c6f626279"),
         ("Refused, full", "22 11223344 02"),
-        ("Ping", "41 0a0b0c0d 00000102 0007 0025 03 0004"),
+        ("Ping", "41 0a0b0c0d 00000102 0007 0025 03 0004 00"),
         ("Voice, one room", "80 0c0d 0102 0003 04 00 64 0005 010203"),
         ("Voice, mark, 40 ms", "c8 0c0d 0102 0003 04 00 64 0005 010203"),
         ("Report, one speaker", "45 0a0b0c0d 0007 05 02 0c 0f 03"),
