@@ -37,7 +37,7 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(1);
 pub const IDLE_AFTER: Duration = Duration::from_secs(10);
 /// Between two Pings of a client that is idle, whose last one was answered: NATs keep what is used every 30 s (RFC 4787 wants 120 s of them), and a server
 /// hardly notices its idle clients.
-pub const IDLE_PING_INTERVAL: Duration = Duration::from_secs(15);
+pub const IDLE_PING_INTERVAL: Duration = Duration::from_secs(20);
 /// Nothing heard: Degraded.
 pub const DEGRADED_AFTER: Duration = Duration::from_secs(3);
 /// Nothing heard: Reconnecting.
@@ -49,7 +49,7 @@ pub const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Nothing heard: the seat waits for a resume.
 pub const SERVER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The same, of a client that is idle.
-pub const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A connection without a seat is closed.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// A seat without a connection is freed, unless the embedder says otherwise.

@@ -53,7 +53,7 @@ fn whichever_message_is_lost_or_repeated_the_session_starts_cleanly_again() {
 }
 
 #[test]
-fn a_message_that_is_lost_with_none_after_it_is_noticed_within_32_seconds_and_told_again() {
+fn a_message_that_is_lost_with_none_after_it_is_noticed_within_42_seconds_and_told_again() {
     for upwards in [true, false] {
         let mut stage = Stage::new(2);
         stage.run(2_000);
@@ -64,7 +64,7 @@ fn a_message_that_is_lost_with_none_after_it_is_noticed_within_32_seconds_and_to
         stage.run(14_000);
         assert_eq!(stage.id(AT), before, "upwards: {upwards}: the transport has its time");
         // The server notices when the client, which is idle, pings for the second time.
-        stage.run(if upwards { 6_000 } else { 18_000 });
+        stage.run(if upwards { 6_000 } else { 28_000 });
         assert_eq!(stage.people[AT].client.state(), State::Connected, "upwards: {upwards}");
         assert_ne!(stage.id(AT), before, "upwards: {upwards}");
         let (seer, muted) = if upwards { (0, AT) } else { (AT, 0) };
@@ -137,7 +137,7 @@ fn acknowledge_nothing(sent: &mut Sent) -> Fate {
 }
 
 #[test]
-fn no_more_than_64_messages_are_under_way_and_who_acknowledges_none_is_closed_after_15_s() {
+fn no_more_than_64_messages_are_under_way_and_who_acknowledges_none_is_closed_after_15_to_36_s() {
     let mut stage = Stage::empty(Default::default());
     stage.network = Box::new(acknowledge_nothing);
     stage.add();
@@ -151,7 +151,8 @@ fn no_more_than_64_messages_are_under_way_and_who_acknowledges_none_is_closed_af
     // Welcome is number 0, and that it came is known.
     assert_eq!(stage.sent(to_it), 65);
     assert_eq!(stage.people[AT].client.state(), State::Connected);
-    stage.run(16_000);
+    // The server looks when a Ping comes, and who is told nothing more may be idle.
+    stage.run(36_000);
     let stalled = |sent: &Sent| matches!(sent.packet(), Packet::Closed { reason: CloseReason::LaneStalled, .. });
     assert_eq!(stage.sent(|sent| sent.to == End::Person(AT) && stalled(sent)), 1);
 }
