@@ -44,6 +44,14 @@ impl Trio {
         self.talk_in("Lobby", times, seconds)
     }
 
+    /// Gives Ann's machine another address.
+    fn move_ann(&self) {
+        let moved = Ipv4Addr::new(192, 0, 2, 99);
+        self.net.line(ANNS_LINE, |line| line.address = moved);
+        self.ann.ip(&format!("address add {moved}/32 dev eth0")).expect("an address");
+        self.ann.ip(&format!("address del {ANN}/32 dev eth0")).expect("its address of before");
+    }
+
     fn talk_in(&self, room: &str, times: usize, seconds: u64) -> [Person; 2] {
         let join = |space, name, clip| {
             Person::join(space, &self.home, name, SERVER, Does { room, clip, times, seconds, direct: false })
@@ -142,10 +150,7 @@ pub(crate) fn on_the_move() {
     sleep(Duration::from_secs(5));
     trio.net.line(ANNS_LINE, |line| line.nat.as_mut().expect("her router").forget());
     sleep(Duration::from_secs(7));
-    let moved = Ipv4Addr::new(192, 0, 2, 99);
-    trio.net.line(ANNS_LINE, |line| line.address = moved);
-    trio.ann.ip(&format!("address add {moved}/32 dev eth0")).expect("an address");
-    trio.ann.ip(&format!("address del {ANN}/32 dev eth0")).expect("its address of before");
+    trio.move_ann();
     let begin = now();
     let heard = heard_by_each_other(&mut people);
     println!("on the move: {:.0} s after the second change", begin.elapsed().as_secs_f64());
@@ -155,6 +160,30 @@ pub(crate) fn on_the_move() {
     for heard in &heard {
         assert!(heard.len() >= 3, "{heard:?}");
     }
+    assert_eq!(server.metric("clients_reconnecting"), 0);
+}
+
+/// Ann hears and says nothing for so long that she is idle, and pings seldom. Then her machine gets another address, and Ben comes and speaks.
+pub(crate) fn on_the_move_in_silence() {
+    let trio = Trio::new();
+    let server = Server::start(&trio.server, &trio.home);
+    let join = |space, name, clip, times, seconds| {
+        Person::join(space, &trio.home, name, SERVER, Does { room: "Lobby", clip, times, seconds, direct: false })
+    };
+    let mut ann = join(&trio.ann, "Ann", ANNS_CLIP, 0, 36);
+    ann.is_in();
+    sleep(Duration::from_secs(13));
+    trio.move_ann();
+    // Her program looks at its addresses every 2 s.
+    sleep(Duration::from_millis(3_500));
+    let mut ben = join(&trio.ben, "Ben", BENS_CLIP, 2, 18);
+    ben.end();
+    ann.end();
+    let heard = repetitions(&levels(&samples(clip(BENS_CLIP))), &levels(&ann.heard("Ben")), TOLD);
+    println!("on the move in silence: Ann hears {} repetitions, likeness {heard:.2?}", heard.len());
+    assert_undisturbed(&[ann, ben]);
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    assert!(heard.iter().all(|likeness| *likeness > 0.9), "{heard:?}");
     assert_eq!(server.metric("clients_reconnecting"), 0);
 }
 
