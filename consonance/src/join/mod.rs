@@ -149,9 +149,9 @@ fn take_part(
             if !devices.has_loudspeaker() {
                 ear.tick(clock.core(next_tick), TICK, somebody.client());
             }
-            somebody.talk(Now { real: now.real, core: clock.core(next_tick) });
             next_tick += TICK;
         }
+        somebody.talk(now);
         devices.turn(now, somebody)?;
         if done_at.is_none() && somebody.has_said_all() {
             done_at = Some(now.real + AFTERWARDS);

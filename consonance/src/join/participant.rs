@@ -76,6 +76,8 @@ pub(crate) struct Participant {
     /// Who has been heard.
     heard: BTreeSet<ClientId>,
     next_frame: Option<voice_core::Instant>,
+    /// There is something to say and somebody to say it to.
+    talks: bool,
     connected: bool,
     /// In the session, and nothing has been heard for a while.
     silent: bool,
@@ -125,6 +127,7 @@ impl Participant {
             people: People::default(),
             heard: BTreeSet::new(),
             next_frame: None,
+            talks: false,
             connected: false,
             silent: false,
             written: false,
@@ -198,7 +201,8 @@ impl Participant {
     }
 
     pub(crate) fn until(&self, now: Now, most: Duration) -> Duration {
-        self.net.until(now, most)
+        let frame = self.next_frame.filter(|_| self.talks).map_or(most, |due| due.since(now.core));
+        self.net.until(now, most).min(frame)
     }
 
     pub(crate) fn leave(&mut self, now: Now) {
@@ -250,15 +254,19 @@ impl Participant {
         )
     }
 
-    /// The microphone's clock: sends the frames that are due.
+    /// Sends the frames of recordings that are due.
     pub(crate) fn talk(&mut self, now: Now) {
-        if !self.may_talk(now) {
-            return;
+        loop {
+            self.talks = self.may_talk(now);
+            if !self.talks || *self.next_frame.get_or_insert(now.core) > now.core {
+                return;
+            }
+            self.say_next(now);
         }
-        let due = *self.next_frame.get_or_insert(now.core);
-        if due > now.core {
-            return;
-        }
+    }
+
+    fn say_next(&mut self, now: Now) {
+        let due = self.next_frame.unwrap_or(now.core);
         if let Some(length) = self.mouth.follow() {
             self.net.core.set_frame_length(now.core, length);
         }
@@ -270,6 +278,11 @@ impl Participant {
         }
         if self.mouth.is_empty() {
             self.net.core.end_talkspurt(now.core);
+        } else if self.mouth.pauses() {
+            // Frames move in pauses, as the server hints, and between talkspurts.
+            self.net.core.end_talkspurt(now.core);
+            let later = self.net.core.take_frame_shift();
+            self.next_frame = self.next_frame.map(|due| due.after(later));
         }
     }
 

@@ -132,6 +132,7 @@ const TESTS: &[Test] = &[
     ("talk_goes_on_with_loss_delay_and_reordering", 3, talk::on_a_bad_network),
     ("a_client_whose_address_changes_in_mid_talk_goes_on_without_joining_again", 3, talk::on_the_move),
     ("who_is_silent_when_its_address_changes_hears_the_next_word", 3, talk::on_the_move_in_silence),
+    ("frames_of_several_who_say_recordings_come_to_leave_together", 5, talk::in_step),
     ("a_network_that_is_gone_for_three_seconds_is_no_reason_to_reconnect", 3, outage::for_three_seconds),
     ("repeated_and_bent_datagrams_are_counted_and_do_no_harm", 3, attack::repeated_and_bent),
     ("ten_people_are_back_in_their_rooms_within_five_seconds_of_a_crash", 11, outage::server_killed),

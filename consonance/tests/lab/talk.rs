@@ -187,6 +187,31 @@ pub(crate) fn on_the_move_in_silence() {
     assert_eq!(server.metric("clients_reconnecting"), 0);
 }
 
+/// Four people say recordings, begun at any time. Once they have moved their frames in pauses, as the server hints, what is for the same listener leaves together.
+pub(crate) fn in_step() {
+    let trio = Trio::new();
+    let server = Server::start(&trio.server, &trio.home);
+    let four = [(&trio.ann, "Ann", 1), (&trio.ben, "Ben", 2), (&trio.ann, "Cleo", 3), (&trio.ben, "Dan", 4)];
+    let people: Vec<Person> = four
+        .map(|(space, name, clip)| {
+            sleep(Duration::from_millis(207));
+            let does = Does { room: "Lobby", clip, times: 6, seconds: 26, direct: false };
+            Person::join(space, &trio.home, name, SERVER, does)
+        })
+        .into();
+    people.iter().for_each(Person::is_in);
+    sleep(Duration::from_secs(12));
+    let sent =
+        || ["packets", "datagrams"].map(|what| server.metric(&format!("media_{what}_total{{way=\"out\"}}")) as f64);
+    let [packets, datagrams] = sent();
+    sleep(Duration::from_secs(8));
+    let [more_packets, more_datagrams] = sent();
+    let together = (more_packets - packets) / (more_datagrams - datagrams);
+    println!("in step: {together:.2} packets in a datagram, of the three that each listener gets");
+    assert_undisturbed(&people);
+    assert!(together > 2.0, "{together:.2} packets in a datagram");
+}
+
 /// What stands for the routers of homes does what it is said to do.
 pub(crate) fn two_kinds_of_routers() {
     let trio = Trio::new();
