@@ -119,6 +119,12 @@ pub(crate) struct QualityArgs {
     /// Speech carries DRED instead of in-band FEC; for a build with libopus 1.6 (the feature opus16)
     #[arg(long)]
     pub(crate) dred: bool,
+    /// The longest delay that our playout aims at, ms above that of the quickest packets
+    #[arg(long, value_name = "MS", default_value_t = 300, value_parser = clap::value_parser!(u16).range(15..=1_000))]
+    pub(crate) max_delay: u16,
+    /// The delay, ms, that our playout holds one percent of concealed speech for worth: 0 keeps the shortest delay whatever happens
+    #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u16).range(..=1_000))]
+    pub(crate) concealment_worth: u16,
     /// Compare with the speech before it was encoded, so that what the codec takes away counts
     #[arg(long)]
     pub(crate) with_codec: bool,

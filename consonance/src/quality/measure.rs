@@ -25,7 +25,7 @@ const TRACK_S: usize = 20;
 /// How frames are played. One per row of every table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Player {
-    /// The product's playout with its default settings.
+    /// The product's playout.
     Ours,
     /// A buffer of a fixed delay.
     Fixed { delay_ms: u64, fec: bool },
@@ -52,9 +52,9 @@ impl Player {
         }
     }
 
-    fn play(self, trace: &Trace, speech: &Speech) -> Heard {
+    fn play(self, playout: PlayoutConfig, trace: &Trace, speech: &Speech) -> Heard {
         match self {
-            Self::Ours => adaptive(PlayoutConfig::DEFAULT, trace, speech),
+            Self::Ours => adaptive(playout, trace, speech),
             Self::Fixed { delay_ms, fec } => fixed(delay_ms * 1_000, fec, trace, speech),
             Self::Hindsight => fixed(in_hindsight(trace), true, trace, speech),
         }
@@ -101,6 +101,8 @@ impl Network {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Method {
     pub(super) protection: Protection,
+    /// The settings of ours.
+    pub(super) playout: PlayoutConfig,
     /// What the codec takes away without any loss counts too.
     pub(super) with_codec: bool,
 }
@@ -213,7 +215,7 @@ pub(super) fn all(
 fn run(network: &Network, track: usize, pcm: &[i16], method: Method, scorer: Option<&mut Scorer>) -> Result<Run, Fail> {
     let trace = network.trace(track, pcm.len());
     let speech = Speech::encode(pcm, &trace, method.protection);
-    let mut heard: Vec<Heard> = Player::ALL.iter().map(|player| player.play(&trace, &speech)).collect();
+    let mut heard: Vec<Heard> = Player::ALL.iter().map(|player| player.play(method.playout, &trace, &speech)).collect();
     let mut figures: Vec<Figures> = heard.iter().map(|heard| figures(heard, &trace)).collect();
     if let Some(scorer) = scorer {
         let scores = score(scorer, &trace, method.reference(&speech), &heard)?;

@@ -15,7 +15,9 @@ mod trace;
 mod unwarp;
 mod yardstick;
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, time::Duration};
+
+use voice_core::playout::PlayoutConfig;
 
 use crate::{
     cli::QualityArgs,
@@ -48,6 +50,7 @@ pub(crate) fn run(args: &QualityArgs) -> Result<ExitCode, Fail> {
     let networks = networks(args)?;
     let method = Method {
         protection: Protection { kbit: args.kbit, redundancy: redundancy(args)? },
+        playout: playout(args),
         with_codec: args.with_codec,
     };
     let clips = speech::load(&args.speech)?;
@@ -90,6 +93,21 @@ fn redundancy(args: &QualityArgs) -> Result<Redundancy, Fail> {
     }
 }
 
+fn playout(args: &QualityArgs) -> PlayoutConfig {
+    let max_delay = Duration::from_millis(args.max_delay.into());
+    PlayoutConfig { max_delay, concealment_worth_ms: args.concealment_worth, ..PlayoutConfig::DEFAULT }
+}
+
+/// Which settings of the playout aren't the usual ones, in words.
+fn settings_of(playout: PlayoutConfig) -> String {
+    let usual = PlayoutConfig::DEFAULT;
+    let delay = (playout.max_delay != usual.max_delay)
+        .then(|| format!(", ours with a delay of at most {} ms", playout.max_delay.as_millis()));
+    let worth = (playout.concealment_worth_ms != usual.concealment_worth_ms)
+        .then(|| format!(", a percent concealed being worth {} ms to ours", playout.concealment_worth_ms));
+    delay.unwrap_or_default() + &worth.unwrap_or_default()
+}
+
 /// The codec in words. The copy of libopus that is built by default calls itself unknown.
 fn codec(method: Method) -> String {
     let library = match voice_audio::codec_version() {
@@ -98,7 +116,7 @@ fn codec(method: Method) -> String {
     };
     let counts = if method.with_codec { ", compared with the speech before encoding" } else { "" };
     let Protection { kbit, redundancy } = method.protection;
-    format!("{library}, {kbit} kbit/s with {}{counts}", redundancy.name())
+    format!("{library}, {kbit} kbit/s with {}{counts}{}", redundancy.name(), settings_of(method.playout))
 }
 
 fn networks(args: &QualityArgs) -> Result<Vec<Network>, Fail> {
