@@ -41,7 +41,7 @@ pub(super) struct Link {
     pub(super) ponged: Option<u32>,
     pub(super) ack: bool,
     pub(super) heard_at: Instant,
-    /// When the first Ping was sent since something was last heard.
+    /// When the first Ping was due since something was last heard, once it is sent.
     pub(super) asked_at: Option<Instant>,
     /// From then on it is idle.
     pub(super) lively_until: Instant,

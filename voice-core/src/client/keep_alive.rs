@@ -34,7 +34,7 @@ impl Engine<'_> {
         };
         let len = Packet::Ping(ping).encode(out)?;
         link.pinged = Some(ping.stamp);
-        link.asked_at = link.asked_at.or(Some(now));
+        link.asked_at = link.asked_at.or(link.ping_at);
         link.ping_at = Some(now.after(PING_INTERVAL));
         (link.in_acked, link.ack) = (link.in_next, false);
         Some(len)
@@ -81,7 +81,7 @@ impl Engine<'_> {
 
     /// Reconnects, or says how it is, after a long silence.
     pub(super) fn silence_timeout(&mut self, now: Instant) {
-        let silent = self.s.link.silent_since().map_or(Duration::ZERO, |since| now.since(since));
+        let silent = self.s.link.silent_since(now).map_or(Duration::ZERO, |since| now.since(since));
         if silent >= CLIENT_TIMEOUT {
             self.retry(now, StateReason::Silence);
         } else if self.s.link.stalled_at().is_some_and(|at| at <= now) {
@@ -104,16 +104,18 @@ impl Link {
         }
     }
 
-    /// Silence begins when the server was last heard, but not before it can have been missed: a PING_INTERVAL before the first Ping since then.
-    fn silent_since(&self) -> Option<Instant> {
-        self.asked_at.map(|at| at.before(PING_INTERVAL).max(self.heard_at))
+    /// Silence begins when the server was last heard, but not before it can have been missed: a PING_INTERVAL before the first Ping was due since then. Who wakes
+    /// from a sleep finds one that was due long ago.
+    fn silent_since(&self, now: Instant) -> Option<Instant> {
+        let due = self.asked_at.or_else(|| self.ping_at.filter(|at| *at <= now))?;
+        Some(due.before(PING_INTERVAL).max(self.heard_at))
     }
 }
 
 impl ClientState {
     /// When silence changes the state.
     pub(super) fn silence_due(&self) -> Option<Instant> {
-        let since = self.link.silent_since()?;
+        let since = self.link.silent_since(self.now)?;
         match self.state {
             State::Connected => Some(since.after(DEGRADED_AFTER)),
             State::Degraded => Some(since.after(CLIENT_TIMEOUT)),

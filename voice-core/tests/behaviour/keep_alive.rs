@@ -154,3 +154,29 @@ fn who_is_told_of_another_network_asks_at_once() {
     stage.run(19_000);
     assert_eq!(pings(&stage, 0).len(), 1, "and rests again");
 }
+
+#[test]
+fn whose_machine_has_slept_reconnects_at_once_in_a_talk_and_in_silence() {
+    for idle in [true, false] {
+        let mut stage = idle_stage(2);
+        if !idle {
+            stage.speak(&[1]);
+        }
+        let woken = stage.now().after(core::time::Duration::from_secs(60));
+        stage.people[0].client.handle_timeout(woken);
+        assert_eq!(stage.people[0].client.state(), State::Reconnecting, "idle: {idle}");
+        assert_eq!(stage.people[0].client.state_reason(), StateReason::Silence, "idle: {idle}");
+    }
+}
+
+#[test]
+fn what_came_while_a_machine_slept_counts_as_heard() {
+    let mut stage = idle_stage(2);
+    stage.speak(&[1]);
+    let woken = stage.now().after(core::time::Duration::from_secs(60));
+    let session = stage.people[0].client.session().unwrap();
+    let pong = crate::harness::encoded(&Packet::LaneAck { session, next: 1 });
+    stage.people[0].client.handle_packet(woken, voice_core::Source::Server, voice_core::Delivery::Unreliable, &pong);
+    stage.people[0].client.handle_timeout(woken);
+    assert_eq!(stage.people[0].client.state(), State::Connected);
+}
