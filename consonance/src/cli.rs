@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
+use voice_core::playout::PlayoutConfig;
 
 use crate::{fail::Fail, log::Level};
 
@@ -120,10 +121,10 @@ pub(crate) struct QualityArgs {
     #[arg(long)]
     pub(crate) dred: bool,
     /// The longest delay that our playout aims at, ms above that of the quickest packets
-    #[arg(long, value_name = "MS", default_value_t = 300, value_parser = clap::value_parser!(u16).range(15..=1_000))]
+    #[arg(long, value_name = "MS", default_value_t = PlayoutConfig::DEFAULT.max_delay.as_millis() as u16, value_parser = clap::value_parser!(u16).range(15..=1_000))]
     pub(crate) max_delay: u16,
     /// The delay, ms, that our playout holds one percent of concealed speech for worth: 0 keeps the shortest delay whatever happens
-    #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u16).range(..=1_000))]
+    #[arg(long, value_name = "MS", default_value_t = PlayoutConfig::DEFAULT.concealment_worth_ms, value_parser = clap::value_parser!(u16).range(..=1_000))]
     pub(crate) concealment_worth: u16,
     /// Compare with the speech before it was encoded, so that what the codec takes away counts
     #[arg(long)]

@@ -35,16 +35,16 @@ pub(super) struct Link {
     pub(super) nonce: u32,
     pub(super) say_hello: bool,
     pub(super) say_leave: bool,
-    pub(super) ping_at: Option<Instant>,
+    /// When the next Ping is due.
+    pub(super) ping_at: Instant,
+    /// When the first Ping was due since something was last heard.
+    pub(super) asked_at: Instant,
+    /// From then on it is idle.
+    pub(super) lively_until: Instant,
     /// Stamp of the last Ping, and of the last one that was answered: those between them may still be.
     pub(super) pinged: Option<u32>,
     pub(super) ponged: Option<u32>,
     pub(super) ack: bool,
-    pub(super) heard_at: Instant,
-    /// When the first Ping was due since something was last heard, once it is sent.
-    pub(super) asked_at: Option<Instant>,
-    /// From then on it is idle.
-    pub(super) lively_until: Instant,
     pub(super) out_next: u16,
     pub(super) out_acked: u16,
     /// When something was last acknowledged, or sent with nothing before it unacknowledged.
@@ -61,13 +61,12 @@ impl Link {
         nonce: 0,
         say_hello: false,
         say_leave: false,
-        ping_at: None,
+        ping_at: Instant::NEVER,
+        asked_at: Instant::NEVER,
+        lively_until: Instant::ORIGIN,
         pinged: None,
         ponged: None,
         ack: false,
-        heard_at: Instant::ORIGIN,
-        asked_at: None,
-        lively_until: Instant::ORIGIN,
         out_next: 0,
         out_acked: 0,
         progress_at: Instant::ORIGIN,

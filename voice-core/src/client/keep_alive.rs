@@ -18,8 +18,7 @@ use crate::{
 
 impl Engine<'_> {
     pub(super) fn write_ping(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
-        self.s.link.ping_at.filter(|at| *at <= now)?;
-        let session = self.s.seat?.session;
+        let session = self.s.seat.filter(|_| self.s.link.ping_at <= now)?.session;
         let loss = used(self.t.speakers).map(|slot| slot.playout.stats().loss).max().unwrap_or(0);
         let link = &mut self.s.link;
         let ms = |us: u32| u16::try_from(us.div_ceil(1_000)).unwrap_or(u16::MAX);
@@ -34,54 +33,44 @@ impl Engine<'_> {
         };
         let len = Packet::Ping(ping).encode(out)?;
         link.pinged = Some(ping.stamp);
-        link.asked_at = link.asked_at.or(link.ping_at);
-        link.ping_at = Some(now.after(PING_INTERVAL));
+        link.asked_at = link.silent_since();
+        link.ping_at = now.after(PING_INTERVAL);
         (link.in_acked, link.ack) = (link.in_next, false);
         Some(len)
     }
 
-    /// Notes a sign of life from the server.
+    /// Notes a sign of life from the server. A Ping that was due before is due only now: nothing is missed yet.
     pub(super) fn heard(&mut self, now: Instant) {
-        (self.s.link.heard_at, self.s.link.asked_at) = (now, None);
+        let link = &mut self.s.link;
+        (link.asked_at, link.ping_at) = (Instant::NEVER, link.ping_at.max(now));
         if self.s.state == State::Degraded {
             self.enter(State::Connected, StateReason::HeardAgain);
         }
     }
 
-    /// Notes voice that came. Many may hear the same first frame after a pause: they don't all ping at once.
-    pub(super) fn voice_came(&mut self, now: Instant) {
+    /// Notes voice. Who speaks after a pause has to know at once that the server is there; many may hear the same first frame, and don't all ping together.
+    pub(super) fn note_voice(&mut self, now: Instant, is_own: bool) {
         if self.s.link.is_idle(now) {
-            self.ping_soon(now);
+            if is_own { self.ping_within(now, Duration::ZERO) } else { self.ping_soon(now) }
         }
         self.s.link.lively_until = now.after(IDLE_AFTER);
     }
 
-    /// Notes voice that goes out: after a pause the server has to show that it is there.
-    pub(super) fn voice_went(&mut self, now: Instant) {
-        if self.s.link.is_idle(now) {
-            self.ping_within(now, Duration::ZERO);
-        }
-        self.s.link.lively_until = now.after(IDLE_AFTER);
-    }
-
-    /// Within a second, at any time of it.
+    /// Within PING_INTERVAL, at any time of it.
     pub(super) fn ping_soon(&mut self, now: Instant) {
-        if self.s.link.ping_at.is_some_and(|at| at > now.after(PING_INTERVAL)) {
-            let second = u64::try_from(PING_INTERVAL.as_micros()).unwrap_or(0);
-            let wait = Duration::from_micros(self.s.rng.below(second));
-            self.ping_within(now, wait);
+        if self.s.link.ping_at > now.after(PING_INTERVAL) {
+            let wait = self.s.rng.below(PING_INTERVAL.as_micros() as u64);
+            self.ping_within(now, Duration::from_micros(wait));
         }
     }
 
     pub(super) fn ping_within(&mut self, now: Instant, span: Duration) {
-        let link = &mut self.s.link;
-        link.ping_at = link.ping_at.map(|at| at.min(now.after(span)));
-        self.s.pending |= span.is_zero();
+        self.s.link.ping_at = self.s.link.ping_at.min(now.after(span));
     }
 
     /// Reconnects, or says how it is, after a long silence.
     pub(super) fn silence_timeout(&mut self, now: Instant) {
-        let silent = self.s.link.silent_since(now).map_or(Duration::ZERO, |since| now.since(since));
+        let silent = now.since(self.s.link.silent_since());
         if silent >= CLIENT_TIMEOUT {
             self.retry(now, StateReason::Silence);
         } else if self.s.link.stalled_at().is_some_and(|at| at <= now) {
@@ -100,22 +89,21 @@ impl Link {
     /// The newest Ping was answered: who is idle, and owes no acknowledgement and waits for none, has time for the next one.
     pub(super) fn rest(&mut self, now: Instant) {
         if self.is_idle(now) && self.in_next == self.in_acked && self.out_next == self.out_acked {
-            self.ping_at = self.ping_at.map(|_| now.after(IDLE_PING_INTERVAL));
+            self.ping_at = now.after(IDLE_PING_INTERVAL);
         }
     }
 
-    /// Silence begins when the server was last heard, but not before it can have been missed: a PING_INTERVAL before the first Ping was due since then. Who wakes
-    /// from a sleep finds one that was due long ago.
-    fn silent_since(&self, now: Instant) -> Option<Instant> {
-        let due = self.asked_at.or_else(|| self.ping_at.filter(|at| *at <= now))?;
-        Some(due.before(PING_INTERVAL).max(self.heard_at))
+    /// Silence begins with the first Ping that was due since something was last heard: who asks nothing misses nothing. That may be a time to come, or, for who
+    /// wakes from a sleep, long ago.
+    fn silent_since(&self) -> Instant {
+        self.asked_at.min(self.ping_at)
     }
 }
 
 impl ClientState {
     /// When silence changes the state.
     pub(super) fn silence_due(&self) -> Option<Instant> {
-        let since = self.link.silent_since(self.now)?;
+        let since = self.link.silent_since();
         match self.state {
             State::Connected => Some(since.after(DEGRADED_AFTER)),
             State::Degraded => Some(since.after(CLIENT_TIMEOUT)),

@@ -51,7 +51,7 @@ impl Engine<'_> {
         if self.s.state != State::Connecting {
             return;
         }
-        self.s.link = Link { nonce: self.s.rng.next_u32(), say_hello: true, heard_at: now, ..Link::NEW };
+        self.s.link = Link { nonce: self.s.rng.next_u32(), say_hello: true, ..Link::NEW };
         self.s.pending = true;
         self.enter(State::Joining, StateReason::TransportUp);
         self.s.phase_until = Some(now.after(JOIN_TIMEOUT));
@@ -90,7 +90,7 @@ impl Engine<'_> {
         self.s.features = welcome.features;
         let link = &mut self.s.link;
         (link.out_next, link.out_acked, link.in_next, link.in_acked) = (1, 1, 1, 1);
-        (link.heard_at, link.asked_at, link.ping_at) = (now, None, Some(now));
+        (link.ping_at, link.asked_at) = (now, Instant::NEVER);
         link.lively_until = now.after(IDLE_AFTER);
         self.s.connected_at = now;
         self.s.phase_until = None;
@@ -159,7 +159,7 @@ impl Engine<'_> {
         if self.s.is_joined() {
             self.silence_timeout(now);
         }
-        let due = [self.s.link.ping_at, self.s.roster_request_due(), self.s.report_at];
+        let due = [Some(self.s.link.ping_at), self.s.roster_request_due(), self.s.report_at];
         if due.into_iter().flatten().any(|at| at <= now) {
             self.s.pending = true;
         }
@@ -203,7 +203,7 @@ impl Engine<'_> {
 
     /// What lived on the connection dies with it.
     fn end_session(&mut self) {
-        self.s.link.ping_at = None;
+        self.s.link.ping_at = Instant::NEVER;
         self.s.report_at = None;
         self.s.link.say_hello = false;
         self.s.voice.ring = RingState::EMPTY;
@@ -242,7 +242,7 @@ impl Engine<'_> {
 
 impl ClientState {
     pub(super) fn session_due(&self) -> Option<Instant> {
-        let ping = Instant::earlier(self.link.ping_at, self.report_at).filter(|_| self.is_joined());
+        let ping = Instant::earlier(Some(self.link.ping_at), self.report_at).filter(|_| self.is_joined());
         let asks = Instant::earlier(self.roster_request_due(), self.link.stalled_at()).filter(|_| self.is_joined());
         Instant::earlier(Instant::earlier(self.phase_until, self.silence_due()), Instant::earlier(ping, asks))
     }

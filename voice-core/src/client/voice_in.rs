@@ -43,7 +43,7 @@ impl<'a> Engine<'a> {
         if voice.relay.is_some() {
             return Err(DropReason::Malformed);
         }
-        self.voice_came(now);
+        self.note_voice(now, false);
         let place = used(self.t.speakers).position(|slot| slot.client == Some(speaker));
         self.check_wishes(path, speaker, place)?;
         let listened = self.listened_channels(seat.id, voice.channels);

@@ -128,7 +128,7 @@ impl Engine<'_> {
         payload: &[u8],
     ) -> Result<(), SendError> {
         let Some(seat) = self.s.seat else { return Err(SendError::NotConnected) };
-        self.voice_went(now);
+        self.note_voice(now, true);
         self.s.voice.count();
         let header = VoiceHeader {
             mark,

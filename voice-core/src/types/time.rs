@@ -8,6 +8,9 @@ impl Instant {
     /// The origin of the embedder's clock.
     pub const ORIGIN: Self = Self(0);
 
+    /// Later than everything.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
+
     /// Makes an instant of `us` microseconds after the origin.
     pub const fn from_us(us: u64) -> Self {
         Self(us)

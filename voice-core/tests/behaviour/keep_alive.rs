@@ -76,7 +76,7 @@ fn an_idle_client_notices_that_the_server_is_gone_8_seconds_after_it_has_asked()
     while pings(&stage, 0).is_empty() {
         stage.run(10);
     }
-    stage.run(1_900);
+    stage.run(2_900);
     assert_eq!(stage.people[0].client.state(), State::Connected);
     stage.run(200);
     assert_eq!(stage.people[0].client.state(), State::Degraded);
