@@ -90,7 +90,7 @@ impl DirectPaths {
         Self { direct, port, stale: false, rooms: Vec::new() }
     }
 
-    /// Takes the addresses that this machine has now.
+    /// Takes the addresses that this machine has now, without a port.
     pub(crate) fn set_local(&mut self, now: Instant, addresses: &[SocketAddr]) {
         let with_port: Vec<_> = addresses.iter().map(|address| SocketAddr::new(address.ip(), self.port)).collect();
         self.direct.set_local(now, &with_port);

@@ -1,12 +1,8 @@
 //! A client of a real server: the core's client and the transport, brought together. What this person does is the caller's.
 
-use std::{
-    collections::VecDeque,
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
-use adapter_udp::{DownReason, Endpoint, Event, Fingerprint, LinkId, Traffic, Trust, local_addresses};
+use adapter_udp::{DownReason, Endpoint, Event, Fingerprint, LinkId, Traffic, Trust};
 use voice_core::{
     ChannelSlot, Client, ClientEvent, ClientId, ClientStorage, Delivery, Message, PeerLink, PersonSlot, RoomSlot,
     Route, Source, SpeakerSlot,
@@ -16,9 +12,6 @@ use crate::{
     clock::Now,
     direct_paths::{DirectPaths, Way, Ways},
 };
-
-/// How often this machine's addresses are looked at. The server learns a new one by what comes from it, which may be seldom.
-const LOOK: Duration = Duration::from_secs(2);
 
 /// A client with its tables in vectors.
 pub(crate) type Core =
@@ -42,9 +35,6 @@ pub(crate) struct NetClient {
     server: SocketAddr,
     attempt: Option<u32>,
     link: Option<LinkId>,
-    look_at: Option<Instant>,
-    /// This machine's, when they were last looked at.
-    addresses: Vec<SocketAddr>,
     direct: Option<DirectPaths>,
     ways: Ways,
     /// Texts that came in.
@@ -60,8 +50,6 @@ impl NetClient {
             server,
             attempt: None,
             link: None,
-            look_at: None,
-            addresses: Vec::new(),
             direct: None,
             ways: Ways::default(),
             texts: VecDeque::new(),
@@ -120,9 +108,6 @@ impl NetClient {
 
     /// Does what is due, and lets the client and the transport exchange what they have for each other.
     pub(crate) fn turn(&mut self, now: Now, mut tell: impl FnMut(Happened<'_>)) {
-        if self.look_at.is_none_or(|at| at <= now.real) {
-            self.look(now);
-        }
         if self.transport.poll_timeout().is_some_and(|at| at <= now.real) {
             self.transport.handle_timeout(now.real);
         }
@@ -139,18 +124,12 @@ impl NetClient {
         self.send(now);
     }
 
-    /// Looks whether this machine is in another network.
-    fn look(&mut self, now: Now) {
-        self.look_at = Some(now.real + LOOK);
-        let found = local_addresses(self.server, 0);
-        if found == self.addresses {
-            return;
-        }
+    /// Takes the addresses that this machine has now, without a port: it is in another network, or in none.
+    pub(crate) fn handle_addresses(&mut self, now: Now, addresses: &[SocketAddr]) {
         if let Some(paths) = &mut self.direct {
-            paths.set_local(now.real, &found);
+            paths.set_local(now.real, addresses);
         }
-        self.addresses = found;
-        if !self.addresses.is_empty() {
+        if !addresses.is_empty() {
             self.core.handle_network_back(now.core);
         }
     }
@@ -186,7 +165,7 @@ impl NetClient {
     /// How long nothing will be due, at most so long.
     pub(crate) fn until(&self, now: Now, most: Duration) -> Duration {
         let direct = self.direct.as_ref().and_then(DirectPaths::poll_timeout);
-        let transport = self.transport.poll_timeout().into_iter().chain(direct).chain(self.look_at).min();
+        let transport = self.transport.poll_timeout().into_iter().chain(direct).min();
         now.until(transport, self.core.poll_timeout(), most)
     }
 

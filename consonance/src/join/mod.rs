@@ -4,6 +4,7 @@
 mod devices;
 mod ear;
 mod mouth;
+mod own_addresses;
 mod participant;
 mod people;
 mod place;

@@ -8,7 +8,7 @@ use voice_core::{
     State, StateReason, TalkTo, client_storage_vec,
 };
 
-use super::{mouth::Mouth, people::People};
+use super::{mouth::Mouth, own_addresses::OwnAddresses, people::People};
 use crate::{
     cli::JoinArgs,
     clock::Now,
@@ -65,6 +65,7 @@ impl Wishes {
 
 pub(crate) struct Participant {
     net: NetClient,
+    addresses: OwnAddresses,
     known: KnownServers,
     wishes: Wishes,
     mouth: Mouth,
@@ -118,6 +119,7 @@ impl Participant {
         let trust = wishes.certified.clone().unwrap_or_else(|| pinned.map_or(Trust::FirstUse, Trust::Pinned));
         Ok(Self {
             net: NetClient::new(core, transport, server, trust).with_direct(direct),
+            addresses: OwnAddresses::new(server),
             known,
             wishes,
             mouth,
@@ -169,6 +171,9 @@ impl Participant {
 
     /// Does what is due and takes note of what happened.
     pub(crate) fn turn(&mut self, now: Now) -> Result<(), Fail> {
+        if let Some(addresses) = self.addresses.look(now.real) {
+            self.net.handle_addresses(now, addresses);
+        }
         let (mut up, mut down) = (None, None);
         self.net.turn(now, |happened| match happened {
             Happened::Up(key) => up = key,
@@ -202,7 +207,8 @@ impl Participant {
 
     pub(crate) fn until(&self, now: Now, most: Duration) -> Duration {
         let frame = self.next_frame.filter(|_| self.talks).map_or(most, |due| due.since(now.core));
-        self.net.until(now, most).min(frame)
+        let look = self.addresses.poll_timeout().map_or(most, |at| at.saturating_duration_since(now.real));
+        self.net.until(now, most).min(frame).min(look)
     }
 
     pub(crate) fn leave(&mut self, now: Now) {
