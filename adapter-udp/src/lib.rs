@@ -33,6 +33,8 @@ mod identity;
 mod lane;
 mod link;
 mod media;
+#[cfg(target_os = "linux")]
+mod overflow;
 mod socket;
 mod trust;
 

@@ -77,6 +77,17 @@ impl Socket {
         (0, 0)
     }
 
+    /// Datagrams that came since it was bound and found the kernel's buffer full, so that nobody saw them. `None` where the system doesn't tell:
+    /// Linux does. Reading it costs some system calls: for metrics, not for a loop.
+    pub fn overflowed(&self) -> Option<u64> {
+        #[cfg(target_os = "linux")]
+        {
+            crate::overflow::overflowed(&self.0)
+        }
+        #[cfg(not(target_os = "linux"))]
+        None
+    }
+
     /// Gives those datagrams that are there to `take`, at most 64 of them. Returns whether there may be more.
     pub fn receive(&self, incoming: &mut Incoming, mut take: impl FnMut(SocketAddr, &mut [u8])) -> bool {
         let got = calls::receive(&self.0, incoming);

@@ -295,7 +295,7 @@ pub(crate) struct LoadArgs {
     /// One client more, which writes a text to an empty room ten times a second: how long it waits for the server's answer is told
     #[arg(long)]
     pub(crate) ask: bool,
-    /// Print the figures of every S seconds as well, as they come
+    /// Print the figures of every S seconds as well, each when the next have passed: lost is what was spoken in them and hasn't come by then
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) every: Option<u64>,
     /// What the server wants to be told

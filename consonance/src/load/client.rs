@@ -166,7 +166,7 @@ impl LoadClient {
             if let (Some(heard), Some(stamp)) = (heard.as_deref_mut(), Stamp::of(packet))
                 && stamp.counts
             {
-                heard.note(now.core.as_us().saturating_sub(stamp.spoken_at), stamp.is_important);
+                heard.note(stamp.spoken_at, now.core.as_us(), stamp.is_important);
             }
         });
     }

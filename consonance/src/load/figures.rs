@@ -27,6 +27,10 @@ impl Delays {
         self.most_us = self.most_us.max(us);
     }
 
+    pub(super) const fn count(&self) -> u64 {
+        self.count
+    }
+
     /// And these.
     pub(super) fn add(&mut self, others: &Self) {
         self.classes.iter_mut().zip(&others.classes).for_each(|(count, other)| *count += other);
@@ -58,43 +62,59 @@ impl fmt::Display for Delays {
     }
 }
 
-/// Frames that were heard.
-#[derive(Default)]
-pub(super) struct Heard {
-    delays: Delays,
-    /// Those of high priority among them.
-    important: u64,
-}
-
-impl Heard {
-    pub(super) fn note(&mut self, us: u64, is_important: bool) {
-        self.delays.note(us);
-        self.important += u64::from(is_important);
-    }
-
-    pub(super) const fn count(&self) -> u64 {
-        self.delays.count
-    }
-
-    /// And these.
-    pub(super) fn add(&mut self, others: &Self) {
-        self.delays.add(&others.delays);
-        self.important += others.important;
-    }
-}
-
-/// Frames that should come: one for each that is spoken and each that should hear it.
+/// Frames: one for each that is spoken and each that should hear it, or does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Expected {
-    pub(super) frames: u64,
+pub(super) struct Frames {
+    pub(super) all: u64,
     /// Those of high priority among them.
     pub(super) important: u64,
 }
 
-impl Expected {
-    /// What was expected since.
+impl Frames {
+    /// As many more.
+    pub(super) const fn add(&mut self, others: Self) {
+        self.all += others.all;
+        self.important += others.important;
+    }
+
+    /// How many came since.
     pub(super) const fn since(self, before: Self) -> Self {
-        Self { frames: self.frames - before.frames, important: self.important - before.important }
+        Self { all: self.all - before.all, important: self.important - before.important }
+    }
+}
+
+/// Frames that were heard in a part of the time.
+#[derive(Default)]
+pub(super) struct Heard {
+    delays: Delays,
+    /// When the part began, on the clients' clock, µs. What was spoken before belongs to earlier parts, whenever it comes.
+    begin_us: u64,
+    /// Of what was spoken in this part, and of what was spoken in the part before.
+    of_this: Frames,
+    of_last: Frames,
+}
+
+impl Heard {
+    pub(super) fn since(begin_us: u64) -> Self {
+        Self { begin_us, ..Self::default() }
+    }
+
+    pub(super) fn note(&mut self, spoken_us: u64, now_us: u64, is_important: bool) {
+        self.delays.note(now_us.saturating_sub(spoken_us));
+        let of = if spoken_us >= self.begin_us { &mut self.of_this } else { &mut self.of_last };
+        of.add(Frames { all: 1, important: u64::from(is_important) });
+    }
+
+    pub(super) const fn of_this(&self) -> Frames {
+        self.of_this
+    }
+
+    pub(super) const fn of_last(&self) -> Frames {
+        self.of_last
+    }
+
+    pub(super) fn into_delays(self) -> Delays {
+        self.delays
     }
 }
 
@@ -121,10 +141,12 @@ impl Came {
 pub(super) struct Figures {
     pub(super) clients: usize,
     pub(super) seconds: f64,
-    pub(super) expected: Expected,
-    /// Frames that came in time; [`Figures::heard`] has those that came after, too.
+    /// What was spoken in it, and what of that came, then or later.
+    pub(super) expected: Frames,
+    pub(super) heard: Frames,
+    /// Frames that came in it, and how long they took.
     pub(super) in_time: u64,
-    pub(super) heard: Heard,
+    pub(super) delays: Delays,
     /// What came to all clients.
     pub(super) came: Came,
     /// How long answers took, if one asks.
@@ -137,7 +159,7 @@ pub(super) struct Figures {
 
 impl Figures {
     fn lost_percent(&self) -> f64 {
-        missing(self.expected.frames, self.heard.count())
+        missing(self.expected.all, self.heard.all)
     }
 
     /// The same of voice of high priority, if there was any.
@@ -166,7 +188,7 @@ impl Figures {
         format!(
             "{from:6.1} s  {rate:.0} frames/s, lost {:.2} %{important}; {}{answers}",
             self.lost_percent(),
-            self.heard.delays
+            self.delays
         )
     }
 
@@ -178,7 +200,7 @@ impl Figures {
             "frames_per_datagram": self.per_datagram(),
             "lost_percent": self.lost_percent(),
             "important_lost_percent": self.important_lost_percent(),
-            "latency_us": self.heard.delays.json(),
+            "latency_us": self.delays.json(),
             "answer_us": self.answers.as_ref().map(Delays::json),
             "server_us_per_frame": self.us_per_frame(),
             "server_busy_percent": self.busy.map(|busy| busy as f64 / 1e7 / self.seconds),
@@ -199,7 +221,7 @@ impl fmt::Display for Figures {
         if let Some(lost) = self.important_lost_percent() {
             writeln!(f, "  high priority {lost:.3} %")?;
         }
-        writeln!(f, "latency        {}", self.heard.delays)?;
+        writeln!(f, "latency        {}", self.delays)?;
         if let Some(answers) = &self.answers {
             writeln!(f, "answers        {answers}")?;
         }

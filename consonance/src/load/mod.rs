@@ -16,7 +16,7 @@ use voice_core::Instant;
 use crate::{cli::LoadArgs, clock::Clock, fail::Fail};
 use client::LoadClient;
 use cost::Process;
-use figures::{Came, Delays, Expected, Figures, Heard};
+use figures::{Came, Delays, Figures, Frames, Heard};
 use line::Lines;
 use sockets::Sockets;
 
@@ -202,18 +202,19 @@ impl Crowd {
     fn count(&self, process: Option<&Process>) -> Counted {
         let mut members = vec![0_u64; self.clients.len()];
         self.clients.iter().for_each(|client| members[client.room()] += 1);
-        let mut expected = Expected::default();
+        let mut expected = Frames::default();
         for client in &self.clients {
-            let frames = client.spoken() * (members[client.room()] - 1);
-            expected.frames += frames;
-            expected.important += if client.is_important() { frames } else { 0 };
+            let all = client.spoken() * (members[client.room()] - 1);
+            expected.add(Frames { all, important: if client.is_important() { all } else { 0 } });
         }
         let came = self.clients.iter().map(LoadClient::came).fold(Came::default(), Came::and);
         Counted { at: self.clock.now().real, expected, came, busy: process.and_then(Process::busy) }
     }
 
+    /// What was heard in the part of the time that ends now; another begins.
     fn take_heard(&mut self) -> Heard {
-        self.heard.replace(Heard::default()).unwrap_or_default()
+        let now_us = self.clock.now().core.as_us();
+        self.heard.replace(Heard::since(now_us)).unwrap_or_default()
     }
 
     fn take_answers(&mut self) -> Option<Delays> {
@@ -241,11 +242,14 @@ fn measure(args: &LoadArgs, crowd: &mut Crowd, process: Option<&Process>, memory
     crowd.turn_until(crowd.clock.now().real + Duration::from_millis(500));
     crowd.take_answers();
     crowd.clients.iter_mut().for_each(LoadClient::begin_count);
-    crowd.heard = Some(Heard::default());
-    let (begin, mut all) = (crowd.count(process), Heard::default());
+    crowd.take_heard();
+    let begin = crowd.count(process);
+    let (mut heard, mut delays) = (Frames::default(), Delays::default());
     let third = Duration::from_secs(args.seconds) / 3;
     let (end, [surge, calmed]) = (begin.at + 3 * third, [1, 2].map(|thirds| begin.at + thirds * third));
     let mut answers: Option<Delays> = None;
+    // A part is told when the next one has ended: by then its last frames have come.
+    let mut untold: Option<(f64, Figures)> = None;
     let mut before = begin;
     while before.at < end {
         let mut next = args.every.map_or(end, |every| end.min(before.at + Duration::from_secs(every)));
@@ -259,46 +263,61 @@ fn measure(args: &LoadArgs, crowd: &mut Crowd, process: Option<&Process>, memory
             crowd.stop_talking(|room| room >= calm);
         }
         crowd.turn_until(next);
-        let (after, heard, answered) = (crowd.count(process), crowd.take_heard(), crowd.take_answers());
-        all.add(&heard);
+        let (after, part, answered) = (crowd.count(process), crowd.take_heard(), crowd.take_answers());
         if let Some(answered) = &answered {
             answers.get_or_insert_default().add(answered);
         }
-        if args.every.is_some() {
-            let part = figures(crowd, before, after, heard, answered);
-            if args.json {
-                say!("{}", part.json())
-            } else {
-                say!("{}", part.line((before.at - begin.at).as_secs_f64()))
-            }
-        }
+        finish(args, untold.take(), &part, &mut heard);
+        let from = (before.at - begin.at).as_secs_f64();
+        heard.add(part.of_this());
+        let (of_this, part) = (part.of_this(), part.into_delays());
+        delays.add(&part);
+        untold = Some((from, figures(crowd, before, after, of_this, part, answered)));
         before = after;
     }
-    let in_time = all.count();
+    let in_time = delays.count();
     crowd.stop_talking(|_| true);
     crowd.turn_until(before.at + AFTERWARDS);
-    all.add(&crowd.take_heard());
+    let late = crowd.take_heard();
+    finish(args, untold, &late, &mut heard);
+    delays.add(&late.into_delays());
     let memory = memory.map(|(after, before)| after.saturating_sub(before) / crowd.clients.len() as u64);
-    Figures { in_time, memory, ..figures(crowd, begin, before, all, answers) }
+    Figures { in_time, memory, ..figures(crowd, begin, before, heard, delays, answers) }
+}
+
+/// Adds to a part what was still heard of it in the one after, and tells it if parts are to be told.
+fn finish(args: &LoadArgs, part: Option<(f64, Figures)>, after: &Heard, heard: &mut Frames) {
+    heard.add(after.of_last());
+    let Some((from, mut part)) = part.filter(|_| args.every.is_some()) else { return };
+    part.heard.add(after.of_last());
+    if args.json { say!("{}", part.json()) } else { say!("{}", part.line(from)) }
 }
 
 /// What is counted all the time.
 #[derive(Clone, Copy)]
 struct Counted {
     at: std::time::Instant,
-    expected: Expected,
+    expected: Frames,
     came: Came,
     busy: Option<u64>,
 }
 
 /// What happened between two counts.
-fn figures(crowd: &Crowd, before: Counted, after: Counted, heard: Heard, answers: Option<Delays>) -> Figures {
+fn figures(
+    crowd: &Crowd,
+    before: Counted,
+    after: Counted,
+    heard: Frames,
+    delays: Delays,
+    answers: Option<Delays>,
+) -> Figures {
     Figures {
         clients: crowd.clients.len(),
         seconds: after.at.duration_since(before.at).as_secs_f64(),
         expected: after.expected.since(before.expected),
-        in_time: heard.count(),
+        in_time: delays.count(),
         heard,
+        delays,
         came: after.came.since(before.came),
         answers,
         busy: after.busy.zip(before.busy).map(|(after, before)| after - before),

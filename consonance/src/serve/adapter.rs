@@ -86,6 +86,11 @@ pub(crate) trait Adapter {
     /// What it counts.
     fn counts(&self) -> Counts;
 
+    /// Datagrams that the system dropped because they weren't read in time.
+    fn overflowed(&self) -> u64 {
+        0
+    }
+
     /// Adds what becomes readable when something comes in.
     #[cfg(unix)]
     fn watch<'a>(&'a self, sources: &mut Vec<std::os::fd::BorrowedFd<'a>>);

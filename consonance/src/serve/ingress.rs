@@ -64,6 +64,12 @@ pub(super) struct Turn {
     rank: usize,
 }
 
+impl Turn {
+    pub(super) const fn is_most_important(self) -> bool {
+        self.rank == PRIORITIES - 1
+    }
+}
+
 /// Voice that waits.
 #[derive(Default)]
 pub(super) struct Ingress {
@@ -76,13 +82,19 @@ pub(super) struct Ingress {
     forget_at: usize,
     /// Buffers to use again.
     free: Vec<Vec<u8>>,
-    shed: u64,
+    shed: [u64; PRIORITIES],
 }
 
 impl Ingress {
     /// Packets that were shed so far.
-    pub(super) const fn shed(&self) -> u64 {
-        self.shed
+    pub(super) fn shed(&self) -> u64 {
+        self.shed.iter().sum()
+    }
+
+    /// The same by priority, from low to high.
+    pub(super) fn shed_by_priority(&self) -> [(&'static str, u64); PRIORITIES] {
+        let [low, default, medium, high] = self.shed;
+        [("low", low), ("default", default), ("medium", medium), ("high", high)]
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -137,7 +149,7 @@ impl Ingress {
                 group.passed_on = Some(now);
                 return Some(link);
             }
-            self.shed += 1;
+            self.shed[turn.rank] += 1;
         }
         None
     }
@@ -161,7 +173,7 @@ impl Ingress {
         let mut wanted = SHED;
         for rank in 0..PRIORITIES {
             let shed = shed(self.groups.values_mut().map(|group| &mut group.lines[rank]), wanted, &mut self.free);
-            self.shed += shed as u64;
+            self.shed[rank] += shed as u64;
             self.waiting -= shed;
             wanted -= shed;
             if wanted == 0 {

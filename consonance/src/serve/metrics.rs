@@ -18,10 +18,20 @@ impl Metrics {
 
     /// A counter of what was dropped, by reason.
     pub(super) fn drops<'a>(&mut self, of: &str, help: &str, values: impl IntoIterator<Item = (&'a str, u64)>) {
-        let values: Vec<_> =
-            values.into_iter().map(|(reason, count)| (format!("reason=\"{reason}\""), count)).collect();
+        self.by("reason", &format!("{of}_dropped_total"), help, values);
+    }
+
+    /// A counter with a value for each value of one label.
+    pub(super) fn by<'a>(
+        &mut self,
+        label: &str,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (&'a str, u64)>,
+    ) {
+        let values: Vec<_> = values.into_iter().map(|(of, count)| (format!("{label}=\"{of}\""), count)).collect();
         let values: Vec<(&str, u64)> = values.iter().map(|(label, count)| (label.as_str(), *count)).collect();
-        self.counter(&format!("{of}_dropped_total"), help, &values);
+        self.counter(name, help, &values);
     }
 
     fn one(&mut self, kind: &str, name: &str, help: &str, values: &[(&str, u64)]) {

@@ -298,3 +298,22 @@ fn whoever_asks_is_answered_within_the_turn_however_many_others_spoke_in_it() {
         assert_eq!(crowd.answers.pop(), Some(0));
     }
 }
+
+#[test]
+fn what_is_important_and_comes_last_is_passed_on_in_the_turn_whose_work_the_others_have_used_up() {
+    let mut crowd = Crowd::new(41);
+    crowd.run(1_000);
+    crowd.session.copies = 40 * 20;
+    crowd.speakers = 41;
+    crowd.us += FRAME_US;
+    // All 41 speak in one turn, those of high priority last.
+    crowd.next_frame = (0..41).map(|who| crowd.us + if who % 10 == 0 { 1 } else { 0 }).collect();
+    crowd.forget();
+    crowd.people_act();
+    crowd.us += 1;
+    crowd.people_act();
+    crowd.session.turn(crowd.now());
+    crowd.deliver();
+    let heard = |who: usize| crowd.heard.get(&crowd.people[who].id().unwrap().get()).copied().unwrap_or(0);
+    assert_eq!([0, 10, 20, 30].map(heard), [1; 4]);
+}

@@ -107,6 +107,10 @@ impl Adapter for Udp {
         "udp"
     }
 
+    fn overflowed(&self) -> u64 {
+        self.socket.overflowed().unwrap_or(0)
+    }
+
     fn counts(&self) -> Counts {
         let (traffic, drops) = (self.endpoint.traffic(), self.endpoint.drops());
         Counts {

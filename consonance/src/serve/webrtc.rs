@@ -117,6 +117,10 @@ impl Adapter for WebRtc {
         "webrtc"
     }
 
+    fn overflowed(&self) -> u64 {
+        self.socket.overflowed().unwrap_or(0)
+    }
+
     fn counts(&self) -> Counts {
         let (traffic, drops) = (self.endpoint.traffic(), self.endpoint.drops());
         Counts {
