@@ -62,6 +62,11 @@ pub(crate) trait Adapter {
     /// Sends an unreliable packet to many links, which may wait there for others. Those that are not up go without.
     fn send_to_all(&mut self, now: Now, links: &[LinkId], packet: &[u8], flush: Flush);
 
+    /// What it costs to send one packet to one of many, beside what it costs over UDP.
+    fn copy_cost(&self) -> usize {
+        1
+    }
+
     /// Lets unreliable packets that wait for a link leave now.
     fn flush(&mut self, link: LinkId);
 

@@ -277,7 +277,7 @@ impl Session {
         self.packet = packet;
     }
 
-    /// Takes an unreliable packet, and hands voice to those who hear it; gives how many they are.
+    /// Takes an unreliable packet, and hands voice to those who hear it; gives how many they are, each counted as many times as its copy costs.
     fn forward(&mut self, now: Now, which: usize, link: LinkId, packet: &mut [u8]) -> usize {
         let Some(from) = self.connection(which, link) else { return 0 };
         let Self { core, adapters, links, receivers, .. } = self;
@@ -285,11 +285,11 @@ impl Session {
         let flush = if forward.is_last() { Flush::Now } else { Flush::Soon };
         let mut copies = 0;
         while let Some((bytes, to)) = forward.next() {
-            copies += to.len();
             for (at, adapter) in adapters.iter_mut().enumerate() {
                 let link = |connection: &ConnectionId| links.get(connection.index()).copied().flatten();
                 receivers.clear();
                 receivers.extend(to.iter().filter_map(link).filter(|(which, _)| *which == at).map(|(_, link)| link));
+                copies += receivers.len() * adapter.copy_cost();
                 adapter.send_to_all(now, receivers, bytes, flush);
             }
         }

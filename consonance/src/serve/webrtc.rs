@@ -13,8 +13,11 @@ use super::{
 };
 use crate::clock::Now;
 
-/// Batches of 64 datagrams that are taken before anything else gets its turn: each costs several times what one of UDP's costs.
-const BATCHES: usize = 4;
+/// Batches of 64 datagrams that are taken before anything else gets its turn. With fewer than come in a long turn, all that comes would be old, and the
+/// kernel would drop what is important with the rest.
+const BATCHES: usize = 64;
+/// What a copy costs, in copies over UDP ([`docs/PERFORMANCE.md`](../../../docs/PERFORMANCE.md), "Over WebRTC").
+const COPY_COST: usize = 3;
 
 pub(super) struct WebRtc {
     socket: Socket,
@@ -82,6 +85,10 @@ impl Adapter for WebRtc {
 
     fn send_to_all(&mut self, now: Now, links: &[LinkId], packet: &[u8], flush: Flush) {
         self.endpoint.send_to_all(now.real, links.iter().copied(), packet, flush);
+    }
+
+    fn copy_cost(&self) -> usize {
+        COPY_COST
     }
 
     fn flush(&mut self, link: LinkId) {
