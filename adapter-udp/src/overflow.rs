@@ -4,12 +4,16 @@ use std::{fs, os::fd::AsRawFd};
 
 /// The tables that list the sockets of both families; a dual-stack one stands in the second.
 const TABLES: [&str; 2] = ["/proc/self/net/udp", "/proc/self/net/udp6"];
+const ATTEMPTS: usize = 3;
 
-/// Datagrams of a UDP socket that the kernel dropped since it was opened (proc(5), `/proc/net/udp`: the column `drops`). `None` where there is no such table.
+/// Datagrams of a UDP socket that the kernel dropped since it was opened (proc(5), `/proc/net/udp`: the column `drops`). `None` where there is no such
+/// table.
 pub(crate) fn overflowed(socket: &impl AsRawFd) -> Option<u64> {
     let link = fs::read_link(format!("/proc/self/fd/{}", socket.as_raw_fd())).ok()?;
     let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
-    TABLES.iter().find_map(|table| dropped(&fs::read_to_string(table).ok()?, inode))
+    // A table is read in pieces, and may leave out a line when another socket is closed meanwhile: then it is read again.
+    let mut tables = TABLES.iter().cycle().take(ATTEMPTS * TABLES.len());
+    tables.find_map(|table| dropped(&fs::read_to_string(table).ok()?, inode))
 }
 
 fn dropped(table: &str, inode: &str) -> Option<u64> {
