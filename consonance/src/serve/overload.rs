@@ -39,6 +39,8 @@ struct Between {
     copies: u64,
     /// Who stands for all that hear.
     last: usize,
+    /// By how much more a copy costs than over UDP.
+    dearer_by: usize,
 }
 
 struct Wire(Rc<RefCell<Between>>);
@@ -65,6 +67,10 @@ impl Adapter for Wire {
         if let Some(one) = links.iter().find(|link| link.index() == between.last) {
             between.to_people.push_back((one.index(), Delivery::Unreliable, packet.to_vec()));
         }
+    }
+
+    fn copy_cost(&self) -> usize {
+        1 + self.0.borrow().dearer_by
     }
 
     fn flush(&mut self, _: LinkId) {}
@@ -316,4 +322,20 @@ fn what_is_important_and_comes_last_is_passed_on_in_the_turn_whose_work_the_othe
     crowd.deliver();
     let heard = |who: usize| crowd.heard.get(&crowd.people[who].id().unwrap().get()).copied().unwrap_or(0);
     assert_eq!([0, 10, 20, 30].map(heard), [1; 4]);
+}
+
+#[test]
+fn where_a_copy_costs_more_a_turn_makes_fewer_of_them() {
+    let mut crowd = Crowd::new(41);
+    crowd.run(1_000);
+    crowd.speakers = 1;
+    let mut made = |dearer_by| {
+        crowd.between.borrow_mut().dearer_by = dearer_by;
+        crowd.us += FRAME_US;
+        crowd.people_act();
+        crowd.session.turn(crowd.now());
+        crowd.session.made
+    };
+    made(0);
+    assert_eq!([0, 2].map(made), [40, 120], "one frame to 40 people");
 }

@@ -47,8 +47,8 @@ pub(crate) struct Session {
     ingress: Ingress,
     /// Copies of voice that one turn makes at most.
     pub(super) copies: usize,
-    /// Copies that this turn has made.
-    made: usize,
+    /// Copies that this turn has made, each as many times as it costs.
+    pub(super) made: usize,
     /// By the core's index of the connection: which adapter's and which link, and whose key it has shown.
     links: Vec<Option<(usize, LinkId)>>,
     keys: Vec<Option<Fingerprint>>,
