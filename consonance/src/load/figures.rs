@@ -244,6 +244,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_frame_that_comes_after_the_end_of_a_part_counts_for_the_part_in_which_it_was_spoken() {
+        let mut heard = Heard::since(1_000);
+        for (spoken_us, is_important) in [(900, true), (999, false), (1_000, true)] {
+            heard.note(spoken_us, 1_500, is_important);
+        }
+        assert_eq!(heard.of_last(), Frames { all: 2, important: 1 });
+        assert_eq!(heard.of_this(), Frames { all: 1, important: 1 });
+        assert_eq!(heard.into_delays().count(), 3, "all of them came in this part");
+    }
+
+    #[test]
     fn delays_are_told_by_their_share() {
         let mut delays = Delays::default();
         (1..=1_000).for_each(|ms| delays.note(ms * 1_000));

@@ -267,10 +267,9 @@ fn measure(args: &LoadArgs, crowd: &mut Crowd, process: Option<&Process>, memory
         if let Some(answered) = &answered {
             answers.get_or_insert_default().add(answered);
         }
-        finish(args, untold.take(), &part, &mut heard);
-        let from = (before.at - begin.at).as_secs_f64();
-        heard.add(part.of_this());
-        let (of_this, part) = (part.of_this(), part.into_delays());
+        heard.add(finish(args, untold.take(), &part));
+        let (from, of_this) = ((before.at - begin.at).as_secs_f64(), part.of_this());
+        let part = part.into_delays();
         delays.add(&part);
         untold = Some((from, figures(crowd, before, after, of_this, part, answered)));
         before = after;
@@ -279,18 +278,20 @@ fn measure(args: &LoadArgs, crowd: &mut Crowd, process: Option<&Process>, memory
     crowd.stop_talking(|_| true);
     crowd.turn_until(before.at + AFTERWARDS);
     let late = crowd.take_heard();
-    finish(args, untold, &late, &mut heard);
+    heard.add(finish(args, untold, &late));
     delays.add(&late.into_delays());
     let memory = memory.map(|(after, before)| after.saturating_sub(before) / crowd.clients.len() as u64);
     Figures { in_time, memory, ..figures(crowd, begin, before, heard, delays, answers) }
 }
 
-/// Adds to a part what was still heard of it in the one after, and tells it if parts are to be told.
-fn finish(args: &LoadArgs, part: Option<(f64, Figures)>, after: &Heard, heard: &mut Frames) {
-    heard.add(after.of_last());
-    let Some((from, mut part)) = part.filter(|_| args.every.is_some()) else { return };
+/// Adds to a part what was still heard of it in the one after, and tells it if parts are to be told; what was heard of it in all.
+fn finish(args: &LoadArgs, part: Option<(f64, Figures)>, after: &Heard) -> Frames {
+    let Some((from, mut part)) = part else { return Frames::default() };
     part.heard.add(after.of_last());
-    if args.json { say!("{}", part.json()) } else { say!("{}", part.line(from)) }
+    if args.every.is_some() {
+        if args.json { say!("{}", part.json()) } else { say!("{}", part.line(from)) }
+    }
+    part.heard
 }
 
 /// What is counted all the time.

@@ -5,11 +5,8 @@ use std::{collections::VecDeque, net::SocketAddr, time::Instant};
 use adapter_udp::{Endpoint, Flush, Incoming, LinkId, Outgoing, Socket};
 use voice_core::Delivery;
 
-use super::adapter::{Adapter, Counts, Event};
+use super::adapter::{Adapter, BATCHES, Counts, Event};
 use crate::clock::Now;
-
-/// Batches of 64 datagrams that are taken before anything else gets its turn: to take them is cheap beside what voice makes of them.
-const BATCHES: usize = 64;
 
 pub(super) struct Udp {
     socket: Socket,

@@ -8,15 +8,12 @@ use adapter_webrtc::Endpoint;
 use voice_core::Delivery;
 
 use super::{
-    adapter::{Adapter, Counts, Event},
+    adapter::{Adapter, BATCHES, Counts, Event},
     offers::Inbox,
 };
 use crate::clock::Now;
 
-/// Batches of 64 datagrams that are taken before anything else gets its turn. With fewer than come in a long turn, all that comes would be old, and the
-/// kernel would drop what is important with the rest.
-const BATCHES: usize = 64;
-/// What a copy costs, in copies over UDP ([`docs/PERFORMANCE.md`](../../../docs/PERFORMANCE.md), "Over WebRTC").
+/// What a copy costs, in copies over UDP: docs/PERFORMANCE.md, "Over WebRTC, beside UDP".
 const COPY_COST: usize = 3;
 
 pub(super) struct WebRtc {
