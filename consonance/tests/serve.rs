@@ -7,7 +7,7 @@ mod sound;
 use std::{fs, io::Read, process::Child, time::Duration};
 
 use process::{Folder, Server, end, join, program};
-use sound::{clip, levels, likeness, samples};
+use sound::{clip, levels, likeness, repetitions, samples};
 
 #[test]
 fn what_one_says_the_other_hears_and_each_speaker_is_recorded_alone() {
@@ -36,6 +36,17 @@ fn what_one_says_the_other_hears_and_each_speaker_is_recorded_alone() {
         alone.map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains("Speaker-")).collect();
     assert_eq!(alone.len(), 1);
     assert!(likeness(&spoken, &levels(&samples(&alone[0]))) > 0.8);
+}
+
+#[test]
+fn a_clip_is_told_in_what_is_said_of_it_alone() {
+    let clips: Vec<_> = (1..=4).map(|number| levels(&samples(clip(number)))).collect();
+    for (number, spoken) in clips.iter().enumerate() {
+        for (other, said) in clips.iter().enumerate() {
+            let told = repetitions(spoken, &[said.as_slice(), said, &[0.0; 100]].concat(), 0.7);
+            assert_eq!(told.len(), if number == other { 2 } else { 0 }, "clip {}: {told:?}", number + 1);
+        }
+    }
 }
 
 #[test]
