@@ -37,9 +37,20 @@ export function setUpTalk() {
 }
 
 function showSettings() {
+  showActivation();
   input("threshold").value = String(settings.threshold);
   setText(part("hold-key"), `or the key: ${settings.key.label}`);
   sayThreshold();
+}
+
+/** What has been chosen: a state that was under way then would show the choice of before for a moment. */
+function showActivation() {
+  const { activation } = settings;
+  for (const mode of modes) mode.checked = mode.value === activation;
+  show(part("hold"), activation === "push");
+  show(part("gate"), activation !== "push");
+  part("gate").classList.toggle("idle", activation === "open");
+  show(input("threshold"), activation === "voice");
 }
 
 /** Tells a new session how one's voice is sent. */
@@ -52,13 +63,8 @@ export function prepareTalk() {
 /** @param {State} state */
 export function updateTalk(state) {
   const { me, people, microphone } = state;
-  for (const mode of modes) mode.checked = mode.value === me.activation;
   toggle("mute", me.muted, "mic");
   toggle("deafen", me.deafened, "ear");
-  show(part("hold"), me.activation === "push");
-  show(part("gate"), me.activation !== "push");
-  part("gate").classList.toggle("idle", me.activation === "open");
-  show(input("threshold"), me.activation === "voice");
   const speaking = people.filter(({ audible }) => audible).map(({ id }) => nameOf(id));
   setText(part("who-speaks"), speaking.length ? `${listed(speaking)} ${speaking.length > 1 ? "are" : "is"} speaking` : "Nobody else is speaking");
   part("who-speaks").classList.toggle("lively", speaking.length > 0);
@@ -114,6 +120,7 @@ function toggle(id, on, symbol) {
 function choose(activation) {
   letGo();
   remember({ activation });
+  showActivation();
   app.voice?.setActivation(activation);
 }
 

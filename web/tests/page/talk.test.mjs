@@ -43,6 +43,18 @@ pageTest("push-to-talk works by a button that is held, and ends when the window 
   await page.mouse.up();
 }, { plan: { people } });
 
+pageTest("a choice of when one is heard isn't undone by news from before it", async (page) => {
+  await page.joins();
+  await page.check("[value=push]");
+  await page.mock("me", { activation: "voice" });
+  assert.ok(await page.isChecked("[value=push]"));
+  assert.ok(await page.isVisible("#hold"));
+  await page.check("[value=open]");
+  await page.mock("me", { activation: "push" });
+  assert.ok(await page.isChecked("[value=open]"));
+  assert.ok(await page.isHidden("#hold"));
+}, { plan: { people } });
+
 pageTest("the key can be changed, and is remembered", async (page) => {
   await page.joins();
   await page.check("[value=push]");
