@@ -193,6 +193,13 @@ fn run(sent: &[Sent], until_ms: u64, config: PlayoutConfig, hangs: impl Fn(u64) 
     (playout, notes)
 }
 
+/// The transit of what is sent at a time if, from one second on, one packet in `every` takes `longest` ms, and those sent meanwhile come with it.
+fn queue(at: u64, every: u64, which: u64, longest: u64) -> Option<u64> {
+    let since = (at / 20 + every - which) % every * 20;
+    let began = at >= 1_000 + since;
+    Some(if began { longest.saturating_sub(since).max(20) } else { 20 })
+}
+
 fn never(_: u64) -> bool {
     false
 }
@@ -352,6 +359,40 @@ fn a_delay_that_the_memory_has_no_room_for_silences_nobody() {
         }
     }
     assert!(played.iter().copied().eq(0..96), "{played:?}");
+}
+
+#[test]
+fn a_frame_that_is_late_because_the_network_has_become_slower_is_heard_whole_and_the_delay_is_longer() {
+    let sent = steady(500, |at| Some(if at >= 2_000 { 90 } else { 20 }));
+    let (playout, notes) = run(&sent, 10_200, CONFIG, never);
+    assert_eq!(notes.numbers(), (0..500).collect::<List<_>>());
+    assert_eq!((playout.stats().late, playout.stats().skipped), (0, 0));
+    assert_eq!(notes.concealed_between(2_500, 10_000), 0);
+}
+
+#[test]
+fn a_delay_that_is_too_short_for_the_network_is_not_left_so_however_long_nobody_pauses() {
+    // Every fifth packet comes 30 to 58 ms later than the others, and those after it behind it. This ear never stretches.
+    for late in (30..60).step_by(4) {
+        let transit = |at| queue(at, 5, 2, 20 + late).unwrap();
+        let arrivals: List<_> = (0..1_000_u64).map(|n| (n * 20 + transit(n * 20), n as u16)).collect();
+        let [soon, all] = [5_000, 20_000].map(|until_ms| {
+            let mut ear = Ear::new();
+            ear.hear(&arrivals, until_ms);
+            ear.playout.stats().concealed_ms
+        });
+        assert!(soon <= 60 && all <= soon + 20, "{late}: {soon} ms within 5 s, {all} ms within 20 s");
+    }
+}
+
+#[test]
+fn a_delay_that_may_not_be_as_long_as_a_block_costs_a_hole_or_two_and_then_none() {
+    let config = PlayoutConfig { min_delay: Duration::ZERO, max_delay: Duration::from_millis(3), ..CONFIG };
+    for phase in 0..20 {
+        let (playout, notes) = run(&steady(1_000, |_| Some(20 + phase)), 20_000, config, never);
+        assert!(playout.stats().concealed_ms <= 30, "{phase}: {:?}", playout.stats());
+        assert_eq!(notes.concealed_between(2_500, 20_000), 0, "{phase}");
+    }
 }
 
 #[test]
