@@ -193,13 +193,6 @@ fn run(sent: &[Sent], until_ms: u64, config: PlayoutConfig, hangs: impl Fn(u64) 
     (playout, notes)
 }
 
-/// The transit of what is sent at a time if, from one second on, one packet in `every` takes `longest` ms, and those sent meanwhile come with it.
-fn queue(at: u64, every: u64, which: u64, longest: u64) -> Option<u64> {
-    let since = (at / 20 + every - which) % every * 20;
-    let began = at >= 1_000 + since;
-    Some(if began { longest.saturating_sub(since).max(20) } else { 20 })
-}
-
 fn never(_: u64) -> bool {
     false
 }
@@ -374,8 +367,8 @@ fn a_frame_that_is_late_because_the_network_has_become_slower_is_heard_whole_and
 fn a_delay_that_is_too_short_for_the_network_is_not_left_so_however_long_nobody_pauses() {
     // Every fifth packet comes 30 to 58 ms later than the others, and those after it behind it. This ear never stretches.
     for late in (30..60).step_by(4) {
-        let transit = |at| queue(at, 5, 2, 20 + late).unwrap();
-        let arrivals: List<_> = (0..1_000_u64).map(|n| (n * 20 + transit(n * 20), n as u16)).collect();
+        let transit = |n: u64| if n < 50 { 20 } else { 20 + u64::saturating_sub(late, n % 5 * 20) };
+        let arrivals: List<_> = (0..1_000).map(|n| (n * 20 + transit(n), n as u16)).collect();
         let [soon, all] = [5_000, 20_000].map(|until_ms| {
             let mut ear = Ear::new();
             ear.hear(&arrivals, until_ms);
